@@ -1,0 +1,182 @@
+"""What an assignment is: the validated model of ``assignment.toml`` and where its parts lie."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from autograder.errors import UserError, did_you_mean
+
+MANIFEST = "assignment.toml"
+SUBMITTABLE = (".py", ".ipynb")
+
+
+class Kind(StrEnum):
+    """Who gives the points of an item."""
+
+    AUTO = "auto"
+    MANUAL = "manual"
+    UNGRADED = "ungraded"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Files(_Table):
+    """Which files come from whom."""
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    provided: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_plain(self) -> Files:
+        for name in (*self.required, *self.optional, *self.provided):
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
+                raise ValueError(f"{name!r} must be a relative path without '..'")
+        if not self.required:
+            raise ValueError("an assignment needs at least one required file")
+        if twice := set(self.required) & set(self.provided):
+            raise ValueError(f"{sorted(twice)} cannot be both required and provided")
+        return self
+
+
+class Rules(_Table):
+    """Static rules; a banned module used inside a blank costs that blank's item."""
+
+    banned_imports: tuple[str, ...] = ()
+
+
+class Limits(_Table):
+    """Deadlines in seconds and sizes; scaled down together where the whole run has less time."""
+
+    call_seconds: float = Field(default=10.0, gt=0)
+    check_seconds: float = Field(default=20.0, gt=0)
+    load_seconds: float = Field(default=10.0, gt=0)
+    memory_mb: int = Field(default=2048, gt=0)
+
+
+class Item(_Table):
+    """One line of the rubric."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$")]
+    title: str
+    points: float = Field(ge=0, allow_inf_nan=False)
+    kind: Kind
+    file: str | None = None
+    blanks: tuple[str, ...] = ()
+    extra_credit: bool = False
+    training: bool = False
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the grader gives the points."""
+        return self.kind is Kind.AUTO
+
+
+class Manifest(_Table):
+    """The whole of ``assignment.toml``."""
+
+    title: str
+    version: str
+    source: str
+    files: Files
+    rules: Rules = Rules()
+    limits: Limits = Limits()
+    items: tuple[Item, ...]
+
+    @model_validator(mode="after")
+    def _items_are_consistent(self) -> Manifest:
+        seen: set[str] = set()
+        for item in self.items:
+            if item.id in seen:
+                raise ValueError(f"item {item.id!r} is there twice")
+            seen.add(item.id)
+            if item.file is not None and item.file not in self.files.required:
+                raise ValueError(
+                    f"item {item.id!r} names file {item.file!r}{did_you_mean(item.file, self.files.required)}"
+                )
+            if item.blanks and item.file is None:
+                raise ValueError(f"item {item.id!r} has blanks but no file")
+        return self
+
+    def item(self, item_id: str) -> Item:
+        """Return the item; an unknown id raises `UserError` with the nearest known one."""
+        for item in self.items:
+            if item.id == item_id:
+                return item
+        raise UserError(f"no item {item_id!r} in this assignment{did_you_mean(item_id, [i.id for i in self.items])}")
+
+    def total(self, kind: Kind | None = None, *, extra_credit: bool = False) -> float:
+        """Sum of points, of one kind or of all; extra credit is counted apart."""
+        return sum(i.points for i in self.items if i.extra_credit is extra_credit and (kind is None or i.kind is kind))
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An assignment on disk. ``folder`` holds the manifest; ``reference`` is absent on a student's machine."""
+
+    slug: str
+    folder: Path
+    manifest: Manifest
+    reference: Path | None = None
+
+    @property
+    def public_checks(self) -> Path:
+        """Folder of the checks that students get."""
+        return self.folder / "checks" / "public"
+
+    @property
+    def hidden_checks(self) -> Path:
+        """Folder of the checks that only the grader has; missing on a student's machine."""
+        return self.folder / "checks" / "hidden"
+
+    @property
+    def provided(self) -> Path:
+        """Folder of the files that students may not change (the template's own folder on a student's machine)."""
+        folder = self.folder / "provided"
+        return folder if folder.is_dir() else self.folder
+
+    @property
+    def probes(self) -> Path:
+        """The module of stub models that checks build inside the worker; it holds no answer."""
+        return self.public_checks / "probes.py"
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and validate a manifest; raise `UserError` naming file, key and the nearest known key."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no manifest here") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from None
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_first_problem(error, data)}") from None
+
+
+def _first_problem(error: ValidationError, data: Any) -> str:
+    problem = error.errors()[0]
+    where = [str(part) for part in problem["loc"]]
+    key = ".".join(where) or "the manifest"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key!r}{did_you_mean(where[-1], _known_keys(where[:-1]))}"
+    if where[:1] == ["items"] and len(where) > 1:
+        entry = data["items"][int(where[1])]
+        name = entry.get("id", f"number {int(where[1]) + 1}") if isinstance(entry, dict) else where[1]
+        key = f"item {name!r}, {'.'.join(where[2:]) or 'as a whole'}"
+    return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _known_keys(where: list[str]) -> list[str]:
+    tables: dict[str, type[_Table]] = {"files": Files, "rules": Rules, "limits": Limits, "items": Item}
+    return list((tables[where[0]] if where else Manifest).model_fields)

@@ -1,0 +1,19 @@
+"""Errors that a user can cause: each is one clear line of what, where and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake in what the user gave us; the command line prints its one line and exits 2."""
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """Return ``'; did you mean "right"?'`` for the nearest known name, or a list of the known names."""
+    names = sorted(known)
+    near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
+    if near:
+        return f'; did you mean "{near[0]}"?'
+    return f"; known: {', '.join(names)}" if names else ""
