@@ -180,3 +180,17 @@ def _first_problem(error: ValidationError, data: Any) -> str:
 def _known_keys(where: list[str]) -> list[str]:
     tables: dict[str, type[_Table]] = {"files": Files, "rules": Rules, "limits": Limits, "items": Item}
     return list((tables[where[0]] if where else Manifest).model_fields)
+
+
+def slugs(root: Path) -> list[str]:
+    """Return the assignments of the repository at ``root``, sorted; folders that begin with ``_`` are shared parts."""
+    return sorted(path.parent.name for path in (root / "assignments").glob(f"[!_.]*/{MANIFEST}"))
+
+
+def load_assignment(root: Path, slug: str) -> Assignment:
+    """Load one assignment of the repository at ``root``; an unknown slug raises `UserError` with the nearest known."""
+    known = slugs(root)
+    if slug not in known:
+        raise UserError(f"{root / 'assignments'}: no assignment {slug!r}{did_you_mean(slug, known)}")
+    folder = root / "assignments" / slug
+    return Assignment(slug, folder, read_manifest(folder / MANIFEST), reference=root / "solutions" / slug)
