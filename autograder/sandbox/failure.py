@@ -1,0 +1,34 @@
+"""What a submission can do wrong, as seen from the trusted side."""
+
+from __future__ import annotations
+
+
+class SubmissionFault(AssertionError):
+    """The submission is wrong. The parts are shown one under the other in a public report."""
+
+    def __init__(self, summary: str, *, expected: str = "", got: str = "", worst: str = "") -> None:
+        super().__init__(summary)
+        self.summary = summary
+        self.expected = expected
+        self.got = got
+        self.worst = worst
+
+
+class SubmissionRaised(SubmissionFault):
+    """The submission's code raised, or a name in it is missing; ``builtin`` is the nearest built-in exception."""
+
+    def __init__(self, summary: str, *, got: str = "", builtin: str = "") -> None:
+        super().__init__(summary, got=got)
+        self.builtin = builtin
+
+
+class WorkerLost(BaseException):
+    """The worker is gone or was stopped. Not an `Exception`: it must pass Hypothesis, which would shrink it."""
+
+    def __init__(self, summary: str) -> None:
+        super().__init__(summary)
+        self.summary = summary
+
+
+class AuthorError(Exception):
+    """A check uses the sandbox wrongly."""

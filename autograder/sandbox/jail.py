@@ -1,0 +1,134 @@
+"""The walls around a worker, put up one after the other inside the new process.
+
+Every wall is a function that raises `OSError` where the machine does not offer it; `enter` reports which hold. The
+uid and the file modes are the main wall, the others double it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+FIRST_UID, LAST_UID = 2_000_000, 2_000_000_000
+"""Workers get a random uid of this range; no account and no container mapping of the usual kind lies in it."""
+
+PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 4, 38, 24
+LAST_CAPABILITY = 63
+CAPABILITY_VERSION_3 = 0x20080522
+
+
+@dataclass(frozen=True)
+class JailSettings:
+    """What a worker may use: sizes in bytes, times in seconds. ``uid`` is None where it keeps its user."""
+
+    uid: int | None
+    scratch: str
+    memory: int
+    cpu_seconds: int
+    file_size: int = 256 * 2**20
+    open_files: int = 256
+    processes: int = 512
+
+
+@dataclass(frozen=True)
+class WallReport:
+    """Whether a wall holds, and why not."""
+
+    name: str
+    held: bool
+    note: str = ""
+
+
+def enter(settings: JailSettings) -> list[WallReport]:
+    """Put up all walls around this process, which must have one thread and nothing to lose."""
+    walls: list[tuple[str, Callable[[JailSettings], str]]] = [
+        ("resource limits", _limit_resources),
+        ("private user", _become_private_user),
+        ("no capabilities", _drop_capabilities),
+        ("no new privileges", _no_new_privileges),
+    ]
+    return [_try(name, wall, settings) for name, wall in walls]
+
+
+def interpreter_is_readable_by_others() -> bool:
+    """Whether another user could import from this Python installation (its folders may lie in root's home)."""
+    places = {Path(name) for name in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.executable, os.__file__)}
+    places |= {Path(entry) for entry in sys.path if Path(entry).is_dir()}
+    return all(_is_open_to_others(place.resolve()) for place in places)
+
+
+def _is_open_to_others(place: Path) -> bool:
+    return bool(place.stat().st_mode & 0o004) and all(parent.stat().st_mode & 0o001 for parent in place.parents)
+
+
+def _try(name: str, wall: Callable[[JailSettings], str], settings: JailSettings) -> WallReport:
+    try:
+        note = wall(settings)
+    except (OSError, ValueError, AttributeError) as error:
+        return WallReport(name, False, f"{type(error).__name__}: {error}")
+    return WallReport(name, not note, note)
+
+
+def _limit_resources(settings: JailSettings) -> str:
+    used = _data_size()
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: settings.cpu_seconds,
+        resource.RLIMIT_FSIZE: settings.file_size,
+        resource.RLIMIT_NOFILE: settings.open_files,
+        resource.RLIMIT_DATA: used + settings.memory,
+    }
+    if settings.uid is not None:  # counted per user of the whole machine: only for a user of its own
+        limits[resource.RLIMIT_NPROC] = settings.processes
+    for name, value in limits.items():
+        hard = resource.getrlimit(name)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(name, (value, value))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full file is an error for the code that writes, not its end
+    return ""
+
+
+def _data_size() -> int:
+    try:
+        with Path("/proc/self/status").open(encoding="ascii") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))
+    except (OSError, StopIteration):
+        return 0
+
+
+def _become_private_user(settings: JailSettings) -> str:
+    if os.getuid() != 0:
+        return "not started as root: the worker runs as the user who grades"
+    if settings.uid is None:
+        return "this Python cannot be read by another user: the worker keeps its user, without capabilities"
+    os.setgroups([])
+    os.setresgid(settings.uid, settings.uid, settings.uid)
+    os.setresuid(settings.uid, settings.uid, settings.uid)
+    return ""
+
+
+def _drop_capabilities(settings: JailSettings) -> str:
+    if not sys.platform.startswith("linux"):
+        return "only on Linux"
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in range(LAST_CAPABILITY + 1):
+        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # refused where there is none left to drop
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    if libc.capset(header, (ctypes.c_uint32 * 6)()) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
+    return ""
+
+
+def _no_new_privileges(settings: JailSettings) -> str:
+    if not sys.platform.startswith("linux"):
+        return "only on Linux"
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+    return ""

@@ -1,0 +1,272 @@
+"""The one loader of submitted and trusted modules: top-level statements run one by one.
+
+A statement that raises is reported and skipped, so a broken line costs what depends on it and no more.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.abc
+import importlib.machinery
+import linecache
+import signal
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Binder = Callable[[types.ModuleType], None]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A top-level statement that did not run, or not to its end."""
+
+    file: str
+    line: int
+    error: str
+    message: str
+    slow: bool = False
+
+
+@dataclass
+class LoadReport:
+    """What the loader met on its way."""
+
+    skipped: list[Skipped] = field(default_factory=list)
+    inert: list[tuple[str, int, str]] = field(default_factory=list)
+    """File, line and name of every import that an inert stand-in took the place of."""
+
+
+class StatementTooSlow(BaseException):
+    """A top-level statement ran longer than it may; raised by the alarm, past ``except Exception``."""
+
+
+class Loader(importlib.abc.MetaPathFinder):
+    """Loads the modules of one folder; names that are importable without it are never shadowed.
+
+    ``skip`` holds (file, line) of statements known to be too slow. ``bind`` is called after every statement, with the
+    module, to put stand-ins in their places. ``extra`` holds single files that are loaded beside the folder's.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        extra: Iterable[Path] = (),
+        skip: Iterable[tuple[str, int]] = (),
+        bind: Binder | None = None,
+        statement_seconds: float | None = None,
+    ) -> None:
+        self.folder = folder
+        self._extra = {path.stem: path for path in extra}
+        self.modules: dict[str, types.ModuleType] = {}
+        self.report = LoadReport()
+        self.inert: list[str] = []
+        self._skip = frozenset(skip)
+        self._bind = bind
+        self._seconds = statement_seconds
+
+    def load(self, name: str) -> types.ModuleType:
+        """Load a module of the folder by its dotted name, once; raise `FileNotFoundError` where there is none."""
+        if name not in self.modules:
+            path = self._path(name)
+            if path is None:
+                raise FileNotFoundError(f"{name.replace('.', '/')}.py")
+            module = types.ModuleType(name)
+            module.__file__ = str(path)
+            if path.name == "__init__.py":
+                module.__path__ = [str(path.parent)]
+            self.modules[name] = sys.modules[name] = module
+            self._execute(module, path)
+        return self.modules[name]
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find what the ordinary finders do not know; this finder comes last, so real modules win."""
+        found = self._path(fullname)
+        if found is None:
+            return None
+        package = found.name == "__init__.py"
+        return importlib.machinery.ModuleSpec(fullname, _Entry(self), origin=str(found), is_package=package)
+
+    def adopt(self, module: types.ModuleType) -> None:
+        """Run the statements of a module that the import system has made."""
+        if (path := self._path(module.__name__)) is not None:
+            module.__file__ = str(path)
+            self.modules[module.__name__] = module
+            self._execute(module, path)
+
+    def _path(self, name: str) -> Path | None:
+        if name in self._extra:
+            return self._extra[name]
+        base = self.folder.joinpath(*name.split("."))
+        candidates = [base.with_name(base.name + ".py"), base / "__init__.py"]
+        return next((path for path in candidates if path.is_file()), None)
+
+    def _execute(self, module: types.ModuleType, path: Path) -> None:
+        source = path.read_text(encoding="utf-8")
+        shown = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.name
+        linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
+        try:
+            tree = ast.parse(source, str(path))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            line = getattr(error, "lineno", None) or 1
+            self.report.skipped.append(Skipped(shown, line, type(error).__name__, str(error)))
+            return
+        module.__doc__ = ast.get_docstring(tree)
+        if self._bind is not None:
+            self._bind(module)
+        flags = 0
+        for statement in tree.body:
+            flags |= _future_flags(statement)
+            if (shown, statement.lineno) in self._skip:
+                self.report.skipped.append(Skipped(shown, statement.lineno, "TimeoutError", "too slow", slow=True))
+                continue
+            self._run(statement, module, path, shown, flags)
+            if self._bind is not None:
+                self._bind(module)
+
+    def _run(self, statement: ast.stmt, module: types.ModuleType, path: Path, shown: str, flags: int) -> None:
+        while True:
+            try:
+                body = ast.Module([statement], [])
+                code = compile(body, str(path), "exec", flags=flags, dont_inherit=True)
+                with _alarm(self._seconds):
+                    exec(code, module.__dict__)
+                return
+            except ModuleNotFoundError as error:
+                if (
+                    not isinstance(statement, (ast.Import, ast.ImportFrom))
+                    or not error.name
+                    or not self._replace(error.name)
+                ):
+                    self._skipped(shown, statement, error)
+                    return
+                self.report.inert.append((shown, statement.lineno, error.name))
+            except StatementTooSlow as error:
+                self._skipped(shown, statement, error, slow=True)
+                return
+            except BaseException as error:  # the one boundary at which a submission's exceptions are caught
+                self._skipped(shown, statement, error)
+                return
+
+    def _skipped(self, shown: str, statement: ast.stmt, error: BaseException, *, slow: bool = False) -> None:
+        name = "TimeoutError" if slow else type(error).__name__
+        self.report.skipped.append(Skipped(shown, statement.lineno, name, safe_text(error, 300), slow))
+
+    def _replace(self, name: str) -> bool:
+        if name in sys.modules:
+            return False
+        sys.modules[name] = InertModule(name)
+        self.inert.append(name)
+        parent, _, child = name.rpartition(".")
+        if parent in sys.modules:
+            setattr(sys.modules[parent], child, sys.modules[name])
+        return True
+
+
+class _Entry(importlib.abc.Loader):
+    """Lets ``import helper`` inside a submission go through the same loader."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        self._loader.adopt(module)
+
+
+class Inert:
+    """Stands for anything out of a module that the grader lacks; it can be used and does nothing."""
+
+    def __init__(self, name: str) -> None:
+        self.__dict__["_name"] = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Inert(f"{self._name}.{name}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__[name] = value
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and not kwargs and (isinstance(args[0], (types.FunctionType, type))):
+            return args[0]  # as a decorator it must not lose what it decorates
+        return Inert(f"{self._name}()")
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        return ()
+
+    def __enter__(self) -> Inert:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return f"<{self._name}: not installed here>"
+
+
+class InertModule(types.ModuleType):
+    """Takes the place of a package that the grader lacks, so that functions which do not need it can be graded."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Inert(f"{self.__name__}.{name}")
+
+
+def safe_text(value: object, limit: int) -> str:
+    """Return ``str(value)``, shortened, whatever a hostile ``__str__`` does."""
+    try:
+        text = str(value)
+        return text if type(text) is str and len(text) <= limit else str.__str__(text)[:limit] + " ..."
+    except BaseException:
+        return "(its text cannot be shown)"
+
+
+def _future_flags(statement: ast.stmt) -> int:
+    import __future__
+
+    if not isinstance(statement, ast.ImportFrom) or statement.module != "__future__":
+        return 0
+    features = [getattr(__future__, alias.name, None) for alias in statement.names]
+    return sum(feature.compiler_flag for feature in features if feature is not None)
+
+
+@contextmanager
+def _alarm(seconds: float | None) -> Iterator[None]:
+    """Raise `StatementTooSlow` in the block after so many seconds; a courtesy to honest code, not a wall."""
+    if seconds is None or not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(signum: int, frame: object) -> None:
+        raise StatementTooSlow(f"stopped after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,119 @@
+"""Stand-ins on the trusted side for objects in the worker, and the verbs that act on them.
+
+Attribute access on a `Remote` builds a path, a call is one round trip. Tensors and plain values come back by value (a
+returned tensor remembers its handle), other objects as remotes. Remotes have no names of their own, so nothing
+collides with a student's names; verbs are functions: `fetch`, `gradients`, `substitute`, `exists`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import torch
+
+from autograder.sandbox.values import TensorInfo
+
+if TYPE_CHECKING:
+    from autograder.sandbox.session import Session
+
+_T = TypeVar("_T")
+
+
+class Remote:
+    """An object in the worker. It has no value here: every operation but attribute access and call raises."""
+
+    __slots__ = ("_Remote__state",)
+
+    def __init__(self, session: Session, base: str | int, path: tuple[str, ...] = (), kind: str = "") -> None:
+        object.__setattr__(self, "_Remote__state", (session, base, path, kind))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        session, base, path, _ = state(self)
+        return Remote(session, base, (*path, name))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        session, base, path, _ = state(self)
+        return session.call(base, path, args, kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise TypeError(f"cannot assign {name!r} to a remote: use substitute(remote.{name}, value)")
+
+    def __repr__(self) -> str:
+        _, base, path, kind = state(self)
+        start = base if isinstance(base, str) else f"<{kind or 'object'} in the worker>"
+        return ".".join([str(start), *path])
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(f"{self!r} has no value on this side: use fetch(), or compare what it returns")
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = __setitem__ = __index__ = _refuse
+    __int__ = __float__ = __array__ = __torch_function__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
+    __neg__ = __pow__ = __matmul__ = __rmatmul__ = __reduce__ = __reduce_ex__ = _refuse
+    __hash__ = object.__hash__
+
+
+def state(remote: Remote) -> tuple[Session, str | int, tuple[str, ...], str]:
+    """Return a remote's session, base, path and type name; for the sandbox's own use."""
+    return object.__getattribute__(remote, "_Remote__state")  # type: ignore[no-any-return]
+
+
+def is_remote(value: object) -> bool:
+    """Whether a value is a remote, without asking the value anything."""
+    return type(value) is Remote
+
+
+def fetch(remote: Any) -> Any:
+    """Return the value that a remote stands for, such as a module's global; objects stay remote."""
+    if type(remote) is not Remote:
+        return remote
+    session, base, path, _ = state(remote)
+    return session.get(base, path)
+
+
+def exists(remote: Remote) -> bool:
+    """Whether the name that a remote stands for exists in the worker."""
+    session, base, path, _ = state(remote)
+    return session.exists(base, path)
+
+
+def substitute(remote: Remote, value: Any) -> None:
+    """Put a value or another remote in the place that a remote stands for, until the worker ends."""
+    session, base, path, _ = state(remote)
+    session.assign(base, path, value)
+
+
+def gradients(
+    outputs: torch.Tensor | Sequence[torch.Tensor],
+    wrt: Sequence[torch.Tensor],
+    cotangents: torch.Tensor | Sequence[torch.Tensor] | None = None,
+) -> list[torch.Tensor | None]:
+    """Return the gradient of ``sum <output, cotangent>`` with respect to every tensor of ``wrt``.
+
+    ``outputs`` are tensors that came from the worker, ``wrt`` tensors that were sent with ``requires_grad`` in this
+    example or came from the worker. None stands for "no gradient arrives". A cotangent of ones is the default. The
+    products are computed in the worker: compare them with the truth, a lie is just a wrong value.
+    """
+    listed = [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
+    if cotangents is None:
+        cotangents = [torch.ones_like(output) for output in listed]
+    elif isinstance(cotangents, torch.Tensor):
+        cotangents = [cotangents]
+    return info(listed[0]).session.gradients(listed, list(wrt), list(cotangents))  # type: ignore[no-any-return]
+
+
+def info(tensor: torch.Tensor) -> TensorInfo:
+    """Return what a tensor that came from a worker remembers; raise `TypeError` for any other tensor."""
+    found = getattr(tensor, "remote", None)
+    if not isinstance(found, TensorInfo):
+        raise TypeError("this tensor did not come from the worker, or was changed since")
+    return found
+
+
+def is_from_worker(value: Any) -> bool:
+    """Whether a value is a tensor as it came from a worker."""
+    return isinstance(value, torch.Tensor) and isinstance(getattr(value, "remote", None), TensorInfo)

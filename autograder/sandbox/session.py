@@ -1,0 +1,367 @@
+"""The trusted half of a session with one worker: asks, waits no longer than it may, believes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from autograder.sandbox.failure import AuthorError, SubmissionFault, SubmissionRaised, WorkerLost
+from autograder.sandbox.remote import Remote, is_remote, state
+from autograder.sandbox.stand_ins import Callback, StandIns
+from autograder.sandbox.values import Decoder, Encoder, TensorInfo
+from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Misbehaved
+
+BUILTIN_EXCEPTIONS = frozenset(
+    name
+    for name, value in vars(__import__("builtins")).items()
+    if isinstance(value, type) and issubclass(value, BaseException)
+)
+
+
+Serve = Callable[[Frame], tuple[Any, list[memoryview]]]
+
+
+class Channel(Protocol):
+    """Carries requests to an executor and its answers back."""
+
+    def exchange(self, header: Any, buffers: list[memoryview], deadline: float | None, serve: Serve) -> Frame:
+        """Send a request and return the answer; ``serve`` answers the questions that come before it."""
+
+    def close(self) -> None:
+        """End the executor; nothing of it is left running."""
+
+    def explain_end(self) -> str:
+        """Say in words how the executor ended, where it has ended by itself."""
+
+
+@dataclass
+class Deadlines:
+    """Seconds that one call may take, and the moment (`time.monotonic`) at which the whole check ends."""
+
+    call_seconds: float | None = None
+    check_ends: float | None = None
+
+    def next(self, seconds: float | None = None) -> tuple[float | None, float | None]:
+        """Return the moment at which a call that starts now must have ended, and its length."""
+        seconds = self.call_seconds if seconds is None else seconds
+        ends = None if seconds is None else time.monotonic() + seconds
+        if self.check_ends is not None and (ends is None or self.check_ends < ends):
+            return self.check_ends, None
+        return ends, seconds
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call as reports show it."""
+
+    name: str
+    arguments: tuple[tuple[str, Any], ...]
+
+
+@dataclass
+class Example:
+    """What belongs to one example: tensors sent as leaves, calls made, callbacks answered."""
+
+    leaves: dict[int, tuple[torch.Tensor, int]] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    answered: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = field(default_factory=dict)
+
+
+class Session:
+    """One worker, from its start to its end. Not thread-safe."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        loader: Mapping[str, Any],
+        stand_ins: StandIns | None = None,
+        deadlines: Deadlines | None = None,
+        load_seconds: float | None = None,
+    ) -> None:
+        self._channel = channel
+        self._deadlines = deadlines or Deadlines()
+        self._load_seconds = load_seconds
+        self._callbacks: list[Callback] = []
+        self._loaded: dict[str, Any] = {}
+        self._begin: int | None = None
+        self._sent: list[tuple[str, torch.Tensor]] = []
+        self._doing = ""
+        self.example = Example()
+        self._start(loader, stand_ins or {})
+
+    def module(self, name: str) -> Remote:
+        """Return the remote of a module; it is loaded when it is first used."""
+        return Remote(self, name)
+
+    def begin(self, seed: int) -> None:
+        """Start an example: both sides restart their generators, the objects of the last one are forgotten."""
+        self._begin = seed % 2**63
+        self.example = Example()
+        torch.default_generator.manual_seed(self._begin)
+
+    def close(self) -> None:
+        """End the worker."""
+        self._channel.close()
+
+    def load(self, name: str) -> tuple[list[list[Any]], list[list[Any]]]:
+        """Load a module and return what was skipped in it and what inert stand-ins took the place of."""
+        if name not in self._loaded:
+            self._doing = f"loading {name}"
+            report = self._ask({"op": "load", "module": name}, [], seconds=self._load_seconds)
+            if not (isinstance(report, list) and len(report) == 2 and all(isinstance(part, list) for part in report)):
+                raise WorkerLost("the worker did not say what it loaded")
+            self._loaded[name] = report
+        return self._loaded[name][0], self._loaded[name][1]
+
+    def call(self, base: str | int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call what lies at a path and return its value."""
+        self._ready(base)
+        name = self._name(base, path)
+        labels = [*((f"argument {i}", value) for i, value in enumerate(args, 1)), *kwargs.items()]
+        self.example.calls.append(Call(name, tuple((label, _frozen(value)) for label, value in labels)))
+        encoder = Encoder(self._encode_special)
+        self._sent = []
+        request = {
+            "op": "call",
+            "base": base,
+            "path": list(path),
+            "args": ["t", *[self._labelled(f"argument {i}", a, encoder) for i, a in enumerate(args, 1)]],
+            "kwargs": ["d", *[[key, self._labelled(key, value, encoder)] for key, value in kwargs.items()]],
+        }
+        self._doing = f"{name}()"
+        return self._ask(request, encoder.buffers)
+
+    def get(self, base: str | int, path: tuple[str, ...]) -> Any:
+        """Return the value at a path."""
+        self._ready(base)
+        self._doing = self._name(base, path)
+        return self._ask({"op": "get", "base": base, "path": list(path)}, [])
+
+    def exists(self, base: str | int, path: tuple[str, ...]) -> bool:
+        """Whether there is anything at a path."""
+        self._ready(base)
+        return self._ask({"op": "has", "base": base, "path": list(path)}, []) is True
+
+    def assign(self, base: str | int, path: tuple[str, ...], value: Any) -> None:
+        """Put a value at a path."""
+        self._ready(base)
+        encoder = Encoder(self._encode_special)
+        self._sent = []
+        self._doing = self._name(base, path)
+        self._ask({"op": "set", "base": base, "path": list(path), "args": encoder.encode(value)}, encoder.buffers)
+
+    def gradients(
+        self, outputs: list[torch.Tensor], wrt: list[torch.Tensor], cotangents: list[torch.Tensor]
+    ) -> list[torch.Tensor | None]:
+        """Return gradients as `autograder.sandbox.remote.gradients` says, plain and of the right shape."""
+        encoder = Encoder(self._encode_special)
+        self._sent = []
+        request = {
+            "op": "gradients",
+            "outputs": encoder.encode(outputs),
+            "cotangents": encoder.encode([cotangent.detach() for cotangent in cotangents]),
+            "wrt": encoder.encode(wrt),
+        }
+        self._doing = "backward()"
+        found = self._ask(request, encoder.buffers)
+        if not isinstance(found, list) or len(found) != len(wrt):
+            raise WorkerLost("the worker gave no list of gradients")
+        for gradient, tensor in zip(found, wrt, strict=True):
+            if gradient is not None and not (isinstance(gradient, torch.Tensor) and gradient.shape == tensor.shape):
+                raise WorkerLost("the worker gave a gradient of another shape than its tensor")
+        return found
+
+    # one round trip
+
+    def _start(self, loader: Mapping[str, Any], stand_ins: StandIns) -> None:
+        encoder = Encoder()
+        specs = []
+        for path, stand_in in stand_ins.items():
+            if isinstance(stand_in, Callback):
+                self._callbacks.append(stand_in)
+                fields = None if stand_in.fields is None else list(stand_in.fields)
+                detail = {"number": len(self._callbacks) - 1, "fields": fields, "construct": stand_in.construct}
+                specs.append({"kind": "callback", "path": path, "value": None, **detail})
+            else:
+                specs.append({"kind": "canned", "path": path, "value": encoder.encode(stand_in.value)})
+        self._doing = "the start"
+        self._ask({"op": "start", "loader": dict(loader), "stand_ins": specs}, encoder.buffers)
+
+    def _ready(self, base: str | int) -> None:
+        if isinstance(base, str):
+            self.load(base)
+
+    def _ask(self, request: dict[str, Any], buffers: list[memoryview], seconds: float | None = None) -> Any:
+        if self._begin is not None:
+            request["begin"], self._begin = self._begin, None
+        deadline, length = self._deadlines.next(seconds)
+        try:
+            return self._read(self._channel.exchange(request, buffers, deadline, self._serve))
+        except DeadlinePassed:
+            after = f"stopped after {length:g} s" if length is not None else "stopped: the check's time was over"
+            raise WorkerLost(f"{after}: {self._doing} did not return") from None
+        except Closed:
+            raise WorkerLost(f"the process ended during {self._doing}{self._channel.explain_end()}") from None
+        except Misbehaved:
+            raise WorkerLost(f"the answer to {self._doing} cannot be read") from None
+
+    def _read(self, frame: Frame) -> Any:
+        header, kind = frame.header, kind_of(frame)
+        decoder = Decoder(frame.payload, self._decode_special, self._decode_tensor)
+        if kind == "value":
+            value = decoder.decode(header.get("v"))
+            self._judge_changes(header.get("changed"), decoder)
+            return value
+        if kind == "missing":
+            self._raise_missing(header.get("name"))
+        if kind == "raised":
+            self._raise_raised(header)
+        raise Misbehaved("an answer of an unknown kind")
+
+    def _raise_missing(self, name: Any) -> None:
+        name = name[:200] if isinstance(name, str) else "?"
+        skipped = [entry for report in self._loaded.values() for entry in report[0] if isinstance(entry, list)]
+        why = ""
+        if skipped and len(skipped[0]) == 5:
+            file, line, error, message, _ = skipped[0]
+            why = f"; line {line} of {file} did not run: {error}: {message}"
+        raise SubmissionRaised(f"there is no `{name}`{why}", builtin="AttributeError")
+
+    def _raise_raised(self, header: dict[str, Any]) -> None:
+        kind, text, builtin = (str(header.get(key, ""))[:2000] for key in ("type", "text", "builtin"))
+        where = header.get("where")
+        at = ""
+        if isinstance(where, list) and where and isinstance(where[-1], list) and len(where[-1]) == 4:
+            file, line, _, source = where[-1]
+            at = f"{file}, line {line}: {source}"
+        if builtin not in BUILTIN_EXCEPTIONS:
+            builtin = "Exception"
+        if kind == "NotImplementedError":
+            raise SubmissionRaised(f"{self._doing} is not implemented yet", got=at, builtin=builtin)
+        raise SubmissionRaised(f"{self._doing} raised {kind}: {text}", got=at, builtin=builtin)
+
+    def _judge_changes(self, changed: Any, decoder: Decoder) -> None:
+        for entry in changed or []:
+            if not (isinstance(entry, list) and len(entry) == 2 and type(entry[0]) is int):
+                raise Misbehaved("a list of changed arguments is not plain")
+            if not 0 <= entry[0] < len(self._sent):
+                continue
+            label, before = self._sent[entry[0]]
+            after = Decoder(decoder._payload).decode(entry[1])
+            same = isinstance(after, torch.Tensor) and after.shape == before.shape and after.dtype == before.dtype
+            if not same or not torch.equal(after, before.detach()):
+                raise SubmissionFault(
+                    f"{self._doing} changes its argument in place ({label}); it must leave it as it was"
+                )
+
+    # values in both directions
+
+    def _labelled(self, label: str, value: Any, encoder: Encoder) -> Any:
+        before = len(self._sent)
+        tree = encoder.encode(value)
+        self._sent[before:] = [(label, tensor) for _, tensor in self._sent[before:]]
+        return tree
+
+    def _encode_special(self, value: Any, encoder: Encoder) -> Any:
+        if is_remote(value):
+            session, base, path, _ = state(value)
+            if session is not self:
+                raise AuthorError(f"{value!r} belongs to another worker")
+            self._ready(base)
+            return ["R", base, list(path)]
+        if not isinstance(value, torch.Tensor):
+            return None
+        known = getattr(value, "remote", None)
+        if isinstance(known, TensorInfo) and known.session is self:
+            return ["R", known.handle, []]
+        self._sent.append(("", value))
+        if not value.requires_grad:
+            return encoder.tensor(value, None)
+        if id(value) in self.example.leaves:
+            return ["L", self.example.leaves[id(value)][1]]
+        number = len(self.example.leaves)
+        self.example.leaves[id(value)] = (value, number)
+        return encoder.tensor(value, number)
+
+    def _decode_special(self, tree: list[Any], decoder: Decoder) -> Any:
+        if tree[0] == "o" and len(tree) == 3 and type(tree[1]) is int and isinstance(tree[2], str):
+            return Remote(self, tree[1], (), tree[2][:100])
+        raise Misbehaved(f"a value has the unknown tag {tree[0][:20]!r}")
+
+    def _decode_tensor(self, value: torch.Tensor, info: Any) -> torch.Tensor:
+        shapes = (int, bool, str, bool)
+        if not (isinstance(info, list) and [type(part) for part in info] == list(shapes)):
+            raise Misbehaved("a tensor says nothing of where it came from")
+        value.remote = TensorInfo(info[0], self, info[1], info[2][:20], info[3])  # type: ignore[attr-defined]
+        return value
+
+    # callbacks
+
+    def _serve(self, frame: Frame) -> tuple[Any, list[memoryview]]:
+        try:
+            return self._answer_callback(frame) if kind_of(frame) == "callback" else self._answer_product(frame)
+        except (Misbehaved, Closed, DeadlinePassed):
+            raise
+        except Exception as error:  # the submission called a stand-in wrongly: that is its own exception
+            return {"k": "refused", "text": f"{type(error).__name__}: {error}"[:500]}, []
+
+    def _answer_callback(self, frame: Frame) -> tuple[Any, list[memoryview]]:
+        header = frame.header
+        number = header.get("number")
+        if type(number) is not int or not 0 <= number < len(self._callbacks):
+            raise Misbehaved("a callback that does not exist")
+        inputs: list[torch.Tensor] = []
+
+        def collect(value: torch.Tensor, info: Any) -> torch.Tensor:
+            wants = isinstance(info, list) and len(info) == 2 and info[1] is True
+            inputs.append(value.requires_grad_(True) if wants and value.is_floating_point() else value)
+            return value
+
+        decoder = Decoder(frame.payload, self._decode_special, collect)
+        args, kwargs = decoder.decode(header.get("args")), decoder.decode(header.get("kwargs"))
+        if not isinstance(args, tuple) or not isinstance(kwargs, dict):
+            raise Misbehaved("a callback without arguments")
+        value = self._callbacks[number].function(*args, **kwargs)
+        call = len(self.example.answered)
+        outputs = [part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, torch.Tensor)]
+        self.example.answered[call] = (outputs, inputs)
+        encoder = Encoder()
+        return {"k": "answer", "call": call, "v": encoder.encode(value)}, encoder.buffers
+
+    def _answer_product(self, frame: Frame) -> tuple[Any, list[memoryview]]:
+        outputs, inputs = self.example.answered[frame.header.get("call")]
+        cotangents: Sequence[Any] = Decoder(frame.payload).decode(frame.header.get("cotangents"))
+        pairs = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad and c is not None]
+        wanted = [tensor for tensor in inputs if tensor.requires_grad]
+        found: Iterator[torch.Tensor | None] = iter([None] * len(wanted))
+        if pairs and wanted:
+            ends, weights = [o for o, _ in pairs], [c for _, c in pairs]
+            found = iter(torch.autograd.grad(ends, wanted, weights, retain_graph=True, allow_unused=True))
+        encoder = Encoder()
+        return {
+            "k": "answer",
+            "v": encoder.encode([next(found) if tensor.requires_grad else None for tensor in inputs]),
+        }, encoder.buffers
+
+    def _name(self, base: str | int, path: tuple[str, ...]) -> str:
+        return ".".join(path) if path else str(base)
+
+
+def kind_of(frame: Frame) -> str:
+    """Return the kind of a frame from an executor, "" where it has none; "callback" and "product" are questions."""
+    kind = frame.header.get("k") if isinstance(frame.header, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def is_question(frame: Frame) -> bool:
+    """Whether an executor asks something before it answers."""
+    return kind_of(frame) in ("callback", "product")
+
+
+def _frozen(value: Any) -> Any:
+    return value.detach() if isinstance(value, torch.Tensor) else value

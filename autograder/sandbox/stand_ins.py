@@ -1,0 +1,38 @@
+"""What stands in for a blank of another item: canned data, or a callback that runs on the trusted side.
+
+A stand-in is bound in the worker right after the statement that defines its name, so that captured defaults see it.
+No code is shipped: the worker knows a callback by its number, sends what it was called with, and gets the answer;
+tensors among the answers carry gradients, whose products are computed on the trusted side as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Canned:
+    """A fixed value in the place of a module's global."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A function on the trusted side in the place of a function or method.
+
+    ``function`` gets the positional and keyword arguments of the call; for a method, ``fields`` names the attributes
+    of ``self`` that are given first, in place of ``self``. It must be differentiable by autograd where the graded code
+    needs gradients. Where ``construct`` names a class of the same module, the worker calls it with the answer (with
+    its parts, where the answer is a tuple).
+    """
+
+    function: Callable[..., Any]
+    fields: tuple[str, ...] | None = None
+    construct: str = ""
+
+
+StandIns = Mapping[str, Canned | Callback]
+"""Stand-ins by where they go: ``"vae_solution.DiagonalGaussianDistribution.kl"``: file stem, then qualified name."""

@@ -1,0 +1,109 @@
+"""Frames between the grader and a worker: a length, a small JSON header, raw tensor bytes. Never pickle.
+
+The side that does not trust the other reads with `read_frame` and `Limits`: every length is checked before
+anything is allocated, and whatever is wrong raises `Misbehaved`.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from typing import Any
+
+PREFIX = struct.Struct("!IQ")  # length of the header, length of the payload, in bytes
+
+
+class Misbehaved(Exception):
+    """The other side sent something that no honest peer sends."""
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+class DeadlinePassed(Exception):
+    """Nothing came in time."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a frame may weigh, in bytes."""
+
+    header: int = 4 * 2**20
+    payload: int = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message: a JSON value and the raw bytes that it refers to."""
+
+    header: Any
+    payload: bytearray | bytes = b""
+
+
+def write_frame(stream: socket.socket, header: Any, buffers: list[memoryview], deadline: float | None = None) -> None:
+    """Send one frame; raise `Closed` where the peer is gone and `DeadlinePassed` where it does not read."""
+    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    size = sum(buffer.nbytes for buffer in buffers)
+    _send(stream, memoryview(PREFIX.pack(len(text), size) + text), deadline)
+    for buffer in buffers:
+        _send(stream, buffer, deadline)
+
+
+def read_frame(stream: socket.socket, limits: Limits, deadline: float | None = None) -> Frame:
+    """Receive one frame within the limits and before the deadline (on the `time.monotonic` clock)."""
+    header_size, payload_size = PREFIX.unpack(_receive(stream, PREFIX.size, deadline))
+    if header_size > limits.header or payload_size > limits.payload:
+        raise Misbehaved(f"a frame of {header_size} + {payload_size} bytes is over the limit")
+    text = _receive(stream, header_size, deadline)
+    try:
+        header = json.loads(text.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise Misbehaved("a frame's header is not JSON") from None
+    return Frame(header, _receive(stream, payload_size, deadline))
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _send(stream: socket.socket, data: memoryview, deadline: float | None) -> None:
+    data = data.cast("B")
+    while data:
+        _wait(stream, deadline, writing=True)
+        try:
+            sent = stream.send(data, socket.MSG_DONTWAIT if deadline is not None else 0)
+        except BlockingIOError:
+            continue
+        except OSError:
+            raise Closed from None
+        data = data[sent:]
+
+
+def _receive(stream: socket.socket, size: int, deadline: float | None) -> bytearray:
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        _wait(stream, deadline, writing=False)
+        try:
+            count = stream.recv_into(view)
+        except OSError:
+            raise Closed from None
+        if count == 0:
+            raise Closed
+        view = view[count:]
+    return data
+
+
+def _wait(stream: socket.socket, deadline: float | None, *, writing: bool) -> None:
+    if deadline is None:
+        return
+    left = deadline - time.monotonic()
+    poll = select.poll()
+    poll.register(stream, select.POLLOUT if writing else select.POLLIN)
+    if left <= 0 or not poll.poll(left * 1000):
+        raise DeadlinePassed

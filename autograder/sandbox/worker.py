@@ -1,0 +1,84 @@
+"""The life of a worker: from the fork of the zygote, through the jail, to the last answer."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+from autograder.sandbox import jail
+from autograder.sandbox.executor import Executor
+from autograder.sandbox.loading import Loader
+from autograder.sandbox.wire import Closed, Frame, Limits, read_frame, write_frame
+
+TRUSTED = Limits(header=64 * 2**20, payload=2**32)
+"""What the worker reads comes from the grader."""
+
+
+def run(stream: socket.socket, settings: Mapping[str, Any]) -> NoReturn:
+    """Jail this process, say which walls hold, and answer requests until the grader hangs up."""
+    status = 1
+    try:
+        os.setsid()
+        _only_keep(stream.fileno())
+        os.chdir(settings["jail"]["scratch"])
+        for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR", "TORCH_HOME"):
+            os.environ[name] = settings["jail"]["scratch"]
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        walls = jail.enter(jail.JailSettings(**settings["jail"]))
+        write_frame(stream, {"k": "ready", "walls": [asdict(wall) for wall in walls]}, [])
+        gc.enable()
+        _serve(stream)
+        status = 0
+    except Closed:
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _serve(stream: socket.socket) -> None:
+    from autograder.sandbox import courtesies
+
+    courtesies.install()
+
+    def upcall(question: Any, buffers: list[memoryview]) -> Frame:
+        write_frame(stream, question, buffers)
+        return read_frame(stream, TRUSTED)
+
+    executor = Executor(_make_loader, upcall)
+    while True:
+        frame = read_frame(stream, TRUSTED)
+        write_frame(stream, *executor.handle(frame))
+
+
+def _make_loader(settings: Mapping[str, Any]) -> Loader:
+    import sys
+
+    from autograder.sandbox.courtesies import CudaOnCpu
+
+    loader = Loader(
+        Path(settings["folder"]),
+        extra=map(Path, settings["extra"]),
+        skip=[(file, line) for file, line in settings["skip"]],
+        bind=settings["bind"],
+        statement_seconds=settings["statement_seconds"],
+    )
+    sys.meta_path.append(loader)
+    if settings["cuda_on_cpu"]:
+        CudaOnCpu().__enter__()  # type: ignore[no-untyped-call]
+    return loader
+
+
+def _only_keep(descriptor: int) -> None:
+    """Close every other descriptor and let the standard streams lead nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, 65536)
