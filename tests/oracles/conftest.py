@@ -1,0 +1,6 @@
+"""Make ``assignments/_oracles`` importable as the hidden checks import it."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "assignments"))

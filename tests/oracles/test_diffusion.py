@@ -1,0 +1,123 @@
+"""Diffusion truths against the Markov chain that they describe, step by step, and against brute force."""
+
+import math
+from fractions import Fraction
+
+import pytest
+import torch
+from _oracles import diffusion
+
+STEPS = 50
+BETAS = diffusion.linear_betas(1e-3, 0.2, STEPS)
+TABLES = diffusion.Tables(BETAS)
+
+
+def chain(betas):
+    """Compose one-step transitions x_t = sqrt(1 - beta) x_{t-1} + sqrt(beta) e: factor of x_0 and variance, each t."""
+    factor, variance, history = 1.0, 0.0, []
+    for beta in betas.tolist():
+        factor, variance = math.sqrt(1 - beta) * factor, (1 - beta) * variance + beta
+        history.append((factor, variance))
+    return history
+
+
+def conditional(index):
+    """Mean coefficients (of x_0, of x_t) and variance of x_{t-1} given both, by conditioning the joint Gaussian."""
+    factor, variance = chain(BETAS)[index - 1] if index else (1.0, 0.0)
+    step, beta = math.sqrt(1 - BETAS[index].item()), BETAS[index].item()
+    covariance, total = step * variance, step * step * variance + beta
+    gain = covariance / total
+    return factor - gain * step * factor, gain, variance - gain * covariance
+
+
+def test_linear_betas_are_the_arithmetic_series():
+    exact = [Fraction(1, 1000) + Fraction(199, 1000) * k / (STEPS - 1) for k in range(STEPS)]
+    assert BETAS.tolist() == pytest.approx([float(x) for x in exact], rel=1e-14)
+    assert diffusion.linear_betas(0.1, 0.2, 1).tolist() == [0.1]
+
+
+def test_the_forward_tables_are_those_of_the_composed_chain():
+    for index, (factor, variance) in enumerate(chain(BETAS)):
+        assert TABLES.sqrt_alphas_cumprod[index].item() == pytest.approx(factor, rel=1e-12)
+        assert TABLES.sqrt_one_minus_alphas_cumprod[index].item() ** 2 == pytest.approx(variance, rel=1e-12)
+        assert TABLES.alphas_cumprod_prev[index].item() == (TABLES.alphas_cumprod[index - 1].item() if index else 1.0)
+        assert TABLES.sqrt_recip_alphas[index].item() == pytest.approx(1 / math.sqrt(1 - BETAS[index].item()))
+
+
+def test_the_posterior_is_the_joint_gaussian_conditioned():
+    t = torch.arange(STEPS)
+    ones, zeros = torch.ones(STEPS, 1), torch.zeros(STEPS, 1)
+    of_start = diffusion.posterior_mean(TABLES, ones, zeros, t).flatten().tolist()
+    of_x = diffusion.posterior_mean(TABLES, zeros, ones, t).flatten().tolist()
+    due = [conditional(index) for index in range(STEPS)]
+    assert of_start == pytest.approx([row[0] for row in due], rel=1e-9)
+    assert of_x == pytest.approx([row[1] for row in due], rel=1e-9, abs=1e-15)
+    assert TABLES.posterior_variance.tolist() == pytest.approx([row[2] for row in due], rel=1e-9, abs=1e-15)
+    assert TABLES.posterior_variance[0].item() == 0
+
+
+def test_simulated_chains_have_the_statistics_of_q_sample():
+    generator, n = torch.Generator().manual_seed(0), 200_000
+    x = torch.full((n,), 0.8, dtype=torch.float64)
+    for beta in BETAS[:10]:
+        x = (1 - beta).sqrt() * x + beta.sqrt() * torch.randn(n, generator=generator, dtype=torch.float64)
+    t, start = torch.tensor([9, 9]), torch.full((2, 1), 0.8)
+    low, high = diffusion.q_sample(TABLES, start, t, torch.tensor([[0.0], [1.0]])).flatten().tolist()
+    assert x.mean().item() == pytest.approx(low, abs=6 * (high - low) / math.sqrt(n))
+    assert x.std().item() == pytest.approx(high - low, rel=6 / math.sqrt(2 * n))
+
+
+def test_the_eps_form_is_the_posterior_mean_at_the_true_noise():
+    generator = torch.Generator().manual_seed(1)
+    t = torch.tensor([0, 17, STEPS - 1])
+    start, noise = torch.rand(2, 3, 2, 4, 5, generator=generator, dtype=torch.float64) * 2 - 1
+    x = diffusion.q_sample(TABLES, start, t, noise)
+    assert torch.allclose(diffusion.predict_start(TABLES, x, t, noise), start, rtol=1e-9)
+    due = torch.stack(
+        [conditional(k)[0] * s + conditional(k)[1] * y for k, s, y in zip(t.tolist(), start, x, strict=True)]
+    )
+    assert torch.allclose(diffusion.p_sample_mean(TABLES, x, t, noise), due, rtol=1e-9)
+    assert torch.allclose(diffusion.clamped_p_sample_mean(TABLES, x, t, noise), due, rtol=1e-9)
+    assert torch.allclose(diffusion.p_sample_mean(TABLES, x, t, noise)[0], start[0], rtol=1e-9)  # t = 1 gives x_0
+
+
+def test_the_clamp_bites_where_the_estimate_leaves_the_range():
+    t, x = torch.tensor([30, 30]), torch.tensor([[9.0], [-9.0]])
+    got = diffusion.clamped_p_sample_mean(TABLES, x, t, torch.zeros(2, 1)).flatten().tolist()
+    of_start, of_x, _ = conditional(30)
+    assert got == pytest.approx([of_start + 9 * of_x, -of_start - 9 * of_x])
+
+
+def test_a_reverse_step_adds_the_posterior_noise_but_none_at_the_end():
+    t, mean = torch.tensor([0, 20]), torch.tensor([[1.0], [1.0]])
+    got = diffusion.p_sample(TABLES, mean, t, torch.tensor([[3.0], [3.0]])).flatten().tolist()
+    assert got == pytest.approx([1.0, 1.0 + 3 * math.sqrt(conditional(20)[2])])
+
+
+@pytest.mark.parametrize(("timesteps", "s"), [(1, 0.008), (50, 0.008), (1000, 0.02)])
+def test_cosine_alphas_multiply_up_to_the_squared_cosine(timesteps, s):
+    alphas = diffusion.cosine_alphas(timesteps, s).tolist()
+    level, start = 1.0, math.cos(s / (1 + s) * math.pi / 2) ** 2
+    for index, alpha in enumerate(alphas[:-1]):
+        level *= alpha
+        due = (1 + math.cos(math.pi * ((index + 1) / timesteps + s) / (1 + s))) / 2 / start
+        assert level == pytest.approx(due, rel=1e-9)
+    assert alphas[-1] == 0.001
+    assert diffusion.cosine_alphas_cumprod(timesteps, s)[0].item() == 1
+    assert abs(diffusion.cosine_alphas_cumprod(timesteps, s)[-1].item()) < 1e-12
+
+
+def test_huber_is_the_integral_of_the_clipped_distance():
+    distances = torch.tensor([-2.5, -1.0, -0.3, 0.0, 0.7, 1.2, 4.0], dtype=torch.float64)
+    for delta in (1.0, 0.5):
+        grid = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
+        due = [(grid * d.abs()).clamp_max(delta).mean().item() * d.abs().item() for d in distances]
+        assert diffusion.huber_mean(distances, torch.zeros(7), delta).item() == pytest.approx(sum(due) / 7, rel=1e-8)
+    smooth = torch.nn.functional.smooth_l1_loss(distances, torch.zeros(7, dtype=torch.float64))
+    assert diffusion.huber_mean(distances, torch.zeros(7)).item() == pytest.approx(smooth.item())
+
+
+def test_betas_outside_the_range_are_refused():
+    for betas in (torch.tensor([0.1, 1.0]), torch.tensor([0.0, 0.1]), torch.tensor([[0.1]])):
+        with pytest.raises(ValueError, match="betas"):
+            diffusion.Tables(betas)
