@@ -1,0 +1,134 @@
+"""A grading for the terminal: a table of the rubric, what failed and why, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.box import ASCII, SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Column, Table
+from rich.text import Text
+
+from autograder.reports.plain import (
+    PART_LIMIT,
+    PROVISIONAL,
+    Part,
+    check_parts,
+    check_title,
+    count_passed,
+    is_provisional,
+    mark,
+    next_steps,
+    total_line,
+)
+from autograder.reports.text import clean, one_line, points, shorten, worth
+from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
+
+_STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "yellow", Outcome.BLOCKED: "yellow"}
+_PART_STYLES = {"hint": "cyan", "expected": "green", "got": "red", "staff": "magenta"}
+_LABEL_WIDTH = 9
+_ASCII = str.maketrans({"✓": "+", "✗": "x", "…": "~"})
+STAFF_NOTE_LIMIT = 20_000
+
+
+def render(result: GradingResult, console: Console, *, staff: bool = False) -> None:
+    """Print ``result``: no line is wider than the console, and text of a submission is shown, never interpreted.
+
+    Colours are left out where the console is no terminal. With ``staff``, staff notes and the reasons of hidden checks
+    are shown too: that is not for students.
+    """
+    console.print(Text(one_line(result.assignment_title), style="bold"))
+    console.print(_table(result, console))
+    console.print(_words(total_line(result), console, "bold"))
+    for item in result.items:
+        if item.kind is Kind.AUTO and (item.outcome is not Outcome.PASS or is_provisional(item)):
+            console.print()
+            console.print(Group(*_item(item, console, staff=staff)))
+    for block in _closing(result, console):
+        console.print()
+        console.print(block)
+
+
+def _words(text: str, console: Console, style: str = "") -> Text:
+    """Return text as text, not as markup; where the console cannot show a sign, something near it."""
+    encoding = console.encoding or "ascii"
+    if not encoding.startswith("utf"):
+        text = text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return Text(text, style=style, overflow="fold")
+
+
+def _table(result: GradingResult, console: Console) -> Table:
+    unicode = console.encoding.startswith("utf")
+    table = Table(box=SIMPLE_HEAD if unicode else ASCII, pad_edge=False, show_edge=False)
+    table.add_column("item", overflow="fold")
+    table.add_column("title", overflow="fold", ratio=1)
+    table.add_column("points", justify="right", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    for item in result.items:
+        table.add_row(*(_words(text, console, style) for text, style in _row(item)))
+    return table
+
+
+def _row(item: ItemResult) -> Iterator[tuple[str, str]]:
+    style = "dim" if item.outcome is None else ""
+    yield item.id, style
+    yield one_line(item.title) + (" (extra credit)" if item.extra_credit else ""), style
+    if item.outcome is None:
+        yield (f"- / {points(item.max_points)}" if item.kind is Kind.MANUAL else "-"), style
+        yield ("people grade it" if item.kind is Kind.MANUAL else "not graded"), style
+        return
+    yield f"{points(item.points)} / {points(item.max_points)}", ""
+    provisional = ", provisional" if is_provisional(item) else ""
+    yield f"{mark(item.outcome)} {item.outcome.value}{provisional}", _STYLES[item.outcome]
+
+
+def _item(item: ItemResult, console: Console, *, staff: bool) -> Iterator[RenderableType]:
+    score = f"{points(item.points)} of {worth(item.max_points)}{count_passed(item)}"
+    yield _words(f"{item.id}  {one_line(item.title)}: {score}", console, "bold")
+    if item.message:
+        yield _inset(_words(shorten(clean(item.message), PART_LIMIT), console))
+    if is_provisional(item):
+        yield _inset(_words(PROVISIONAL, console, "yellow"))
+    for check in item.checks:
+        if check.outcome is not Outcome.PASS:
+            yield Text()
+            yield _inset(_check(item, check, console, staff=staff))
+
+
+def _inset(block: RenderableType) -> Padding:
+    return Padding(block, (0, 0, 0, 2), expand=False)
+
+
+def _check(item: ItemResult, check: CheckResult, console: Console, *, staff: bool) -> Table:
+    """Return a grid: the mark, and beside it the title, the sentences and the labelled parts."""
+    style = _STYLES[check.outcome]
+    parts = [*check_parts(check), *(_staff_parts(check) if staff else ())]
+    sentences = [_words(part.text, console) for part in parts if not part.label]
+    labelled = Table.grid(Column(width=_LABEL_WIDTH, no_wrap=True), Column(overflow="fold"), padding=(0, 1))
+    for part in (part for part in parts if part.label):
+        labelled.add_row(Text(part.label, style="dim"), _words(part.text, console, _PART_STYLES.get(part.label, "")))
+    grid = Table.grid(Column(width=1), Column(overflow="fold"), padding=(0, 1))
+    title = _words(check_title(item, check), console, style)
+    grid.add_row(_words(mark(check.outcome), console, style), Group(title, *sentences, labelled))
+    return grid
+
+
+def _staff_parts(check: CheckResult) -> Iterator[Part]:
+    if check.failure is not None and not (check.public and check.outcome is not Outcome.ERROR):
+        open_check = check.model_copy(update={"public": True, "outcome": Outcome.FAIL, "hint": ""})
+        yield from check_parts(open_check)
+    if check.misconception:
+        yield Part("mutant", one_line(check.misconception))
+    if check.staff_note:
+        yield Part("staff", shorten(clean(check.staff_note).strip("\n"), STAFF_NOTE_LIMIT))
+
+
+def _closing(result: GradingResult, console: Console) -> Iterator[RenderableType]:
+    if result.notices:
+        lines = [f"- {one_line(str(notice), 500)}" for notice in result.notices]
+        yield _words("\n".join(["Seen in the hand-in; this costs no points by itself:", *lines]), console)
+    if missing := [wall for wall in result.walls if not wall.held]:
+        names = "; ".join(one_line(f"{wall.name} ({wall.note})" if wall.note else wall.name) for wall in missing)
+        yield _words(f"Protections that this machine does not offer: {names}", console, "dim")
+    yield _words(next_steps(result), console, "bold")

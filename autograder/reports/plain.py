@@ -1,0 +1,147 @@
+"""What a report says, as plain text: the words that the console and the platforms have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from autograder.reports.text import clean, indent, one_line, plural, points, shorten, worth
+from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
+
+PROVISIONAL = "Provisional: this could not be graded this time; it shows 0 until it is graded again."
+PART_LIMIT = 4_000
+"""Characters of one part of a failure: about two screens, more than anybody reads of a tensor."""
+
+_MARKS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.ERROR: "?", Outcome.BLOCKED: "?"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One labelled piece of an explanation; without a label it is a sentence."""
+
+    label: str
+    text: str
+
+
+def mark(outcome: Outcome) -> str:
+    """Return the one character that stands for an outcome."""
+    return _MARKS[outcome]
+
+
+def check_title(item: ItemResult, check: CheckResult) -> str:
+    """Return the check's title on one line, and what hangs on it where it did not pass."""
+    remarks = [] if check.public else ["hidden check"]
+    if check.outcome is not Outcome.PASS:
+        remarks.append(f"worth {worth(check_cost(item, check))}")
+    if check.outcome.is_provisional:
+        remarks.append("could not be graded")
+    return one_line(check.title or check.id) + (f" ({', '.join(remarks)})" if remarks else "")
+
+
+def check_parts(check: CheckResult) -> tuple[Part, ...]:
+    """Return what a student may read about a check that did not pass.
+
+    Of a hidden check that is the instructor's hint alone: nothing that the submission controls gets through.
+    Of a check that the grader itself broke it is nothing more: what it says is about the reference.
+    """
+    parts = [*_failure_parts(check)] if check.public and check.outcome is not Outcome.ERROR else []
+    parts.append(Part("hint", check.hint))
+    return tuple(Part(part.label, shorten(clean(part.text).strip("\n"), PART_LIMIT)) for part in parts if part.text)
+
+
+def _failure_parts(check: CheckResult) -> Iterator[Part]:
+    if (failure := check.failure) is None:
+        return
+    yield Part("", failure.summary)
+    yield Part("call", failure.call)
+    yield Part("inputs", "\n".join(failure.inputs))
+    yield Part("expected", failure.expected)
+    yield Part("got", failure.got)
+    yield Part("worst", failure.worst)
+
+
+def check_cost(item: ItemResult, check: CheckResult) -> float:
+    """Return the points of the item that hang on this check."""
+    total = sum(each.weight for each in item.checks)
+    return item.max_points * check.weight / total if total > 0 else 0.0
+
+
+def item_text(item: ItemResult) -> str:
+    """Return everything that a student may read about one item."""
+    if item.kind is not Kind.AUTO:
+        return not_automatic(item)
+    blocks = [_headline(item)]
+    if item.message:
+        blocks.append(shorten(clean(item.message), PART_LIMIT))
+    if is_provisional(item):
+        blocks.append(PROVISIONAL)
+    blocks += [_check_text(item, check) for check in item.checks if check.outcome is not Outcome.PASS]
+    if passed := [f"{mark(c.outcome)} {check_title(item, c)}" for c in item.checks if c.outcome is Outcome.PASS]:
+        blocks.append("\n".join(passed))
+    return "\n\n".join(blocks)
+
+
+def is_provisional(item: ItemResult) -> bool:
+    """Whether the item, or one of its checks, must be graded again."""
+    return item.needs_regrade or any(check.outcome.is_provisional for check in item.checks)
+
+
+def not_automatic(item: ItemResult) -> str:
+    """Return the sentence for an item that the grader gives no points for."""
+    if item.kind is Kind.UNGRADED:
+        return "Not graded: this part is for you."
+    extra = " of extra credit" if item.extra_credit else ""
+    return f"People grade this part, worth {worth(item.max_points)}{extra}; the grader gives nothing for it."
+
+
+def _headline(item: ItemResult) -> str:
+    extra = " of extra credit" if item.extra_credit else ""
+    return f"{points(item.points)} of {worth(item.max_points)}{extra}{count_passed(item)}"
+
+
+def count_passed(item: ItemResult) -> str:
+    """Return ``, 3 of 4 checks passed``; nothing for an item without checks."""
+    if not item.checks:
+        return ""
+    passed = sum(check.outcome is Outcome.PASS for check in item.checks)
+    return f", {passed} of {plural(len(item.checks), 'check')} passed"
+
+
+def _check_text(item: ItemResult, check: CheckResult) -> str:
+    title = f"{mark(check.outcome)} {check_title(item, check)}"
+    return "\n".join([title, *(indent(part_text(part), 2) for part in check_parts(check))])
+
+
+def part_text(part: Part) -> str:
+    """Return a part as text: on one line with its label, or below the label where it has several lines."""
+    if not part.label:
+        return part.text
+    if "\n" in part.text:
+        return f"{part.label}:\n{indent(part.text, 2)}"
+    return f"{part.label + ':':<10}{part.text}"
+
+
+def total_line(result: GradingResult) -> str:
+    """Return how many points the grader gave and how many people give."""
+    extra = sum(i.points for i in result.items if i.kind is Kind.AUTO and i.extra_credit)
+    manual = sum(i.max_points for i in result.items if i.kind is Kind.MANUAL and not i.extra_credit)
+    given = f"{points(result.points)} of {worth(result.max_points)} given by the grader"
+    given += f", {points(extra)} of them extra credit" if extra else ""
+    return f"{given}; people grade another {points(manual)}." if manual else f"{given}."
+
+
+def next_steps(result: GradingResult) -> str:
+    """Return what the student should do next, in one or two sentences; text from the submission is not in it."""
+    missing = {i.id: i.max_points - i.points for i in result.items if i.outcome is Outcome.FAIL}
+    steps = []
+    if missing:
+        count = plural(len(missing), "item")
+        first = next(iter(missing))
+        steps.append(
+            f"Next: start with {first}. {count} failed, {worth(sum(missing.values()))} to gain;"
+            " each item is graded on its own."
+        )
+    if result.needs_regrade:
+        again = ", ".join(item.id for item in result.items if item.needs_regrade)
+        steps.append(f"To be graded again, nothing for you to do: {again}.")
+    return " ".join(steps) or "Next: nothing is left to mend in what the grader looks at."

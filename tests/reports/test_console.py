@@ -1,0 +1,109 @@
+"""The console report fits its console, interprets nothing that a submission wrote, and hides what is for staff."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from autograder.reports.console import render
+from autograder.results import Failure, GradingResult, Notice, Outcome
+from tests.reports.samples import KL, SECRET, check, hidden_check, item, sample
+
+
+def shown(result: GradingResult, *, width: int = 80, staff: bool = False, terminal: bool = False) -> str:
+    """Return what is printed."""
+    environment = {"TERM": "xterm-256color"}
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, _environ=environment)
+    render(result, console, staff=staff)
+    stream = console.file
+    assert isinstance(stream, io.StringIO)
+    return stream.getvalue()
+
+
+def flat(text: str) -> str:
+    """Return text with its line breaks undone."""
+    return " ".join(text.split())
+
+
+def test_report_has_rubric_failures_notices_walls_and_next_steps() -> None:
+    text = flat(shown(sample()))
+    for words in (
+        "VAE and DDPM on SVHN",
+        "0.4 / 2 ✗ FAIL",
+        "- / 4 people grade it",
+        "? ERROR, provisional",
+        "Faster sampler (extra credit)",
+        "3.4 of 7 points given by the grader",
+        "call DiagonalGaussianDistribution(mean, logvar).kl()",
+        "worst [1]: expected 6.5, got 13.0",
+        "vae_solution.py:12: a notebook command is ignored",
+        "does not offer: Landlock (the kernel has it off)",
+        "Next: start with vae.kl",
+    ):
+        assert words in text
+
+
+def test_aligned_tensors_stay_aligned() -> None:
+    lines = shown(sample()).splitlines()
+    first = next(line for line in lines if "mean = tensor([[0., 1.]," in line)
+    second = lines[lines.index(first) + 1]
+    assert second.index("[2., 3.]") == first.index("[0., 1.]")
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_line_is_wider_than_the_console(width: int) -> None:
+    failure = Failure(summary="宽" * 500, got="x" * 3_000, inputs=("y = " + "é" * 300,), call="f(" + "長い" * 100 + ")")
+    result = sample(items=(item("a." + "b" * 60, Outcome.FAIL, 0, 1, checks=(check(Outcome.FAIL, failure=failure),)),))
+    text = shown(result, width=width)
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    assert text.count("x") >= 3_000
+
+
+def test_markup_and_codes_of_a_submission_are_shown_as_text() -> None:
+    failure = Failure(summary="[red]not markup[/red] [/nonsense] \x1b[2J", got="[link=http://x]y[/link]")
+    notice = Notice(text="[bold]b[/bold]\x07")
+    result = sample(
+        items=(item("a", Outcome.FAIL, 0, 1, checks=(check(Outcome.FAIL, failure=failure),)),), notices=(notice,)
+    )
+    text = shown(result)
+    assert "[red]not markup[/red] [/nonsense]" in text and "[link=http://x]y[/link]" in text
+    assert "[bold]b[/bold]\\x07" in text and "\x1b" not in text
+
+
+def test_colours_only_on_a_terminal() -> None:
+    assert "\x1b" not in shown(sample())
+    assert "\x1b[31m" in shown(sample(), terminal=True)
+
+
+def test_students_see_nothing_that_is_for_staff() -> None:
+    text = shown(sample())
+    assert SECRET not in text and "Traceback" not in text and "kl-missing-half" not in text
+
+
+def test_staff_see_notes_reasons_of_hidden_checks_and_the_mutant() -> None:
+    text = shown(sample(items=(item("a", Outcome.FAIL, 0, 1, checks=(hidden_check(),)),)), staff=True)
+    assert f"summary {SECRET}" in text and "ZeroDivisionError" in text
+    assert "kl-missing-half" in shown(sample(), staff=True)
+
+
+def test_console_without_unicode_gets_ascii() -> None:
+    raw = io.BytesIO()
+    console = Console(file=io.TextIOWrapper(raw, encoding="ascii", write_through=True), width=80, _environ={})
+    failure = Failure(summary="café …")
+    render(sample(items=(item("a", Outcome.FAIL, 0, 1, checks=(check(Outcome.FAIL, failure=failure),)),)), console)
+    assert b"x FAIL" in raw.getvalue() and b"caf\\xe9 ~" in raw.getvalue()
+
+
+def test_passed_items_are_one_line_in_the_table() -> None:
+    text = shown(sample(items=(item("a", Outcome.PASS, 1, 1, checks=(check(),)),)))
+    assert KL not in text and "✓ PASS" in text
+
+
+def test_report_needs_no_torch() -> None:
+    code = "import autograder.reports.console, sys; assert not {'torch', 'numpy', 'pytest'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
