@@ -1,0 +1,170 @@
+"""Reading archives into memory, member by member and under limits; nothing is ever unpacked to disk."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from autograder.errors import UserError
+from autograder.submission.entries import MAX_DEPTH, MAX_TOTAL, MIB, Budget, Entry, is_code_name, is_used, readable_path
+from autograder.submission.notices import Notices, Topic, printable
+
+MAX_LISTED = 20_000
+"""Members of one archive: its table of contents is in memory before the budget applies."""
+
+_CENTRAL_RECORD = b"PK\x01\x02"
+_UNIX_SYSTEMS = (3, 19)
+# What Python's readers raise on damaged input, found by fuzzing; anything else is a defect of ours.
+_BROKEN = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError, MemoryError),
+    *(NotImplementedError, RuntimeError, IndexError, KeyError, AttributeError, TypeError),
+)
+
+
+class _Refused(Exception):
+    """A member that is not used; the text says why."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where members go: into the entries of a hand-in, below ``prefix``."""
+
+    prefix: str
+    budget: Budget
+    notices: Notices
+
+    def refuse(self, name: str, why: object) -> None:
+        self.notices.add(Topic.REFUSED, f"{printable(self.prefix + name)}: {why}")
+
+
+def is_archive(data: bytes) -> bool:
+    """Say whether the bytes begin like an archive that can be read here."""
+    return data[:4] in (b"PK\x03\x04", b"PK\x05\x06") or _is_tar(data)
+
+
+def read_archive(data: bytes, name: str, budget: Budget, notices: Notices, *, nested: bool = False) -> list[Entry]:
+    """Return the members as entries (of a nested archive: below its name); raise `UserError` where none can be read."""
+    place = _Place(f"{name}/" if nested else "", budget, notices)
+    members = _tar_members(data, place) if _is_tar(data) else _zip_members(data, place)
+    entries: dict[str, Entry] = {}
+    try:
+        for entry in members:
+            if entry.path in entries:
+                place.refuse(entry.path.removeprefix(place.prefix), "is in the archive twice: used the last one")
+            entries[entry.path] = entry
+    except _BROKEN as error:
+        if not entries:
+            raise UserError(f"{printable(name)}: this archive is damaged ({printable(error)}); pack it again") from None
+        notices.add(Topic.REFUSED, f"{printable(name)}: the rest of this archive cannot be read ({printable(error)})")
+    return list(entries.values())
+
+
+def _zip_members(data: bytes, place: _Place) -> Iterator[Entry]:
+    if data.count(_CENTRAL_RECORD) > MAX_LISTED:
+        raise UserError(f"the zip has more than {MAX_LISTED} entries; hand in only your own files")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        infos = [info for info in archive.infolist() if not info.filename.endswith(("/", "\\"))]
+        environments = tuple(i.filename.removesuffix("pyvenv.cfg") for i in infos if i.filename.endswith("/pyvenv.cfg"))
+        for info in sorted(infos, key=lambda info: not is_code_name(info.filename)):
+            if info.filename.startswith(environments or ("\0",)):
+                continue
+            if (path := _usable_path(info.filename, place)) is None:
+                continue
+            if not place.budget.take_entry():
+                return
+            try:
+                yield _read_zip_member(archive, info, path, place.budget)
+            except _Refused as error:
+                place.refuse(path, error)
+            except _BROKEN as error:
+                place.refuse(path, f"is damaged: not used ({printable(error, 60)})")
+
+
+def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, budget: Budget) -> Entry:
+    kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system in _UNIX_SYSTEMS else 0
+    if kind == stat.S_IFLNK:
+        raise _Refused("is a link: not followed")
+    if kind not in (0, stat.S_IFREG):
+        raise _Refused("is not a regular file: not used")
+    if info.flag_bits & 0x1:
+        raise _Refused("is encrypted: hand in a zip without a password")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise _Refused("is compressed in an unusual way: hand in an ordinary zip")
+    if not budget.take_bytes(info.file_size):
+        return Entry(path, info.file_size, None)
+    with archive.open(info) as stream:
+        data = stream.read(info.file_size + 1)
+    return Entry(path, len(data), data)
+
+
+def _tar_members(data: bytes, place: _Place) -> Iterator[Entry]:
+    with tarfile.open(fileobj=_Bounded(_decompressed(data)), mode="r|") as archive:
+        for count, member in enumerate(archive):
+            if count >= MAX_LISTED:
+                place.refuse("", f"more than {MAX_LISTED} entries: the rest was not looked at")
+                return
+            if member.isdir() or (path := _usable_path(member.name, place)) is None:
+                continue
+            if not place.budget.take_entry():
+                return
+            if member.issym() or member.islnk():
+                place.refuse(path, "is a link: not followed")
+            elif not member.isreg() or member.issparse():
+                place.refuse(path, "is not a regular file: not used")
+            elif not place.budget.take_bytes(member.size):
+                yield Entry(path, member.size, None)
+            elif stream := archive.extractfile(member):
+                content = stream.read()
+                yield Entry(path, len(content), content)
+
+
+def _usable_path(name: str, place: _Place) -> str | None:
+    """Return the member's path among the entries, or None where it is refused or never used."""
+    shown = readable_path(name.replace("\\", "/"))  # some Windows programs write backslashes
+    parts = [part for part in shown.split("/") if part not in ("", ".")]
+    if shown.startswith("/") or shown[1:2] == ":" or ".." in parts or not parts:
+        place.refuse(shown, "leaves the archive's folder: not used")
+        return None
+    path = "/".join(parts)
+    for folder in parts[:-1]:
+        if not is_used(folder, folder=True, notices=place.notices, path=path):
+            return None
+    if not is_used(parts[-1], folder=False, notices=place.notices, path=place.prefix + path):
+        return None
+    if len(parts) > MAX_DEPTH:
+        place.refuse(path, f"more than {MAX_DEPTH} folders deep: not looked at")
+        return None
+    return place.prefix + path
+
+
+def _is_tar(data: bytes) -> bool:
+    return data[:2] == b"\x1f\x8b" or data[:3] == b"BZh" or data[257:262] == b"ustar"
+
+
+def _decompressed(data: bytes) -> io.BufferedIOBase:
+    raw = io.BytesIO(data)
+    if data[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=raw)
+    return bz2.BZ2File(raw) if data[:3] == b"BZh" else raw
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that ends with an error after ``MAX_TOTAL`` bytes, so that no bomb is decompressed to its end."""
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self._stream = stream
+        self._left = MAX_TOTAL
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
+        self._left -= len(data)
+        if self._left < 0:
+            raise OSError(f"it unpacks to more than {MAX_TOTAL // MIB} MB")
+        return data

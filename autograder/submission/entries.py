@@ -1,0 +1,109 @@
+"""The files of a hand-in as they were found, the limits on reading them, and what is never used."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from autograder.submission.notices import Notices, Topic
+
+MIB = 2**20
+MAX_ENTRIES = 5_000
+MAX_DEPTH = 12
+MAX_FILE = 20 * MIB
+"""A JSON text can take 24 times its size in memory: this keeps the grader under 500 MB."""
+MAX_TOTAL = 128 * MIB
+MAX_ARCHIVE = 100 * MIB
+"""What Gradescope accepts as one upload."""
+
+_SILENT_FOLDERS = {"__pycache__", "__macosx", "node_modules", "site-packages", "venv", "virtualenv"}
+_SILENT_NAMES = {"thumbs.db", "desktop.ini"}
+_SILENT_SUFFIXES = {".pyc", ".pyo"}
+_REFUSED_NAMES = {"sitecustomize.py", "usercustomize.py", "conftest.py", "pytest.ini"}
+_REFUSED_SUFFIXES = {".pth", ".so", ".pyd", ".dll", ".dylib"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a hand-in; ``data`` is None where the file was too large to read."""
+
+    path: str
+    size: int
+    data: bytes | None
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The folders on the way to the file."""
+        return PurePosixPath(self.path).parts[:-1]
+
+
+@dataclass
+class Budget:
+    """How much more of a hand-in may be looked at; says once when it is used up."""
+
+    notices: Notices
+    entries: int = MAX_ENTRIES
+    bytes: int = MAX_TOTAL
+    _said: set[str] = field(default_factory=set)
+
+    def take_entry(self) -> bool:
+        """Count one entry; False where the hand-in has too many."""
+        self.entries -= 1
+        return self.entries >= 0 or self._refuse(f"more than {MAX_ENTRIES} files: the rest was not looked at")
+
+    def take_bytes(self, size: int, limit: int = MAX_FILE) -> bool:
+        """Count a file's bytes; False where it is too large to read, alone or after the others."""
+        if size > limit:
+            return False
+        if size > self.bytes:
+            return self._refuse(f"more than {MAX_TOTAL // MIB} MB in all: some files were not read")
+        self.bytes -= size
+        return True
+
+    def _refuse(self, text: str) -> bool:
+        if text not in self._said:
+            self._said.add(text)
+            self.notices.add(Topic.REFUSED, text)
+        return False
+
+
+def is_used(name: str, *, folder: bool, notices: Notices, path: str) -> bool:
+    """Say whether a file or folder of this name may be looked at; what could change how Python runs gives a notice."""
+    lower = name.casefold()
+    suffix = PurePosixPath(lower).suffix
+    if name.startswith(".") or lower in _SILENT_NAMES:
+        return False
+    if folder:
+        return lower not in _SILENT_FOLDERS
+    if lower in _REFUSED_NAMES or suffix in _REFUSED_SUFFIXES:
+        notices.add(Topic.REFUSED, f"{path}: files of this kind are never used when grading")
+        return False
+    return suffix not in _SILENT_SUFFIXES
+
+
+def is_code_name(name: str) -> bool:
+    """Say whether the name looks like code; such files are read first, before a budget can run out."""
+    return any(part in name.casefold() for part in (".py", ".ipynb"))
+
+
+def readable_path(path: str) -> str:
+    """Return the path in composed Unicode (macOS decomposes it), with a stand-in for bytes that are no text."""
+    shown = "".join("\N{REPLACEMENT CHARACTER}" if "\ud800" <= char <= "\udfff" else char for char in path)
+    return unicodedata.normalize("NFC", shown)
+
+
+def digest(entries: Iterable[Entry]) -> str:
+    """Return the SHA-256 over paths, sizes and contents of all entries, whatever their order."""
+    lines = sorted(
+        f"{entry.path}\0{entry.size}\0{hashlib.sha256(entry.data).hexdigest() if entry.data is not None else ''}"
+        for entry in entries
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,135 @@
+"""Reading a hand-in: a folder, an archive or a single file becomes a `Submission`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from autograder.assignment import SUBMITTABLE, Assignment
+from autograder.errors import UserError
+from autograder.submission.archives import is_archive, read_archive
+from autograder.submission.banned import check_rules
+from autograder.submission.entries import MAX_ARCHIVE, MAX_FILE, MIB, Budget, Entry, digest, readable_path
+from autograder.submission.folders import read_folder, read_regular_file
+from autograder.submission.helpers import Taken, read_helpers
+from autograder.submission.matching import Match, match_files, python_files
+from autograder.submission.model import Submission
+from autograder.submission.notices import Notices, Topic, printable
+from autograder.submission.provided import provided_files, report_changed
+from autograder.submission.sources import read_source
+
+_ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2")
+_FOREIGN_ARCHIVES = {b"Rar!": "rar", b"7z\xbc\xaf": "7z", b"\xfd7zX": "xz"}
+
+
+def read_submission(path: Path, assignment: Assignment) -> Submission:
+    """Return what was handed in at ``path``, a folder, a zip or tar file, or a single ``.py`` or ``.ipynb``.
+
+    Never runs anything of it, follows no link, and is bounded in time and memory. Whatever is odd gives a notice;
+    `UserError` is raised only where nothing at all can be read.
+    """
+    notices = Notices()
+    budget = Budget(notices)
+    outer = _read_entries(path, budget, notices)
+    if not outer:
+        raise UserError(_nothing_read(path, notices))
+    expected = _expected_sources(assignment)
+    entries, matches = _matched(outer, expected, budget, notices)
+    missing = _missing(entries, matches, assignment)
+    _report_matches(entries, matches, missing, notices)
+    read = {name: read_source(name, match.entry, notices) for name, match in sorted(matches.items())}
+    ours = provided_files(assignment)
+    returned = report_changed(entries, ours, notices)
+    taken = Taken(
+        paths=frozenset(match.entry.path for match in matches.values()),
+        modules=frozenset(PurePosixPath(name).stem for name in (*expected, *ours) if "/" not in name),
+        files=frozenset((*returned, *ours)),
+    )
+    helpers = read_helpers(entries, taken, notices)
+    violations = check_rules(read, helpers, assignment.manifest, notices)
+    return Submission(
+        files={name: read[name].file for name in expected if name in read},
+        missing=missing,
+        helpers=helpers,
+        notices=notices.collapsed(),
+        violations=violations,
+        digest=digest(outer),
+    )
+
+
+def _expected_sources(assignment: Assignment) -> list[str]:
+    files = assignment.manifest.files
+    names = [name for name in (*files.required, *files.optional) if PurePosixPath(name).suffix in SUBMITTABLE]
+    stems = [PurePosixPath(name).with_suffix("") for name in names]
+    if len(set(stems)) < len(stems):
+        raise UserError(
+            f"{assignment.slug}: two expected files differ in their suffix only; rename one in the manifest"
+        )
+    return names
+
+
+def _read_entries(path: Path, budget: Budget, notices: Notices) -> list[Entry]:
+    shown = printable(path)
+    if path.is_symlink():
+        raise UserError(f"{shown}: is a link; give the path of the hand-in itself")
+    if path.is_dir():
+        return read_folder(path, budget, notices)
+    try:
+        entry = read_regular_file(path, readable_path(path.name), Budget(notices), limit=MAX_ARCHIVE)
+    except FileNotFoundError:
+        raise UserError(f"{shown}: there is no such file or folder") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{shown}: {error.strerror if isinstance(error, OSError) else error}") from None
+    if entry.data is None:
+        raise UserError(f"{shown}: is larger than {MAX_ARCHIVE // MIB} MB; hand in only your own files")
+    if kind := _FOREIGN_ARCHIVES.get(entry.data[:4]):
+        raise UserError(f"{shown}: {kind} archives cannot be read; hand in a zip")
+    if is_archive(entry.data) or path.name.casefold().endswith(_ARCHIVE_SUFFIXES):
+        return read_archive(entry.data, path.name, budget, notices)
+    return [entry if entry.size <= MAX_FILE else replace(entry, data=None)]
+
+
+def _nothing_read(path: Path, notices: Notices) -> str:
+    why = "; ".join(notices.texts(Topic.REFUSED)[:3]) or "it is empty"
+    return f"{printable(path)}: there is nothing to grade in it: {why}"
+
+
+def _matched(
+    outer: list[Entry], expected: list[str], budget: Budget, notices: Notices
+) -> tuple[list[Entry], dict[str, Match]]:
+    """Match files; archives within the hand-in are opened, one level deep, only where something is missing."""
+    matches = match_files(outer, expected)
+    if len(matches) == len(expected):
+        return outer, matches
+    entries = list(outer)
+    for entry in sorted(outer, key=lambda entry: entry.path):
+        if entry.data is not None and is_archive(entry.data):
+            try:
+                entries += read_archive(entry.data, entry.path, budget, notices, nested=True)
+            except UserError as error:
+                notices.add(Topic.REFUSED, str(error))
+    return entries, match_files(entries, expected)
+
+
+def _missing(entries: Sequence[Entry], matches: dict[str, Match], assignment: Assignment) -> tuple[str, ...]:
+    """Return the required files that are not there; of those that are no code (a report), only the name counts."""
+    names = {entry.name.casefold() for entry in entries}
+    return tuple(
+        name
+        for name in assignment.manifest.files.required
+        if name not in matches and (PurePosixPath(name).suffix in SUBMITTABLE or name.casefold() not in names)
+    )
+
+
+def _report_matches(
+    entries: Sequence[Entry], matches: dict[str, Match], missing: Sequence[str], notices: Notices
+) -> None:
+    found = python_files(entries)
+    listed = ", ".join(printable(path, 40) for path in found[:5]) + (", …" if len(found) > 5 else "")
+    for name in missing:
+        instead = f"found {listed}" if found else "no Python file was found"
+        notices.add(Topic.FILES, f"expected {name}: it is missing ({instead})")
+    for match in matches.values():
+        if match.text:
+            notices.add(Topic.FILES, match.text)
