@@ -145,9 +145,16 @@ class Assignment:
         return folder if folder.is_dir() else self.folder
 
     @property
-    def probes(self) -> Path:
-        """The module of stub models that checks build inside the worker; it holds no answer."""
-        return self.public_checks / "probes.py"
+    def probes(self) -> tuple[Path, ...]:
+        """Modules beside the public checks: stub models that checks build inside the worker; they hold no answer."""
+        found = self.public_checks.glob("*.py")
+        return tuple(sorted(path for path in found if not path.name.startswith(("test_", "conftest", "__"))))
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Names of the modules that a check can talk to in the worker."""
+        names = (*self.manifest.files.required, *self.manifest.files.provided)
+        return tuple(dict.fromkeys([*(Path(n).stem for n in names), *(path.stem for path in self.probes)]))
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -194,3 +201,12 @@ def load_assignment(root: Path, slug: str) -> Assignment:
         raise UserError(f"{root / 'assignments'}: no assignment {slug!r}{did_you_mean(slug, known)}")
     folder = root / "assignments" / slug
     return Assignment(slug, folder, read_manifest(folder / MANIFEST), reference=root / "solutions" / slug)
+
+
+def find_root() -> Path:
+    """Return the folder that holds ``assignments/``: the current one, one above it, or the one of this checkout."""
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
+        if slugs(folder):
+            return folder
+    raise UserError(f"{here}: no folder assignments/ here or above; name its parent with --root")

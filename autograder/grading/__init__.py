@@ -1,0 +1,1 @@
+"""Grading one submission: pytest plugin, running a check, scoring."""

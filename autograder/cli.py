@@ -1,0 +1,211 @@
+"""The command ``autograder``. Exit status: 0 graded, 1 grader trouble, 2 misuse."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.errors import UserError
+
+if TYPE_CHECKING:
+    from autograder.assignment import Assignment
+    from autograder.grading.grade import Progress
+    from autograder.results import GradingResult
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Build, distribute and grade assignments on deep generative models.",
+)
+
+TROUBLE, MISUSE = 1, 2
+
+Only = Annotated[list[str] | None, typer.Option("--only", metavar="ITEM", help="Grade this item only; repeatable.")]
+NoTraining = Annotated[bool, typer.Option("--no-training", help="Leave out the training items.")]
+Root = Annotated[
+    Path | None, typer.Option("--root", help="Folder that holds assignments/ and solutions/ [default: found].")
+]
+
+
+def main() -> None:
+    """Run the command line; errors of users are one line on stderr."""
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        raise SystemExit(MISUSE) from None
+
+
+@app.command()
+def check(
+    items: Annotated[
+        list[str] | None, typer.Argument(metavar="[ITEM]...", help="Items to check [default: all].")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--folder", help="The folder of your assignment.")] = Path(),
+    no_training: NoTraining = False,
+) -> None:
+    """Check your own work with the public checks: which items pass, and what to do next."""
+    from autograder.launch import clean_start
+
+    clean_start()
+    from autograder.assignment import MANIFEST, Assignment, read_manifest
+    from autograder.grading.grade import Options
+
+    folder = folder.absolute()
+    if not (folder / MANIFEST).is_file():
+        raise UserError(f"{folder}: no {MANIFEST} here; go to the folder that you unpacked, or name it with --folder")
+    assignment = Assignment(folder.name, folder, read_manifest(folder / MANIFEST))
+    options = Options(only=frozenset(items or ()), training=not no_training, hidden=False)
+    result = _grade(assignment, folder, options)
+    _print(result, staff=False)
+    raise SystemExit(_status(result))
+
+
+@app.command()
+def grade(
+    slug: Annotated[str, typer.Argument(help="The assignment, such as ift6135_a3.")],
+    path: Annotated[Path, typer.Argument(help="What was handed in: a folder, a zip, or one file.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write results.json into this folder.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print results.json instead of a table.")] = False,
+    only: Only = None,
+    no_training: NoTraining = False,
+    deadline: Annotated[
+        float | None, typer.Option(help="Seconds for the whole run; what is not reached is kept for a regrade.")
+    ] = None,
+    grading_seed: Annotated[
+        str | None, typer.Option(help="Another seed than that of grading.toml, for calibration.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Grade one hand-in with all checks."""
+    from autograder.launch import clean_start
+
+    clean_start()
+    from autograder.assignment import find_root, load_assignment
+    from autograder.grading.grade import Options
+    from autograder.platforms.gradescope import results_json
+
+    assignment = load_assignment(root or find_root(), slug)
+    if not path.exists():
+        raise UserError(f"{path}: there is nothing here to grade")
+    for item_id in only or ():
+        assignment.manifest.item(item_id)
+    if out is not None:
+        _make_folder(out)
+        results_json.write_results(out / "results.json", results_json.pessimistic(assignment))
+    options = Options(frozenset(only or ()), not no_training, grading_seed=grading_seed, deadline=deadline)
+    result = _grade(assignment, path, options)
+    data = results_json.results_dict(result)
+    if out is not None:
+        results_json.write_results(out / "results.json", data)
+    if json_output:
+        sys.stdout.write(results_json.results_bytes(data).decode())
+    else:
+        _print(result, staff=True)
+        if out is not None:
+            print(f"\nwritten: {out / 'results.json'}")
+    raise SystemExit(_status(result))
+
+
+@app.command(name="validate-results")
+def validate_results(file: Annotated[Path, typer.Argument(help="A results.json for Gradescope.")]) -> None:
+    """Say whether Gradescope will take a results file, and what to mend in it where it will not."""
+    from autograder.platforms.gradescope import validate
+
+    if not file.is_file():
+        raise UserError(f"{file}: there is no such file")
+    problems = validate.validate_results(file)
+    for problem in problems:
+        print(f"{file}: {problem}")
+    if any(not validate.is_warning(problem) for problem in problems):
+        raise SystemExit(TROUBLE)
+    print(f"{file}: valid")
+
+
+@app.command()
+def doctor(
+    sandbox: Annotated[
+        str, typer.Option(help="strict: fail where a wall is missing; best-effort: only say so.")
+    ] = "best-effort",
+) -> None:
+    """Try out on this machine what grading needs: libraries, and the walls around a worker, from inside one."""
+    from autograder.launch import clean_start
+
+    clean_start()
+    from autograder.doctor import examine
+
+    raise SystemExit(examine(strict=sandbox == "strict"))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the release and the results.")] = Path("demo-output"),
+    slug: Annotated[str, typer.Option("--assignment", help="The assignment to show.")] = "ift6135_a3",
+    root: Root = None,
+) -> None:
+    """Build a release, grade the reference, the untouched template and two instructive wrong hand-ins."""
+    from autograder.launch import clean_start
+
+    clean_start()
+    from autograder.assignment import find_root, load_assignment
+    from autograder.demo import run_demo
+
+    folder = root or find_root()
+    raise SystemExit(run_demo(folder, load_assignment(folder, slug), out))
+
+
+def _grade(assignment: Assignment, path: Path, options: object) -> GradingResult:
+    from autograder.grading.grade import Options
+    from autograder.grading.grade import grade as run
+    from autograder.grading.plugin import GraderTrouble
+
+    assert isinstance(options, Options)
+    try:
+        with _progress() as progress:
+            return run(assignment, path, options, progress)
+    except GraderTrouble as error:
+        print(f"autograder: the grader is broken, not the hand-in: {error}", file=sys.stderr)
+        raise SystemExit(TROUBLE) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """Give a function that draws a bar on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("checking", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print(result: GradingResult, *, staff: bool) -> None:
+    from rich.console import Console
+
+    from autograder.reports.console import render
+
+    render(result, Console(), staff=staff)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made: {error.strerror}") from None
+
+
+def _status(result: GradingResult) -> int:
+    """1 where the grader was at fault or did not get to a check; items that nobody asked for do not count."""
+    tried = any(check.outcome.is_provisional for item in result.items for check in item.checks)
+    return TROUBLE if tried else 0

@@ -1,0 +1,113 @@
+"""The main job in one go: build a release, then grade four hand-ins and show how they compare."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from autograder.assignment import Assignment
+from autograder.errors import UserError
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """One hand-in of the demonstration: where it lies and what it shows."""
+
+    name: str
+    story: str
+    path: Path
+
+
+def run_demo(root: Path, assignment: Assignment, out: Path) -> int:
+    """Build the release into ``out``, grade the hand-ins, print the tables; return the worst exit status."""
+    from autograder.release import build
+
+    console = Console()
+    release = out / "release"
+    build(root, [assignment.slug], out=release, console=console)
+    hand_ins = [*_given(root, assignment), *_wrong(assignment, out / "hand-ins")]
+    status, results = 0, []
+    for hand_in in hand_ins:
+        console.print(f"grading {hand_in.name}: {hand_in.story}")
+        folder = out / "results" / hand_in.name
+        command = [sys.executable, "-P", "-m", "autograder", "grade", assignment.slug, str(hand_in.path)]
+        command += ["--root", str(root), "--out", str(folder), "--json"]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        status = max(status, done.returncode)
+        results.append(json.loads((folder / "results.json").read_text(encoding="utf-8")))
+    console.print(_comparison(hand_ins, results))
+    for hand_in, result in zip(hand_ins[2:], results[2:], strict=True):
+        _show_failures(console, hand_in, result)
+    console.print(f"\nThe release is in {release}, the results are in {out / 'results'}.")
+    return status
+
+
+def _given(root: Path, assignment: Assignment) -> list[HandIn]:
+    assert assignment.reference is not None
+    template = root / "student_templates" / assignment.slug
+    return [
+        HandIn("reference", "the instructor's solution, which must get full marks", assignment.reference),
+        HandIn("template", "the untouched template, which must get nothing", template),
+    ]
+
+
+def _wrong(assignment: Assignment, folder: Path) -> list[HandIn]:
+    """Make the wrong hand-ins that ``demo.toml`` describes as replacements in the reference."""
+    assert assignment.reference is not None
+    description = assignment.reference / "demo.toml"
+    if not description.is_file():
+        return []
+    hand_ins = []
+    for entry in tomllib.loads(description.read_text(encoding="utf-8"))["hand_ins"]:
+        target = folder / entry["name"]
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for name in assignment.manifest.files.required:
+            if name not in entry.get("left_out", []):
+                text = (assignment.reference / name).read_text(encoding="utf-8")
+                (target / name).write_text(_changed(text, name, entry["changes"], description), encoding="utf-8")
+        hand_ins.append(HandIn(entry["name"], entry["story"], target))
+    return hand_ins
+
+
+def _changed(text: str, name: str, changes: list[dict[str, str]], description: Path) -> str:
+    for change in changes:
+        if change["file"] != name:
+            continue
+        if text.count(change["old"]) != 1:
+            raise UserError(f"{description}: {change['old']!r} must be in {name} exactly once")
+        text = text.replace(change["old"], change["new"])
+    return text
+
+
+def _comparison(hand_ins: list[HandIn], results: list[dict[str, Any]]) -> Table:
+    table = Table(title="Points per item")
+    table.add_column("item")
+    table.add_column("of", justify="right")
+    for hand_in in hand_ins:
+        table.add_column(hand_in.name, justify="right")
+    for tests in zip(*(result["tests"] for result in results), strict=True):
+        if "max_score" in tests[0]:
+            scores = [f"{test['score']:g}" for test in tests]
+            table.add_row(tests[0]["extra_data"]["item"], f"{tests[0]['max_score']:g}", *scores)
+    table.add_section()
+    total = sum(test.get("max_score", 0) for test in results[0]["tests"])
+    table.add_row("total", f"{total:g}", *(f"{result['score']:g}" for result in results))
+    return table
+
+
+def _show_failures(console: Console, hand_in: HandIn, result: dict[str, Any]) -> None:
+    console.rule(f"what {hand_in.name} is told", align="left")
+    for test in result["tests"]:
+        if test.get("status") == "failed" and test["extra_data"]["outcome"] == "FAIL":
+            console.print(f"{test['name']}: {test['score']:g} of {test['max_score']:g}", style="bold", markup=False)
+            console.print(test["output"], markup=False, highlight=False)

@@ -1,0 +1,302 @@
+"""Grading one submission from its files to its result. The order of the steps is a wall of its own:
+
+intake, heavy imports, zygote, and only then anything secret: the grading seed, the checks, the reference.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder import __version__
+from autograder.assignment import Assignment, Item
+from autograder.results import CheckResult, Failure, GradingResult, Notice, Outcome, Times, Wall
+from autograder.submission import Submission, read_submission, write_copy
+
+if TYPE_CHECKING:
+    from autograder.grading.plugin import Check
+    from autograder.grading.running import Verdict
+    from autograder.sandbox.session import Session
+    from autograder.sandbox.stand_ins import StandIns
+    from autograder.sandbox.zygote import Zygote
+
+STATEMENT_SHARE = 0.4
+"""Part of the loading time that one top-level statement may take before it is stopped and skipped."""
+OUT_OF_TIME = "the time of the whole run was over before this check could be tried"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to grade, and under which limits; ``deadline`` is in seconds from the start."""
+
+    only: frozenset[str] = frozenset()
+    training: bool = True
+    hidden: bool = True
+    grading_seed: str | None = None
+    deadline: float | None = None
+
+
+def grade(assignment: Assignment, path: Path, options: Options, progress: Progress | None = None) -> GradingResult:
+    """Grade what lies at ``path``. Raises `UserError` where nothing can be read or an item is unknown."""
+    started = time.monotonic()
+    wanted = _wanted(assignment, options)
+    submission = read_submission(path, assignment)
+    with tempfile.TemporaryDirectory(prefix="autograder-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # workers pass through to their own folders
+        with _Run(assignment, submission, options, folder, started, progress) as run:
+            run.survey()
+            run.check(wanted)
+        return run.result(wanted)
+
+
+def _wanted(assignment: Assignment, options: Options) -> list[Item]:
+    for item_id in options.only:
+        assignment.manifest.item(item_id)
+    return [item for item in assignment.manifest.items if not options.only or item.id in options.only]
+
+
+@dataclass
+class _Run:
+    """The state of one grading."""
+
+    assignment: Assignment
+    submission: Submission
+    options: Options
+    folder: Path
+    started: float
+    progress: Progress | None
+    notices: list[Notice] = field(default_factory=list)
+    checks: dict[str, list[CheckResult]] = field(default_factory=dict)
+    slow_statements: list[tuple[str, int]] = field(default_factory=list)
+    done: int = 0
+    scale: float = 1.0
+
+    def __enter__(self) -> _Run:
+        self._copy = self.folder / "submission"
+        self._copy.mkdir(mode=0o755)
+        write_copy(self.submission, self.assignment, self._copy)
+        self._probes = self._copy_probes()
+        _import_heavy(self.assignment.manifest.files.preload)
+        from autograder.sandbox.zygote import Zygote
+
+        memory = self.assignment.manifest.limits.memory_mb * 2**20
+        self._zygote: Zygote = Zygote(self.folder, memory=memory)
+        self.notices += self.submission.notices
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._zygote.close()
+
+    # everything below runs after the fork of the zygote: secrets may be read
+
+    def survey(self) -> None:
+        """Load every file once, without stand-ins and before any check, and note what did not run."""
+        from autograder.sandbox.failure import SubmissionFault, WorkerLost
+
+        for name, file in self.submission.files.items():
+            if file.syntax_error:
+                continue
+            try:
+                session = self._open(None, check_ends=None)
+                skipped, inert = session.load(Path(name).stem)
+                session.close()
+            except (SubmissionFault, WorkerLost) as error:
+                self.notices.append(Notice(text=f"could not be loaded: {error}", file=name))
+                continue
+            self._note_load(skipped, inert)
+
+    def _note_load(self, skipped: list[Any], inert: list[Any]) -> None:
+        for entry in skipped[:20]:
+            if not (isinstance(entry, list) and [type(part) for part in entry] == [str, int, str, str, bool]):
+                continue
+            file, line, error, message, slow = entry
+            if slow:
+                self.slow_statements.append((file, line))
+                text = "this statement was stopped and left out: it ran too long while the file was loaded"
+            else:
+                text = f"this statement was left out, it raised {error[:80]}: {message[:200]}"
+            self.notices.append(Notice(text=text, file=file[:120], line=line))
+        for entry in inert[:20]:
+            if isinstance(entry, list) and [type(part) for part in entry] == [str, int, str]:
+                text = f"`{entry[2][:80]}` is not installed here; an inert stand-in took its place"
+                self.notices.append(Notice(text=text, file=entry[0][:120], line=entry[1]))
+
+    def check(self, wanted: list[Item]) -> None:
+        """Run all checks of the wanted items."""
+        from autograder.grading.plugin import CheckPlugin, run_checks
+        from autograder.grading.secrets import read_stand_ins
+
+        self._seed = self._grading_seed()
+        stand_ins = read_stand_ins(self.assignment) if self.options.hidden else {}
+        ids = frozenset(item.id for item in wanted if self.options.training or not item.training)
+        plugin = CheckPlugin(
+            assignment=self.assignment,
+            wanted=ids,
+            run=lambda check, fixtures: self._run_check(check, fixtures, stand_ins.get(check.item)),
+            on_collected=self._plan,
+        )
+        folders = [self.assignment.public_checks]
+        if self.options.hidden:
+            folders.append(self.assignment.hidden_checks)
+        run_checks(plugin, folders, self.assignment.modules)
+
+    def result(self, wanted: list[Item]) -> GradingResult:
+        """Return everything that was found out."""
+        from autograder.grading.scoring import score_item
+
+        items = []
+        for item in wanted:
+            blocked = "the training part was not run" if item.training and not self.checks.get(item.id) else ""
+            violation = self.submission.violations.get(item.id, "")
+            items.append(score_item(item, self.checks.get(item.id, []), violation=violation, blocked=blocked))
+        return GradingResult(
+            assignment=self.assignment.slug,
+            assignment_title=self.assignment.manifest.title,
+            assignment_version=self.assignment.manifest.version,
+            grader_version=__version__,
+            submission_digest=self.submission.digest,
+            items=tuple(items),
+            notices=tuple(self.notices),
+            walls=tuple(Wall(name=w.name, held=w.held, note=w.note) for w in self._zygote.walls),
+            times=Times(total=round(time.monotonic() - self.started, 3)),
+        )
+
+    # one check
+
+    def _plan(self, checks: list[Check]) -> None:
+        """Reserve every check's time beforehand, so that none can spend another's."""
+        self._total = len(checks)
+        if self.options.deadline is not None and checks:
+            left = self.options.deadline - (time.monotonic() - self.started)
+            reserved = len(checks) * self.assignment.manifest.limits.check_seconds
+            self.scale = min(1.0, max(left, 0.0) / reserved)
+
+    def _run_check(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None) -> None:
+        from autograder.sandbox.zygote import ZygoteLost
+
+        begun = time.monotonic()
+        unavailable = self._unavailable(check)
+        note = ""
+        if unavailable:
+            verdict = _plain_verdict(Outcome.FAIL, unavailable)
+        elif self._is_late():
+            verdict = _plain_verdict(Outcome.BLOCKED, OUT_OF_TIME)
+        else:
+            try:
+                verdict = self._judge(check, fixtures, stand_ins)
+            except ZygoteLost as error:
+                verdict, note = _plain_verdict(Outcome.BLOCKED, "the grader could not start a worker"), str(error)
+        self._record(check, verdict, note, time.monotonic() - begun)
+
+    def _judge(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None) -> Verdict:
+        from autograder.grading.running import CheckRunner
+        from autograder.grading.secrets import open_reference
+        from autograder.grading.seeds import check_seed
+
+        slug, version = self.assignment.slug, self.assignment.manifest.version
+        seed = check_seed(self._seed, slug, version, check.id)
+        ends = time.monotonic() + self.assignment.manifest.limits.check_seconds * self.scale
+        runner = CheckRunner(check.function, check.declaration, fixtures, seed)
+        has_reference = self.assignment.reference is not None and self.options.hidden
+        return runner.judge(
+            lambda variant: self._open(variant, check_ends=ends),
+            stand_ins,
+            (lambda: open_reference(self.assignment)) if has_reference else None,
+        )
+
+    def _record(self, check: Check, verdict: Verdict, note: str, seconds: float) -> None:
+        failure = verdict.failure
+        if failure is not None and not check.public and verdict.outcome is Outcome.FAIL:
+            failure = Failure(summary=f"it raised {verdict.builtin}" if verdict.builtin else "this does not hold")
+        result = CheckResult(
+            id=check.id,
+            item=check.item,
+            title=check.title,
+            public=check.public,
+            weight=check.weight,
+            outcome=verdict.outcome,
+            failure=failure,
+            staff_note=verdict.staff_note or note,
+            seconds=round(seconds, 4),
+        )
+        self.checks.setdefault(check.item, []).append(result)
+        self.done += 1
+        if self.progress is not None:
+            self.progress(self.done, self._total)
+
+    def _unavailable(self, check: Check) -> str:
+        """Say why a check's file cannot be used, "" where it can."""
+        name = self.assignment.manifest.item(check.item).file
+        if name is None:
+            return ""
+        if name in self.submission.missing:
+            return f"{name} was not handed in"
+        file = self.submission.files[name]
+        return f"{file.found} cannot be read as Python: {file.syntax_error}" if file.syntax_error else ""
+
+    def _grading_seed(self) -> str:
+        from autograder.grading.secrets import PUBLIC_SEED, read_grading_seed
+
+        if self.options.grading_seed is not None:
+            return self.options.grading_seed
+        if not self.options.hidden or self.assignment.reference is None:
+            return PUBLIC_SEED
+        return read_grading_seed(self.assignment.reference)
+
+    def _is_late(self) -> bool:
+        return self.options.deadline is not None and time.monotonic() - self.started > self.options.deadline
+
+    # sessions
+
+    def _open(self, stand_ins: StandIns | None, *, check_ends: float | None) -> Session:
+        from autograder.sandbox.session import Deadlines, Session
+
+        limits = self.assignment.manifest.limits
+        loader = {
+            "folder": str(self._copy),
+            "extra": [str(path) for path in self._probes],
+            "skip": [list(entry) for entry in self.slow_statements],
+            "statement_seconds": limits.load_seconds * STATEMENT_SHARE,
+            "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
+        }
+        return Session(
+            self._zygote.fork_worker(limits.check_seconds),
+            loader=loader,
+            stand_ins=stand_ins,
+            deadlines=Deadlines(limits.call_seconds, check_ends),
+            load_seconds=limits.load_seconds,
+        )
+
+    def _copy_probes(self) -> list[Path]:
+        folder = self.folder / "probes"
+        folder.mkdir(mode=0o755)
+        copies = []
+        for path in self.assignment.probes:
+            copies.append(folder / path.name)
+            copies[-1].write_bytes(path.read_bytes())
+            copies[-1].chmod(0o644)
+        return copies
+
+
+def _plain_verdict(outcome: Outcome, summary: str) -> Verdict:
+    from autograder.grading.running import Verdict
+
+    return Verdict(outcome, Failure(summary=summary))
+
+
+def _import_heavy(preload: tuple[str, ...]) -> None:
+    """Import what hand-ins import, once, so that a fork has it; a package that is missing is the loader's matter."""
+    for name in ("torch", *preload):
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError:
+            if name == "torch":
+                raise

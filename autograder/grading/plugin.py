@@ -1,0 +1,132 @@
+"""The pytest plugin: collects checks, gives them remotes as fixtures, and hands each to the runner.
+
+pytest collects, orders and resolves fixtures; `pytest_pyfunc_call` takes over where it would call the function.
+"""
+
+from __future__ import annotations
+
+import os
+import types
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.assignment import Assignment
+from autograder.checks.declaring import Declaration, declaration_of
+from autograder.errors import UserError, did_you_mean
+from autograder.grading.running import RemoteName
+
+
+class GraderTrouble(Exception):
+    """The grader or its checks are broken; the run failed and must be repeated once that is mended."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One collected check. ``id`` is stable: visibility, file and function."""
+
+    id: str
+    item: str
+    title: str
+    public: bool
+    weight: float
+    declaration: Declaration
+    function: Callable[..., None]
+
+
+@dataclass
+class CheckPlugin:
+    """Collects the checks that are wanted and calls ``run`` with each and with its fixtures."""
+
+    assignment: Assignment
+    wanted: frozenset[str]
+    run: Callable[[Check, dict[str, Any]], None]
+    on_collected: Callable[[list[Check]], None]
+    problems: list[Exception] = field(default_factory=list)
+    _checks: dict[str, Check] = field(default_factory=dict)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember why a file of checks could not be read."""
+        if report.failed:
+            self.problems.append(GraderTrouble(f"{report.nodeid}: cannot be collected:\n{report.longreprtext}"))
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the checks of the wanted items, in the order of the rubric."""
+        try:
+            found = [(item, self._check(item)) for item in items]
+        except (UserError, GraderTrouble) as error:
+            self.problems.append(error)
+            items.clear()
+            return
+        order = {entry.id: number for number, entry in enumerate(self.assignment.manifest.items)}
+        kept = sorted(
+            ((item, check) for item, check in found if check.item in self.wanted),
+            key=lambda pair: (order[pair[1].item], not pair[1].public, pair[1].id),
+        )
+        items[:] = [item for item, _ in kept]
+        self._checks = {item.nodeid: check for item, check in kept}
+        self.on_collected([check for _, check in kept])
+
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
+        """Run a check in place of pytest's own call."""
+        names = pyfuncitem._fixtureinfo.argnames
+        self.run(self._checks[pyfuncitem.nodeid], {name: pyfuncitem.funcargs[name] for name in names})
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember what went wrong outside of a check's body, such as a fixture."""
+        if report.failed:
+            self.problems.append(GraderTrouble(f"{report.nodeid} ({report.when}):\n{report.longreprtext}"))
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Remember what broke pytest."""
+        self.problems.append(GraderTrouble(f"pytest broke:\n{excrepr}"))
+
+    def _check(self, item: pytest.Item) -> Check:
+        if not isinstance(item, pytest.Function):
+            raise GraderTrouble(f"{item.nodeid}: only plain test functions can be checks")
+        function = item.obj
+        declaration = declaration_of(function)
+        if declaration is None or not declaration.item:
+            raise GraderTrouble(f'{item.nodeid}: a check needs @item("..."), outermost')
+        known = [entry.id for entry in self.assignment.manifest.items if entry.is_auto]
+        if declaration.item not in known:
+            raise GraderTrouble(
+                f"{item.nodeid}: no auto item {declaration.item!r}{did_you_mean(declaration.item, known)}"
+            )
+        public = item.path.is_relative_to(self.assignment.public_checks)
+        title = (function.__doc__ or function.__name__).strip().splitlines()[0]
+        check_id = f"{'public' if public else 'hidden'}/{item.path.name}::{item.name}"
+        return Check(check_id, declaration.item, title, public, declaration.weight, declaration, function)
+
+
+def run_checks(plugin: CheckPlugin, folders: Iterable[Path], modules: Iterable[str]) -> None:
+    """Collect and run the checks in some folders; ``modules`` are the names that are given as remote fixtures.
+
+    Raises the first problem that is the grader's own: `GraderTrouble` or `UserError`.
+    """
+    fixtures = types.ModuleType("autograder_fixtures")
+    for name in modules:
+        setattr(fixtures, name, pytest.fixture(name=name)(_give(name)))
+    paths = [str(folder) for folder in folders if folder.is_dir()]
+    quiet = ["terminal", "cacheprovider", "faulthandler", "logging", "hypothesispytest", "junitxml", "pastebin"]
+    options = [option for name in quiet for option in ("-p", f"no:{name}")]
+    options += [
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(plugin.assignment.folder),
+        "--import-mode=importlib",
+        "--assert=plain",
+        "-s",
+    ]
+    pytest.main([*options, *paths], plugins=[plugin, fixtures])
+    if plugin.problems:
+        raise plugin.problems[0]
+
+
+def _give(name: str) -> Callable[[], RemoteName]:
+    return lambda: RemoteName(name)

@@ -1,0 +1,198 @@
+"""Running one check against one submission, and what becomes of it.
+
+A check runs first with its item's stand-ins for other blanks, then as handed in; one of the two must hold. Where it
+fails, its body is run again on the reference, in process, on the same example: if that raises too, the fault is ours.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograder.checks.declaring import Declaration
+from autograder.checks.describing import describe
+from autograder.results import Failure, Outcome
+from autograder.sandbox.failure import SubmissionFault, SubmissionRaised, WorkerLost
+from autograder.sandbox.session import Call, Session
+from autograder.sandbox.stand_ins import StandIns
+
+MAX_SHRINKS = 60
+"""Failing examples that are tried on the way to a smaller one."""
+MAX_INPUT_TEXT = 1500
+
+OpenSession = Callable[[StandIns | None], Session]
+Body = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a check. ``builtin`` is the built-in name of the exception that the submission raised."""
+
+    outcome: Outcome
+    failure: Failure | None = None
+    builtin: str = ""
+    staff_note: str = ""
+
+
+@dataclass(frozen=True)
+class RemoteName:
+    """A fixture's value before there is a session: the name of a module in the worker."""
+
+    name: str
+
+
+@dataclass
+class Fault:
+    """The last failing example: what was drawn, what was raised, what had been called."""
+
+    drawn: dict[str, Any]
+    error: BaseException
+    calls: list[Call] = field(default_factory=list)
+
+
+class _EnoughShrinking(BaseException):
+    """Ends Hypothesis's search for a smaller example."""
+
+
+@dataclass(frozen=True)
+class CheckRunner:
+    """Runs one check. ``seed`` fixes everything that is drawn on either side."""
+
+    body: Body
+    declaration: Declaration
+    fixtures: Mapping[str, Any]
+    seed: int
+
+    def judge(
+        self, open_session: OpenSession, stand_ins: StandIns | None, open_reference: Callable[[], Session] | None
+    ) -> Verdict:
+        """Return the verdict on the submission that ``open_session`` gives access to."""
+        first: Fault | None = None
+        for variant in (stand_ins, None) if stand_ins else (None,):
+            fault = self._try(open_session, variant)
+            if fault is None:
+                return Verdict(Outcome.PASS)
+            first = first or fault
+        assert first is not None
+        trouble = self._fails_on_reference(first, open_reference) if open_reference is not None else ""
+        if trouble:
+            return Verdict(Outcome.ERROR, staff_note=trouble)
+        return self._verdict(first)
+
+    def _try(self, open_session: OpenSession, stand_ins: StandIns | None) -> Fault | None:
+        """Run the check once in one fresh session; return the smallest failing example, None where all hold."""
+        try:
+            session = open_session(stand_ins)
+        except WorkerLost as error:
+            return Fault({}, error)
+        found: list[Fault] = []
+
+        def once(drawn: dict[str, Any]) -> None:
+            session.begin(self.seed)
+            try:
+                self.body(**self._arguments(session), **drawn)
+            except (Exception, WorkerLost) as error:
+                if not _is_rejection(error):
+                    found.append(Fault(drawn, error, session.example.calls))
+                    if len(found) > MAX_SHRINKS:
+                        raise _EnoughShrinking from error
+                raise
+
+        try:
+            if self.declaration.strategies:
+                self._search(once)
+            else:
+                once({})
+        except (Exception, WorkerLost, _EnoughShrinking) as error:
+            return found[-1] if found else Fault({}, error)
+        finally:
+            session.close()
+        return None
+
+    def _search(self, once: Callable[[dict[str, Any]], None]) -> None:
+        import hypothesis
+        from hypothesis import strategies
+
+        from autograder.checks.pinning import pin_hypothesis, settings_for
+
+        pin_hypothesis()
+
+        def test(drawn: dict[str, Any]) -> None:
+            once(drawn)
+
+        inputs = strategies.fixed_dictionaries(self.declaration.strategies)
+        prepared = settings_for(self.declaration.examples)(hypothesis.given(drawn=inputs)(test))
+        hypothesis.seed(self.seed)(prepared)()
+
+    def _arguments(self, session: Session) -> dict[str, Any]:
+        return {
+            name: session.module(value.name) if isinstance(value, RemoteName) else value
+            for name, value in self.fixtures.items()
+        }
+
+    def _fails_on_reference(self, fault: Fault, open_reference: Callable[[], Session]) -> str:
+        """Return the traceback of the body on the reference, on the same example; "" where it holds there."""
+        session = open_reference()
+        try:
+            session.begin(self.seed)
+            if fault.drawn or not self.declaration.strategies:
+                self.body(**self._arguments(session), **fault.drawn)
+            else:
+                self._search(lambda drawn: self._on_reference(session, drawn))
+        except (Exception, WorkerLost):
+            return traceback.format_exc(limit=-12)
+        finally:
+            session.close()
+        return ""
+
+    def _on_reference(self, session: Session, drawn: dict[str, Any]) -> None:
+        session.begin(self.seed)
+        self.body(**self._arguments(session), **drawn)
+
+    def _verdict(self, fault: Fault) -> Verdict:
+        error = fault.error
+        note, builtin = "", ""
+        if isinstance(error, SubmissionFault):
+            failure = Failure(summary=error.summary, expected=error.expected, got=error.got, worst=error.worst)
+            builtin = error.builtin if isinstance(error, SubmissionRaised) else ""
+        elif isinstance(error, WorkerLost):
+            failure = Failure(summary=error.summary)
+        else:
+            note = "".join(traceback.format_exception(error, limit=-6))
+            failure = Failure(summary="the check cannot use what came back: a value of another kind was expected")
+        call = fault.calls[-1] if fault.calls else None
+        if call is not None:
+            shown = ", ".join(_label(name) for name, _ in call.arguments)
+            inputs = tuple(f"{name} = {describe(value)[:MAX_INPUT_TEXT]}" for name, value in _inputs(fault))
+            failure = failure.model_copy(update={"call": f"{call.name}({shown})", "inputs": inputs})
+        return Verdict(Outcome.FAIL, _without_addresses(failure), builtin, note)
+
+
+def _inputs(fault: Fault) -> list[tuple[str, Any]]:
+    """Return the arguments of the last call, and those of the object that it is called on, where it was built."""
+    return [pair for call in fault.calls[-2:] for pair in call.arguments]
+
+
+def _label(name: str) -> str:
+    return "..." if name.startswith("argument ") else f"{name}=..."
+
+
+def _is_rejection(error: BaseException) -> bool:
+    """Whether Hypothesis only says that an example does not suit the check."""
+    return type(error).__module__.startswith("hypothesis.") and type(error).__name__ in (
+        "UnsatisfiedAssumption",
+        "StopTest",
+    )
+
+
+def _without_addresses(failure: Failure) -> Failure:
+    """Replace memory addresses, the one part of an exception's text that differs between two runs."""
+    parts = {
+        name: re.sub(r"0x[0-9a-fA-F]{6,}", "0x...", value)
+        for name, value in failure.model_dump().items()
+        if isinstance(value, str)
+    }
+    return failure.model_copy(update=parts)

@@ -1,0 +1,48 @@
+"""From checks to points: what an item is worth, given what became of its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autograder.assignment import Item
+from autograder.results import CheckResult, ItemResult, Outcome
+
+NOT_TRIED = "this item has no check that was run"
+
+
+def score_item(item: Item, checks: Sequence[CheckResult], *, violation: str = "", blocked: str = "") -> ItemResult:
+    """Return an item's line: points are shared by weight, and 0 while the outcome is provisional.
+
+    ``violation`` is a broken rule that costs the whole item; ``blocked`` says why an item was not tried at all.
+    """
+    line = ItemResult(
+        id=item.id,
+        title=item.title,
+        kind=item.kind,
+        outcome=None,
+        points=0.0,
+        max_points=item.points,
+        extra_credit=item.extra_credit,
+        checks=tuple(checks),
+    )
+    if not item.is_auto:
+        return line
+    outcome = _outcome(checks)
+    if violation:
+        return line.model_copy(update={"outcome": Outcome.FAIL, "message": violation})
+    if outcome.is_provisional:
+        reason = blocked or next((c.failure.summary for c in checks if c.outcome is outcome and c.failure), "")
+        return line.model_copy(update={"outcome": outcome, "message": reason or NOT_TRIED})
+    total = sum(check.weight for check in checks)
+    passed = sum(check.weight for check in checks if check.outcome is Outcome.PASS)
+    return line.model_copy(update={"outcome": outcome, "points": round(item.points * passed / total, 4)})
+
+
+def _outcome(checks: Sequence[CheckResult]) -> Outcome:
+    outcomes = {check.outcome for check in checks}
+    if not outcomes or Outcome.BLOCKED in outcomes:
+        return Outcome.ERROR if Outcome.ERROR in outcomes else Outcome.BLOCKED
+    for worst in (Outcome.ERROR, Outcome.FAIL):
+        if worst in outcomes:
+            return worst
+    return Outcome.PASS

@@ -1,0 +1,83 @@
+"""What only the grader has: the grading seed, the reference, the stand-ins. Read after the zygote is forked."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.assignment import Assignment
+from autograder.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from autograder.sandbox.session import Session
+    from autograder.sandbox.stand_ins import StandIns
+
+PUBLIC_SEED = "public"
+"""The seed of a student's own check: everybody sees the same examples."""
+
+
+def read_grading_seed(reference: Path) -> str:
+    """Return the secret seed of ``grading.toml``; to be called only after the zygote is forked."""
+    path = reference / "grading.toml"
+    try:
+        seed = tomllib.loads(path.read_text(encoding="utf-8"))["grading_seed"]
+    except FileNotFoundError:
+        raise UserError(f'{path}: missing; write one line: grading_seed = "<32 random characters>"') from None
+    except (tomllib.TOMLDecodeError, KeyError) as error:
+        raise UserError(f'{path}: needs a line grading_seed = "..." ({error})') from None
+    if not isinstance(seed, str) or not seed:
+        raise UserError(f"{path}: grading_seed must be a text that is not empty")
+    return seed
+
+
+def open_reference(assignment: Assignment) -> Session:
+    """Return an in-process session with the reference."""
+    assert assignment.reference is not None
+    return open_trusted(assignment, assignment.reference, None)
+
+
+def open_trusted(assignment: Assignment, folder: Path, stand_ins: StandIns | None) -> Session:
+    """Return an in-process session with a folder of trusted solution files; provided files are found beside them."""
+    from autograder.sandbox.in_process import InProcessChannel
+    from autograder.sandbox.session import Session
+
+    provided = [assignment.provided / name for name in assignment.manifest.files.provided]
+    extra = [str(path) for path in itertools.chain(provided, assignment.probes)]
+    return Session(InProcessChannel(), loader={"folder": str(folder), "extra": extra}, stand_ins=stand_ins)
+
+
+def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
+    """Return the stand-ins of every item: the ``STAND_INS`` of all ``checks/hidden/*stand_ins.py``.
+
+    Also lets the hidden checks import the shared oracles. Raises `UserError` for one that is not in its place.
+    """
+    root = str(assignment.folder.parent)
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    stand_ins: dict[str, StandIns] = {}
+    for path in sorted(assignment.hidden_checks.glob("*stand_ins.py")):
+        spec = importlib.util.spec_from_file_location(f"autograder_{path.stem}", path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for item_id, mapping in module.STAND_INS.items():
+            _judge_stand_ins(assignment, item_id, mapping, path)
+            stand_ins[item_id] = mapping
+    return stand_ins
+
+
+def _judge_stand_ins(assignment: Assignment, item_id: str, stand_ins: StandIns, path: Path) -> None:
+    blanks = {
+        f"{Path(item.file or '').stem}.{blank}": item.id for item in assignment.manifest.items for blank in item.blanks
+    }
+    assignment.manifest.item(item_id)
+    for place in stand_ins:
+        if place not in blanks:
+            raise UserError(f"{path}: {place!r} is no blank of this assignment{did_you_mean(place, blanks)}")
+        if blanks[place] == item_id:
+            raise UserError(f"{path}: {place!r} is what {item_id!r} grades; it cannot have a stand-in there")

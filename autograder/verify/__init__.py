@@ -1,0 +1,1 @@
+"""Proving a rubric: trusted variants of the reference, graded in process."""

@@ -1,0 +1,87 @@
+"""All checks of an assignment, collected once and run in process on trusted variants of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.assignment import Assignment
+from autograder.grading.plugin import Check, CheckPlugin, run_checks
+from autograder.grading.running import CheckRunner, Verdict
+from autograder.grading.scoring import score_item
+from autograder.grading.secrets import open_reference, open_trusted, read_stand_ins
+from autograder.grading.seeds import check_seed
+from autograder.results import CheckResult, ItemResult
+from autograder.sandbox.stand_ins import StandIns
+
+
+@dataclass(frozen=True)
+class CheckSuite:
+    """The checks of one assignment with their fixtures. Only for code that is trusted: nothing is jailed."""
+
+    assignment: Assignment
+    checks: tuple[tuple[Check, dict[str, Any]], ...]
+    stand_ins: dict[str, StandIns]
+
+    @classmethod
+    def collect(cls, assignment: Assignment) -> CheckSuite:
+        """Collect public and hidden checks."""
+        stand_ins = dict(read_stand_ins(assignment))
+        found: list[tuple[Check, dict[str, Any]]] = []
+        plugin = CheckPlugin(
+            assignment=assignment,
+            wanted=frozenset(item.id for item in assignment.manifest.items),
+            run=lambda check, fixtures: found.append((check, fixtures)),
+            on_collected=lambda checks: None,
+        )
+        run_checks(plugin, [assignment.public_checks, assignment.hidden_checks], assignment.modules)
+        return cls(assignment, tuple(found), stand_ins)
+
+    def judge(
+        self,
+        folder: Path,
+        *,
+        items: Collection[str] | None = None,
+        grading_seed: str = "verify",
+        against_reference: bool = False,
+    ) -> dict[str, list[tuple[Check, Verdict]]]:
+        """Run the checks of some items (all by default) on the solution files in ``folder``; verdicts by item.
+
+        With ``against_reference`` a failed check is tried on the reference too, as grading does (outcome ERROR).
+        """
+        verdicts: dict[str, list[tuple[Check, Verdict]]] = {}
+        for check, fixtures in self.checks:
+            if items is not None and check.item not in items:
+                continue
+            seed = check_seed(grading_seed, self.assignment.slug, self.assignment.manifest.version, check.id)
+            verdict = CheckRunner(check.function, check.declaration, fixtures, seed).judge(
+                lambda stand_ins: open_trusted(self.assignment, folder, stand_ins),
+                self.stand_ins.get(check.item),
+                (lambda: open_reference(self.assignment)) if against_reference else None,
+            )
+            verdicts.setdefault(check.item, []).append((check, verdict))
+        return verdicts
+
+    def score(
+        self, folder: Path, *, items: Collection[str] | None = None, grading_seed: str = "verify"
+    ) -> dict[str, ItemResult]:
+        """Return the scored items of the solution files in ``folder``, with every check's outcome and failure."""
+        scored = {}
+        for item_id, verdicts in self.judge(folder, items=items, grading_seed=grading_seed).items():
+            results = [
+                CheckResult(
+                    id=check.id,
+                    item=item_id,
+                    title=check.title,
+                    public=check.public,
+                    weight=check.weight,
+                    outcome=verdict.outcome,
+                    failure=verdict.failure,
+                    staff_note=verdict.staff_note,
+                )
+                for check, verdict in verdicts
+            ]
+            scored[item_id] = score_item(self.assignment.manifest.item(item_id), results)
+        return scored
