@@ -1,0 +1,169 @@
+"""Building releases: everything is made and checked in memory first, so a mistake anywhere publishes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from autograder.assignment import Assignment, load_assignment, slugs
+from autograder.errors import UserError
+from autograder.release.archives import build_wheel, unzip_bytes
+from autograder.release.bundles import PlatformFiles, gradescope_zip, student_zip
+from autograder.release.files import Tree, decode, read_tree
+from autograder.release.leakcheck import LeakFound, find_leaks
+from autograder.release.pages import Page, read_pages
+from autograder.release.secrets import Collector, Secrets
+from autograder.release.template import Template, make_template
+
+TEMPLATES = "student_templates"
+# Commands of build.py, which a slug must leave alone.
+RESERVED = frozenset({"build", "release", "verify"})
+
+
+@dataclass(frozen=True)
+class Release:
+    """One assignment, built and free of leaks; ``secrets`` and ``pages`` say how much the leak check compared."""
+
+    assignment: Assignment
+    template: Tree
+    student_zip: bytes
+    gradescope_zip: bytes
+    blanks: int
+    secrets: int
+    pages: int
+
+    @property
+    def archives(self) -> Tree:
+        """The zips by file name."""
+        slug = self.assignment.slug
+        return {f"{slug}_student.zip": self.student_zip, f"{slug}_gradescope.zip": self.gradescope_zip}
+
+
+def build(
+    root: Path,
+    chosen: Sequence[str] = (),
+    *,
+    out: Path,
+    platform_files: PlatformFiles,
+    templates: Path | None = None,
+) -> list[Release]:
+    """Build the chosen assignments (all without a choice): zips into ``out``, folders into ``templates``.
+
+    ``templates`` is ``root/student_templates`` unless given. Raises `UserError` for what the instructor has to mend
+    and `LeakFound` for a leak; then nothing was written.
+    """
+    assignments = _chosen(root, chosen)
+    wheel = build_wheel(root)
+    engine = read_pages({wheel[0]: wheel[1]})
+    releases = [assemble(root, assignment, wheel, engine, platform_files) for assignment in assignments]
+    _publish(releases, out, templates or root / TEMPLATES)
+    return releases
+
+
+def stale_files(root: Path, chosen: Sequence[str] = (), *, templates: Path | None = None) -> list[str]:
+    """Return what a build would change in the templates, one line a file; nothing is written."""
+    templates = templates or root / TEMPLATES
+    lines: list[str] = []
+    for assignment in _chosen(root, chosen):
+        there = read_tree(templates / assignment.slug)
+        fresh = make_template(assignment).files
+        for name in sorted(there.keys() | fresh.keys()):
+            if there.get(name) != fresh.get(name):
+                what = "missing" if name not in there else "not in the template" if name not in fresh else "out of date"
+                lines.append(f"{templates.name}/{assignment.slug}/{name}: {what}")
+    if not chosen and templates.is_dir():
+        orphans = sorted({path.name for path in templates.iterdir() if path.is_dir()} - set(slugs(root)))
+        lines += [f"{templates.name}/{name}: there is no such assignment; remove it" for name in orphans]
+    return lines
+
+
+def assemble(
+    root: Path, assignment: Assignment, wheel: tuple[str, bytes], engine: list[Page], platform_files: PlatformFiles
+) -> Release:
+    """Make one release in memory; raises `UserError` or `LeakFound`. ``engine`` holds the pages of the wheel."""
+    template = make_template(assignment)
+    zipped = student_zip(assignment, template.files, wheel)
+    secrets = collect_secrets(root, assignment, template)
+    # The wheel is the same in every zip, so its pages are read once and not again from each.
+    contents = unzip_bytes(zipped)
+    if contents.pop(wheel[0], None) != wheel[1]:
+        raise UserError(f"{assignment.slug}: a file of the template is called {wheel[0]}; rename it")
+    pages = [*read_pages(contents), *engine]
+    if leaks := find_leaks(pages, secrets):
+        raise LeakFound(f"{assignment.slug}_student.zip", leaks)
+    bundle = gradescope_zip(root, assignment, wheel, platform_files(assignment, wheel[0]))
+    return Release(assignment, template.files, zipped, bundle, template.blanks, len(secrets), len(pages))
+
+
+def collect_secrets(root: Path, assignment: Assignment, template: Template) -> Secrets:
+    """Return all that students of one assignment must not get."""
+    collector = Collector(template.given)
+    collector.add_removed(template.removed)
+    reference = f"solutions/{assignment.slug}/"
+    solutions = read_tree(root / reference, prefix=reference)
+    checks = read_tree(assignment.hidden_checks, prefix=f"assignments/{assignment.slug}/checks/hidden/")
+    checks |= read_tree(root / "assignments" / "_oracles", prefix="assignments/_oracles/")
+    variants = read_tree(assignment.folder / "alternatives", prefix=f"assignments/{assignment.slug}/alternatives/")
+    handed_out = set(template.files.values())
+    collector.add_files({name: data for name, data in solutions.items() if data not in handed_out})
+    collector.add_files(checks | variants)
+    for name, data in checks.items():
+        if name.endswith(".py"):
+            collector.add_checks(name, decode(data, name))
+    stripped = {reference + name for name in template.files}
+    for name, data in (variants | solutions).items():
+        if name not in stripped:
+            _add_private_file(collector, name, data)
+    mutants = assignment.folder / "mutants.toml"
+    if mutants.is_file():
+        collector.add_mutants(f"assignments/{assignment.slug}/mutants.toml", decode(mutants.read_bytes(), str(mutants)))
+    return collector.secrets
+
+
+def _add_private_file(collector: Collector, name: str, data: bytes) -> None:
+    if name.endswith(".py"):
+        collector.add_solution(name, decode(data, name))
+    elif name.endswith(".md"):
+        collector.add_answer_key(name, decode(data, name))
+    elif PurePosixPath(name).name == "grading.toml":
+        collector.add_settings(name, decode(data, name))
+
+
+def _chosen(root: Path, chosen: Sequence[str]) -> list[Assignment]:
+    known = slugs(root)
+    if not known:
+        raise UserError(f"{root / 'assignments'}: no assignments here (folders with an assignment.toml)")
+    if taken := sorted(RESERVED.intersection(known)):
+        raise UserError(f"assignments/{taken[0]}: {taken[0]!r} is a command of build.py; rename the folder")
+    return [load_assignment(root, slug) for slug in dict.fromkeys(chosen or known)]
+
+
+def _publish(releases: Iterable[Release], out: Path, templates: Path) -> None:
+    for release in releases:
+        _replace_folder(templates / release.assignment.slug, release.template)
+        for name, data in release.archives.items():
+            _replace_file(out / name, data)
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    waiting = path.with_name(f".{path.name}.new")
+    waiting.write_bytes(data)
+    waiting.replace(path)
+
+
+def _replace_folder(folder: Path, tree: Tree) -> None:
+    """Put the files in place of the folder; the old one goes when the new one is complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
+        fresh, old = Path(beside, "new"), Path(beside, "old")
+        for name, data in tree.items():
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        if folder.exists():
+            shutil.move(folder, old)
+        shutil.move(fresh, folder)

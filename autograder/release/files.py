@@ -1,0 +1,48 @@
+"""Folders as values: names and bytes, without what editors, systems and Python leave behind."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from pathlib import Path
+
+from autograder.errors import UserError
+
+Tree = dict[str, bytes]
+
+_JUNK = (
+    *(".*", "__pycache__", "*.py[co]", "*.egg-info", "__MACOSX", "Thumbs.db", "desktop.ini"),
+    *("*~", "#*#", "*.swp", "*.swo", "*.bak", "*.orig", "*.rej", "*.tmp"),
+)
+
+
+def is_junk(name: str) -> bool:
+    """Whether a file or folder of this name is never part of a release."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in _JUNK)
+
+
+def read_tree(folder: Path, *, prefix: str = "") -> Tree:
+    """Return the files below a folder by their relative names with ``/``, sorted; a missing folder is empty.
+
+    Junk is left out. A symbolic link raises `UserError`: what it points to may not be meant for others.
+    """
+    tree: Tree = {}
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_junk(name))
+        for name in sorted((*folders, *names)):
+            path = Path(parent, name)
+            if is_junk(name):
+                continue
+            if path.is_symlink():
+                raise UserError(f"{path}: a symbolic link cannot be released; put the file itself there")
+            if path.is_file():
+                tree[prefix + path.relative_to(folder).as_posix()] = path.read_bytes()
+    return dict(sorted(tree.items()))
+
+
+def decode(data: bytes, file: str) -> str:
+    """Return UTF-8 text; anything else raises `UserError`."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None

@@ -1,0 +1,149 @@
+"""Notebooks: the grammar of `.py` files in code cells, written answers in the others, and nothing that was computed.
+
+Kept of a cell: its id, type, stripped source and tags. Cells tagged ``instructor-only`` go; so do outputs, execution
+counts, other metadata, and attachments that the stripped text no longer shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from autograder.errors import UserError
+from autograder.release.answers import strip_markdown
+from autograder.release.grammar import Place
+from autograder.release.magics import is_python, without_magics
+from autograder.release.rubric import Rubric
+from autograder.release.source import Source
+from autograder.release.stubs import Removed, Stripped, check_stripped, strip_source
+
+INSTRUCTOR_ONLY = "instructor-only"
+
+_CELL_TYPES = ("code", "markdown", "raw")
+_CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_KERNEL = ("display_name", "language", "name")
+
+Cell = dict[str, Any]
+
+
+def strip_notebook(text: str, place: Place, rubric: Rubric) -> Stripped:
+    """Return the students' notebook, valid nbformat 4.5, and what was taken away; problems raise `UserError`."""
+    notebook = read_notebook(text, place.file)
+    cells: list[Cell] = []
+    removed: list[Removed] = []
+    covered: list[str] = []
+    blanks = 0
+    for number, cell in enumerate(notebook["cells"], 1):
+        where = Place(place.file, number)
+        removed += _outputs(cell, where)
+        if _is_for_instructors(cell, where):
+            removed.append(Removed(where, 1, joined(cell.get("source", ""))))
+            continue
+        stripped = _strip_cell(cell, where, rubric)
+        cells.append(_clean(cell, stripped.text))
+        removed += [*stripped.removed, *_lost_attachments(cell, cells[-1], where)]
+        blanks, covered = blanks + stripped.blanks, [*covered, *stripped.covered]
+    _give_ids(cells)
+    result = {"cells": cells, "metadata": _metadata(notebook), "nbformat": 4, "nbformat_minor": 5}
+    return Stripped(_write(result, place.file), tuple(removed), blanks, tuple(covered))
+
+
+def read_notebook(text: str, file: str) -> dict[str, Any]:
+    """Return a notebook of format 4 as plain values; anything else raises `UserError`."""
+    try:
+        notebook = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{file}: not a notebook (no valid JSON): {error}") from None
+    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4 or not isinstance(notebook.get("cells"), list):
+        raise UserError(f"{file}: not a notebook of format 4; open it in Jupyter and save it")
+    for number, cell in enumerate(notebook["cells"], 1):
+        if not isinstance(cell, dict) or cell.get("cell_type") not in _CELL_TYPES:
+            raise UserError(f"{file}, cell {number}: neither a code nor a Markdown cell")
+    return notebook
+
+
+def joined(text: object) -> str:
+    """Return multi-line text of a notebook, stored as one string or as a list of lines."""
+    return "".join(map(str, text)) if isinstance(text, list) else str(text)
+
+
+def _strip_cell(cell: Cell, where: Place, rubric: Rubric) -> Stripped:
+    source = joined(cell.get("source", ""))
+    if cell["cell_type"] != "code":
+        return strip_markdown(source, where, rubric)
+    if not is_python(source):
+        if "SOLUTION" in source:
+            raise UserError(f"{where.line(1)}: a marker in a cell that is no Python; tag the cell {INSTRUCTOR_ONLY!r}")
+        return Stripped(source)
+    plain = without_magics(source)
+    if plain.count("SOLUTION") != source.count("SOLUTION"):
+        raise UserError(f"{where.line(1)}: a marker on a line with a magic; enclose the line in a region")
+    stripped = strip_source(Source.parse(source, where, stand_in=plain), rubric)
+    check_stripped(stripped, where, rubric, stand_in=without_magics(stripped.text))
+    return stripped
+
+
+def _clean(cell: Cell, source: str) -> Cell:
+    metadata = cell.get("metadata", {})
+    clean: Cell = {"cell_type": cell["cell_type"], "metadata": {}, "source": source, "id": cell.get("id")}
+    if tags := [tag for tag in metadata.get("tags", []) if isinstance(tag, str)]:
+        clean["metadata"]["tags"] = tags
+    if cell["cell_type"] == "code":
+        return {**clean, "outputs": [], "execution_count": None}
+    shown = {name: data for name, data in cell.get("attachments", {}).items() if f"attachment:{name}" in source}
+    return {**clean, "attachments": shown} if shown else clean
+
+
+def _is_for_instructors(cell: Cell, where: Place) -> bool:
+    for tag in cell.get("metadata", {}).get("tags", []):
+        if tag == INSTRUCTOR_ONLY:
+            return True
+        if re.sub(r"[\W_]", "", str(tag)).casefold() in ("instructoronly", "instructorsonly", "instructor"):
+            raise UserError(f"{where.file}, cell {where.cell}: tag {tag!r}; did you mean {INSTRUCTOR_ONLY!r}?")
+    return False
+
+
+def _outputs(cell: Cell, where: Place) -> Iterator[Removed]:
+    for output in cell.get("outputs", []):
+        payloads = [output.get("text", ""), "\n".join(map(str, output.get("traceback", ())))]
+        payloads += [data if isinstance(data, list) else str(data) for data in output.get("data", {}).values()]
+        yield from (Removed(where, 1, joined(payload)) for payload in payloads if payload)
+
+
+def _lost_attachments(cell: Cell, clean: Cell, where: Place) -> Iterator[Removed]:
+    for name, data in cell.get("attachments", {}).items():
+        if name not in clean.get("attachments", {}):
+            yield from (Removed(where, 1, joined(payload)) for payload in data.values())
+
+
+def _give_ids(cells: list[Cell]) -> None:
+    taken: set[str] = set()
+    for cell in cells:
+        wanted = cell["id"] if isinstance(cell["id"], str) and _CELL_ID.fullmatch(cell["id"]) else ""
+        copy = 0
+        while not wanted or wanted in taken:
+            # From what students see alone: an id must not depend on the solution, nor on other cells' places.
+            wanted = hashlib.sha256(f"{copy}:{cell['cell_type']}:{cell['source']}".encode()).hexdigest()[:8]
+            copy += 1
+        taken.add(wanted)
+        cell["id"] = wanted
+
+
+def _metadata(notebook: dict[str, Any]) -> dict[str, Any]:
+    metadata = notebook.get("metadata", {})
+    kernel = {key: value for key, value in metadata.get("kernelspec", {}).items() if key in _KERNEL}
+    language = metadata.get("language_info", {}).get("name", "python")
+    return {**({"kernelspec": kernel} if kernel else {}), "language_info": {"name": language}}
+
+
+def _write(notebook: dict[str, Any], file: str) -> str:
+    import nbformat
+
+    try:
+        nbformat.validate(notebook)
+    except nbformat.ValidationError as error:
+        raise UserError(f"{file}: not a valid notebook: {error.message}") from None
+    return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"

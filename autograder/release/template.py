@@ -1,0 +1,133 @@
+"""The students' folder of one assignment, and what was taken out of the reference to make it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from autograder.assignment import MANIFEST, Assignment
+from autograder.errors import UserError, did_you_mean
+from autograder.release.answers import strip_markdown
+from autograder.release.files import Tree, decode, is_junk, read_tree
+from autograder.release.grammar import Place, read_comment
+from autograder.release.magics import is_python, without_magics
+from autograder.release.notebooks import joined, read_notebook, strip_notebook
+from autograder.release.projection import project
+from autograder.release.rubric import Rubric
+from autograder.release.secrets import Given
+from autograder.release.source import Source
+from autograder.release.stubs import Removed, Stripped, strip_python
+
+HANDOUT = "handout.md"
+_STRIP = {".py": strip_python, ".ipynb": strip_notebook, ".md": strip_markdown}
+
+
+@dataclass(frozen=True)
+class Template:
+    """Files by name as students get them; what stubs stand for; and the code that is given by design."""
+
+    files: Tree
+    removed: tuple[Removed, ...]
+    blanks: int
+    given: Given
+
+
+def make_template(assignment: Assignment) -> Template:
+    """Strip the reference and add what else students get; raise `UserError` where anything is unclear or missing."""
+    stripped = _strip_reference(assignment)
+    provided = _provided(assignment)
+    files: Tree = {name: result.text.encode("utf-8") for name, result in stripped.items()}
+    checks = read_tree(assignment.public_checks, prefix="checks/public/")
+    for part in (provided, checks, _papers(assignment)):
+        if twice := sorted(files.keys() & part.keys()):
+            raise UserError(f"{assignment.folder}: {twice[0]} would be in the template twice; rename one")
+        files |= part
+    removed = tuple(piece for result in stripped.values() for piece in result.removed)
+    given = [tree for name in (*stripped, *provided) for tree in _trees(name, files[name])]
+    blanks = sum(result.blanks for result in stripped.values())
+    return Template(dict(sorted(files.items())), removed, blanks, Given(given))
+
+
+def _strip_reference(assignment: Assignment) -> dict[str, Stripped]:
+    reference = assignment.reference
+    if reference is None or not reference.is_dir():
+        raise UserError(f"{assignment.slug}: no reference; put the marked solution into solutions/{assignment.slug}/")
+    stripped: dict[str, Stripped] = {}
+    for name in _sources(assignment, reference):
+        place = Place(f"solutions/{assignment.slug}/{name}")
+        rubric = Rubric(assignment.manifest, name)
+        text = decode((reference / name).read_bytes(), place.file)
+        result = _STRIP[PurePosixPath(name).suffix](text, place, rubric)
+        # A Markdown file without marks is an answer key; with marks it holds the questions, too.
+        if result.blanks or not name.endswith(".md"):
+            _refuse_unmarked(rubric, result, place)
+            stripped[name] = result
+    return stripped
+
+
+def _sources(assignment: Assignment, reference: Path) -> list[str]:
+    """Return the files of the reference that become files of the template."""
+    files = assignment.manifest.files
+    names = [name for name in (*files.required, *files.optional) if PurePosixPath(name).suffix in _STRIP]
+    for name in names:
+        if name in files.required and not (reference / name).is_file():
+            there = [path.name for path in reference.iterdir()]
+            raise UserError(f"solutions/{assignment.slug}: the required {name} is missing{did_you_mean(name, there)}")
+    names += [path.name for path in sorted(reference.glob("*.md")) if not is_junk(path.name)]
+    return [name for name in dict.fromkeys(names) if (reference / name).is_file()]
+
+
+def _refuse_unmarked(rubric: Rubric, result: Stripped, place: Place) -> None:
+    for blank, item in rubric.blanks.items():
+        if not any(f"{name}.".startswith(f"{blank}.") or f"{blank}.".startswith(f"{name}.") for name in result.covered):
+            near = did_you_mean(blank, sorted(set(result.covered))) if result.covered else ""
+            raise UserError(
+                f"{place.file}: nothing is marked in {blank!r}, a blank of item {item.id!r}: "
+                f"its solution would be in the template{near}"
+            )
+
+
+def _provided(assignment: Assignment) -> Tree:
+    there = read_tree(assignment.folder / "provided")
+    listed = assignment.manifest.files.provided
+    for name in listed:
+        if name not in there:
+            raise UserError(f"{assignment.folder}/provided: no file {name!r}{did_you_mean(name, there)}")
+    for name in there:
+        if name not in listed:
+            raise UserError(f"{assignment.folder}/provided/{name}: not listed under files.provided; list or remove it")
+        if name.endswith(".py"):
+            _refuse_markers(Place(f"assignments/{assignment.slug}/provided/{name}"), there[name])
+    return there
+
+
+def _refuse_markers(place: Place, data: bytes) -> None:
+    for comment in Source.parse(decode(data, place.file), place).comments:
+        where = place.line(comment.line)
+        if read_comment(comment.text, where, (), alone=comment.alone):
+            raise UserError(f"{where}: a marker in a provided file, which students get as it is; remove it")
+
+
+def _papers(assignment: Assignment) -> Tree:
+    handout = assignment.folder / HANDOUT
+    if not handout.is_file():
+        raise UserError(f"{handout}: there is no handout; students need one")
+    return {HANDOUT: handout.read_bytes(), MANIFEST: project(assignment.manifest).encode("utf-8")}
+
+
+def _trees(name: str, data: bytes) -> list[ast.Module]:
+    text = data.decode("utf-8", errors="replace")
+    if name.endswith(".py"):
+        return _parsed(text.removeprefix("\ufeff"))
+    if not name.endswith(".ipynb"):
+        return []
+    cells = [joined(cell["source"]) for cell in read_notebook(text, name)["cells"] if cell["cell_type"] == "code"]
+    return [tree for cell in cells if is_python(cell) for tree in _parsed(without_magics(cell))]
+
+
+def _parsed(code: str) -> list[ast.Module]:
+    try:
+        return [ast.parse(code)]
+    except (SyntaxError, ValueError):
+        return []
