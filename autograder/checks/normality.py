@@ -43,6 +43,7 @@ class _Test:
     name: str
     p_value: float  # over all its rows or coordinates
     finding: Callable[[], str]
+    is_local: Callable[[float], bool] = lambda alpha: False  # whether few groups fail, and the rest is sound
 
 
 def assert_standard_normal(
@@ -65,9 +66,11 @@ def assert_standard_normal(
     values = _validated(z, name)
     tests = _tests(values)
     _assert_large_enough(values, alpha / len(tests), mean_effect, std_effect, unit)
-    failed = [test for test in tests if test.p_value * len(tests) <= alpha]
+    level = alpha / len(tests)
+    failed = [test for test in tests if test.p_value <= level]
     if failed:
-        _fail(values, failed, name, len(tests))
+        telling = next((test for test in failed if test.is_local(level)), failed[0])
+        _fail(values, telling, name, len(tests) * min(test.p_value for test in failed))
 
 
 def assert_independent(
@@ -119,12 +122,12 @@ def _tests(values: torch.Tensor) -> list[_Test]:
     """All tests that this shape allows, the most telling first."""
     rows = values.reshape(values.shape[0], -1)
     tests = _moments("all", rows.reshape(1, -1), "")
-    if rows.shape[0] > 1 and rows.shape[1] > 1:
-        tests += _moments("coordinate", rows.T, "at one coordinate of each row")
-        tests += _moments("row", rows, "in one row")
     for axis in range(values.ndim):
         if values.shape[axis] > 1:
             tests += _independence(values, axis)
+    if rows.shape[0] > 1 and rows.shape[1] > 1:
+        tests += _moments("coordinate", rows.T, "at one coordinate of each row")
+        tests += _moments("row", rows, "in one row")
     shape_p = p_values.p_value_of_normal_shape(values)
     words = "does not have the shape of a normal distribution, though mean and standard deviation may be right"
     return [*tests, _Test("shape", shape_p, lambda: words)]
@@ -137,19 +140,29 @@ def _moments(name: str, groups: torch.Tensor, where: str) -> list[_Test]:
     extremes = torch.stack([squares.min(), squares.max()])
     p_std = count * float(p_values.two_sided_chi_square(extremes, n - 1).min())
     p_mean = count * float(p_values.two_sided_normal(means.abs().max() * math.sqrt(n)))
-    tail_std = p_values.two_sided_chi_square
 
-    def worst_std() -> str:
-        group = int(tail_std(squares, n - 1).argmin()) if count > 1 else 0
-        return _moment_words(groups[group], where, group if count > 1 else None)
+    def test(what: str, p_value: float, each: Callable[[], torch.Tensor]) -> _Test:
+        def finding() -> str:
+            worst = int(each().argmin())
+            return _moment_words(groups[worst], where, worst if count > 1 else None)
 
-    def worst_mean() -> str:
-        return _moment_words(groups[int(means.abs().argmax())], where, int(means.abs().argmax()) if count > 1 else None)
+        def is_local(alpha: float) -> bool:
+            sound = groups[each() * count > alpha]
+            return count > 1 and 2 * sound.shape[0] >= count and _is_sound(sound, alpha)
+
+        return _Test(f"{what} {name}", min(1.0, p_value), finding, is_local)
 
     return [
-        _Test(f"std {name}", min(1.0, p_std), worst_std),
-        _Test(f"mean {name}", min(1.0, p_mean), worst_mean),
+        test("std", p_std, lambda: p_values.two_sided_chi_square(squares, n - 1)),
+        test("mean", p_mean, lambda: p_values.two_sided_normal(means * math.sqrt(n))),
     ]
+
+
+def _is_sound(groups: torch.Tensor, alpha: float) -> bool:
+    tests = _moments("all", groups.reshape(1, -1), "")
+    for axis in range(2):
+        tests += _independence(groups, axis) if groups.shape[axis] > 1 else []
+    return all(test.p_value > alpha for test in tests)
 
 
 def _moment_words(group: torch.Tensor, where: str, index: int | None) -> str:
@@ -202,9 +215,9 @@ def _shared(axis: int, dimensions: int) -> str:
     return f"is shared: {what} have the same noise, but each needs its own"
 
 
-def _fail(values: torch.Tensor, failed: list[_Test], name: str, count: int) -> None:
+def _fail(values: torch.Tensor, telling: _Test, name: str, p_value: float) -> None:
     """Raise; noise that is plainly shared is named first, because everything else follows from it."""
-    finding = failed[0].finding()
+    finding = telling.finding()
     for axis in range(values.ndim):
         slices = values.movedim(axis, 0)
         varies = bool((values - values.flatten()[0]).abs().max() > _SHARED)
@@ -218,7 +231,7 @@ def _fail(values: torch.Tensor, failed: list[_Test], name: str, count: int) -> N
         " standard deviation, after their due mean is taken off)",
         got=f"mean {mean:.3g}, standard deviation {std:.3g}, over {values.numel()} values of shape"
         f" {describe_shape(values.shape)}",
-        worst=_odds(min(test.p_value for test in failed) * count),
+        worst=_odds(p_value),
     )
 
 
