@@ -22,7 +22,7 @@ from autograder.reports.plain import (
     next_steps,
     total_line,
 )
-from autograder.reports.text import clean, one_line, points, shorten, worth
+from autograder.reports.text import fit, one_line, points, worth
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
 
 _STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "yellow", Outcome.BLOCKED: "yellow"}
@@ -87,7 +87,7 @@ def _item(item: ItemResult, console: Console, *, staff: bool) -> Iterator[Render
     score = f"{points(item.points)} of {worth(item.max_points)}{count_passed(item)}"
     yield _words(f"{item.id}  {one_line(item.title)}: {score}", console, "bold")
     if item.message:
-        yield _inset(_words(shorten(clean(item.message), PART_LIMIT), console))
+        yield _inset(_words(fit(item.message, PART_LIMIT), console))
     if is_provisional(item):
         yield _inset(_words(PROVISIONAL, console, "yellow"))
     for check in item.checks:
@@ -121,7 +121,7 @@ def _staff_parts(check: CheckResult) -> Iterator[Part]:
     if check.misconception:
         yield Part("mutant", one_line(check.misconception))
     if check.staff_note:
-        yield Part("staff", shorten(clean(check.staff_note).strip("\n"), STAFF_NOTE_LIMIT))
+        yield Part("staff", fit(check.staff_note.strip("\n"), STAFF_NOTE_LIMIT))
 
 
 def _closing(result: GradingResult, console: Console) -> Iterator[RenderableType]:

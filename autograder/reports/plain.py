@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autograder.reports.text import clean, indent, one_line, plural, points, shorten, worth
+from autograder.reports.text import fit, indent, one_line, plural, points, worth
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
 
 PROVISIONAL = "Provisional: this could not be graded this time; it shows 0 until it is graded again."
@@ -46,7 +46,7 @@ def check_parts(check: CheckResult) -> tuple[Part, ...]:
     """
     parts = [*_failure_parts(check)] if check.public and check.outcome is not Outcome.ERROR else []
     parts.append(Part("hint", check.hint))
-    return tuple(Part(part.label, shorten(clean(part.text).strip("\n"), PART_LIMIT)) for part in parts if part.text)
+    return tuple(Part(part.label, fit(part.text.strip("\n"), PART_LIMIT)) for part in parts if part.text)
 
 
 def _failure_parts(check: CheckResult) -> Iterator[Part]:
@@ -72,7 +72,7 @@ def item_text(item: ItemResult) -> str:
         return not_automatic(item)
     blocks = [_headline(item)]
     if item.message:
-        blocks.append(shorten(clean(item.message), PART_LIMIT))
+        blocks.append(fit(item.message, PART_LIMIT))
     if is_provisional(item):
         blocks.append(PROVISIONAL)
     blocks += [_check_text(item, check) for check in item.checks if check.outcome is not Outcome.PASS]

@@ -33,14 +33,27 @@ def _spell_out(match: re.Match[str]) -> str:
 
 def shorten(text: str, limit: int) -> str:
     """Return ``text`` in at most ``limit`` characters: the head and the tail, and how much is missing between."""
-    if len(text) <= limit:
-        return text
-    room = limit - len(_gap(len(text)))
+    return text if len(text) <= limit else _join(text, text, len(text), limit)
+
+
+def fit(text: str, limit: int) -> str:
+    """Return ``text`` cleaned and shortened to ``limit`` characters, in a time that does not depend on its length.
+
+    Of a text that is much too long only both ends are cleaned; the number of characters left out counts raw ones.
+    """
+    if len(text) <= 4 * limit:
+        return shorten(clean(text), limit)
+    return _join(clean(text[:limit]), clean(text[-limit:]), len(text), limit)
+
+
+def _join(start: str, end: str, length: int, limit: int) -> str:
+    """Return the head of ``start`` and the tail of ``end``, the two ends of a text of that length."""
+    room = limit - len(_gap(length))
     if room <= 0:
-        return text[:limit]
-    head = room - room // 3  # a report says first what is wrong, so the head gets two thirds
-    tail = room - head
-    return text[:head] + _gap(len(text) - head - tail) + text[len(text) - tail :]
+        return start[:limit]
+    tail = min(room // 3, len(end))  # a report says first what is wrong, so the head gets two thirds
+    head = min(room - tail, len(start))
+    return start[:head] + _gap(length - head - tail) + end[len(end) - tail :]
 
 
 def _gap(count: int) -> str:
@@ -49,8 +62,10 @@ def _gap(count: int) -> str:
 
 def one_line(text: str, limit: int = 200) -> str:
     """Return ``text`` cleaned, on one line, in at most ``limit`` characters."""
-    flat = " ".join(clean(text).split())
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+    enough = text[: 10 * limit]
+    flat = " ".join(clean(enough).split())
+    whole = len(flat) <= limit and len(enough) == len(text)
+    return flat if whole else flat[: limit - 1] + "…"
 
 
 def indent(text: str, by: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.reports.text import clean, indent, one_line, plural, points, shorten, worth
+from autograder.reports.text import clean, fit, indent, one_line, plural, points, shorten, worth
 
 
 @pytest.mark.parametrize(
@@ -49,9 +51,29 @@ def test_shortened_text_keeps_head_and_tail_and_counts_the_rest() -> None:
     assert gap == f"… {len(text) - len(head) - len(tail):,} characters left out …"
 
 
+@given(st.text("a\x1b[3m\x00", max_size=400), st.integers(0, 120))
+def test_fitted_text_fits_and_is_clean(text: str, limit: int) -> None:
+    short = fit(text, limit)
+    assert len(short) <= limit and clean(short) == short
+    assert len(text) > limit or short == shorten(clean(text), limit)
+
+
+def test_huge_text_is_fitted_without_reading_all_of_it() -> None:
+    huge = "H" * 1_000 + "\x00" * 30_000_000 + "T" * 1_000
+    started = time.perf_counter()
+    head, gap, tail = fit(huge, 300).splitlines()
+    assert time.perf_counter() - started < 0.1  # cleaning all of it takes seconds
+    assert (
+        set(head) == {"H"}
+        and set(tail) == {"T"}
+        and gap == f"… {len(huge) - len(head) - len(tail):,} characters left out …"
+    )
+
+
 def test_one_line_has_one_line() -> None:
     assert one_line(" a\n\tb\x1b[1m  c ") == "a b c"
     assert one_line("x" * 300, 10) == "x" * 9 + "…"
+    assert one_line("a" + " " * 300, 10) == "a…"
 
 
 def test_words_for_numbers() -> None:

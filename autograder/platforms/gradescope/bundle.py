@@ -1,0 +1,127 @@
+"""What goes into Gradescope's zip besides the assignment: its two scripts, pinned requirements, unfinished results."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from importlib.resources import files
+
+from autograder.assignment import Assignment
+from autograder.errors import UserError
+from autograder.platforms.gradescope.results_json import pessimistic, results_bytes
+
+EXECUTABLE = frozenset({"setup.sh", "run_autograder"})
+"""Names of the bundle's files that carry the run bit in the zip."""
+
+_GPU_ONLY = re.compile(r"(nvidia|cuda|triton)(-|$)")
+_TARGET = {
+    "implementation_name": "cpython",
+    "os_name": "posix",
+    "platform_machine": "x86_64",
+    "platform_python_implementation": "CPython",
+    "platform_system": "Linux",
+    "python_full_version": "3.11.0",
+    "python_version": "3.11",
+    "sys_platform": "linux",
+}
+"""The machine that the bundle is for, whatever machine builds it."""
+
+
+def bundle_files(assignment: Assignment, wheel_name: str, *, torch_index: str = "") -> dict[str, bytes]:
+    """Return the files at the root of the zip, by name; those in `EXECUTABLE` need the run bit there.
+
+    The same assignment, arguments and installed packages give the same bytes. ``torch_index`` is the default of the
+    variable ``AUTOGRADER_TORCH_INDEX`` in ``setup.sh``. Raises `UserError` where the name of the wheel is no plain file
+    name, the index no address, or where a package that must be pinned is not installed here.
+    """
+    if not re.fullmatch(r"[\w.+-]+\.whl", wheel_name):
+        raise UserError(f"{wheel_name!r} is not the name of a wheel; give it without its folder")
+    if not re.fullmatch(r"(https?://[\w.:/~%+-]+)?", torch_index):
+        raise UserError(f"{torch_index!r} is not the address of a package index; it begins with https://")
+    return {
+        "setup.sh": _script("setup.sh", WHEEL=wheel_name, TORCH_INDEX=torch_index),
+        "run_autograder": _script("run_autograder", SLUG=shlex.quote(assignment.slug)),
+        "requirements.txt": "".join(f"{name}=={version}\n" for name, version in pins(assignment).items()).encode(),
+        "unfinished_results.json": results_bytes(pessimistic(assignment)),
+    }
+
+
+def _script(name: str, **values: str) -> bytes:
+    """Return a script with its ``@NAME@`` filled in, with LF line ends wherever it was built."""
+    text = files("autograder.platforms.gradescope").joinpath("scripts", name).read_text(encoding="utf-8")
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", value)
+    return text.replace("\r\n", "\n").encode()
+
+
+def pins(assignment: Assignment) -> dict[str, str]:
+    """Return the exact version of every package that the grader and the assignment need, sorted by name.
+
+    Versions are those installed here, without local labels (``+cpu``), which no index but the package's own knows.
+    What only a GPU needs is left out. Raises `UserError` where a package is not installed here.
+    """
+    roots = [*_requirements("autograder", ()), *((name, ()) for name in _preloaded(assignment))]
+    found: dict[str, str] = {}
+    _collect(roots, found, set())
+    return dict(sorted(found.items()))
+
+
+def _collect(wanted: Iterable[tuple[str, tuple[str, ...]]], found: dict[str, str], seen: set[str]) -> None:
+    for name, extras in wanted:
+        key = f"{name}[{','.join(extras)}]"
+        if key in seen or _GPU_ONLY.match(name):
+            continue
+        seen.add(key)
+        found[name] = _installed(name).version.split("+")[0]
+        _collect(_requirements(name, extras), found, seen)
+
+
+def _installed(name: str) -> metadata.Distribution:
+    """Return the installed package, provided that the Python of the bundle's machine can use it."""
+    try:
+        package = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        raise UserError(f"{name} is not installed, so its version cannot be pinned; install it, build again") from None
+    from packaging.specifiers import SpecifierSet
+
+    wanted = str(package.metadata.json.get("requires_python", ""))
+    if not SpecifierSet(wanted).contains(_TARGET["python_full_version"]):
+        raise UserError(
+            f"{name} {package.version} needs Python {wanted}, the bundle has {_TARGET['python_version']};"
+            f" build it with Python {_TARGET['python_version']}"
+        )
+    return package
+
+
+def _requirements(name: str, extras: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return names and extras of what a package requires on the machine that the bundle is for."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    needed = []
+    for line in _installed(name).requires or []:
+        requirement = Requirement(line)
+        environments: list[Mapping[str, str]] = [{**_TARGET, "extra": extra} for extra in ("", *extras)]
+        if requirement.marker is None or any(requirement.marker.evaluate(dict(each)) for each in environments):
+            needed.append((str(canonicalize_name(requirement.name)), tuple(sorted(requirement.extras))))
+    return needed
+
+
+def _preloaded(assignment: Assignment) -> list[str]:
+    """Return the packages of the modules that the assignment imports beforehand."""
+    from packaging.utils import canonicalize_name
+
+    modules = {name.split(".")[0] for name in assignment.manifest.files.preload} - sys.stdlib_module_names
+    packages = metadata.packages_distributions() if modules else {}
+    names = []
+    for module in sorted(modules):
+        if module not in packages:
+            raise UserError(
+                f"{assignment.slug}: preload names {module!r}, which no installed package has;"
+                " install it and build again, or take it out of the manifest"
+            )
+        names += [str(canonicalize_name(name)) for name in sorted(set(packages[module]))]
+    return names

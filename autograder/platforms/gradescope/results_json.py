@@ -1,0 +1,209 @@
+"""A grading as Gradescope's ``results.json``: one test per rubric item, nothing that it would cut or refuse."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from autograder import __version__
+from autograder.assignment import Assignment, Item
+from autograder.reports.plain import item_text, next_steps, total_line
+from autograder.reports.text import fit, one_line, plural, shorten
+from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
+
+RESULTS_NAME = "results.json"
+PLATFORM_LIMIT = 100_000
+"""Characters of an output beyond which the platform cuts out the middle."""
+OUTPUT_LIMIT = 45_000
+"""Less than half of the platform's limit: it is not said whether an emoji counts there as one character or two."""
+ALL_OUTPUTS_LIMIT = 1_000_000
+"""Characters of all tests' outputs together, so that a rubric of many items stays a page that a browser can show."""
+STAFF_NOTE_LIMIT = 8_000
+ALL_STAFF_NOTES_LIMIT = 400_000
+NOTICES_SHOWN = 50
+NOT_FINISHED = "The grader did not finish; hand in again, or ask the staff if this stays."
+
+
+class Visibility(StrEnum):
+    """Who may see a test or the whole result, and from when."""
+
+    HIDDEN = "hidden"
+    AFTER_DUE_DATE = "after_due_date"
+    AFTER_PUBLISHED = "after_published"
+    VISIBLE = "visible"
+
+
+def results_dict(result: GradingResult, *, visibility: Visibility = Visibility.VISIBLE) -> dict[str, Any]:
+    """Return ``result`` as the object that Gradescope reads.
+
+    Scores are finite and lie in [0, max_score]; no output is long enough to be cut; text of the submission is shown as
+    plain text without control codes. Staff read tracebacks in ``tests[].extra_data.checks[].staff_note``, which
+    students do not see. Only ``execution_time`` and ``extra_data.times`` differ between two gradings of one submission.
+    """
+    numbers = _numbers(result.items)
+    limit = min(OUTPUT_LIMIT, ALL_OUTPUTS_LIMIT // max(1, len(result.items)))
+    notes = sum(bool(check.staff_note) for item in result.items for check in item.checks)
+    note_limit = min(STAFF_NOTE_LIMIT, ALL_STAFF_NOTES_LIMIT // max(1, notes))
+    tests = [_test(item, number, limit, note_limit) for item, number in zip(result.items, numbers, strict=True)]
+    return {
+        "score": _finite(sum(test.get("score", 0.0) for test in tests)),
+        "execution_time": round(max(0.0, _finite(result.times.total)), 3),
+        "output": shorten(_summary(result), OUTPUT_LIMIT),
+        "output_format": "text",
+        "test_output_format": "text",
+        "test_name_format": "text",
+        "visibility": visibility.value,
+        "stdout_visibility": Visibility.HIDDEN.value,
+        "tests": tests,
+        "extra_data": _extra_data(result),
+    }
+
+
+def _numbers(items: tuple[ItemResult, ...]) -> list[str]:
+    """Number items as ``problem.item``; a problem is the part of the id before its first dot, in rubric order."""
+    problems: dict[str, int] = {}
+    seen: dict[str, int] = {}
+    numbers = []
+    for item in items:
+        group = item.id.split(".")[0]
+        problems.setdefault(group, len(problems) + 1)
+        seen[group] = seen.get(group, 0) + 1
+        numbers.append(f"{problems[group]}.{seen[group]}")
+    return numbers
+
+
+def _test(item: ItemResult, number: str, limit: int, note_limit: int) -> dict[str, Any]:
+    test: dict[str, Any] = {
+        "number": number,
+        "name": one_line(f"{item.title} ({item.id}{', extra credit' if item.extra_credit else ''})", 300),
+        "output": shorten(item_text(item), limit),
+        "visibility": Visibility.VISIBLE.value,
+    }
+    if item.kind is Kind.AUTO:
+        test |= _score(item)
+    test["extra_data"] = _item_data(item, note_limit)
+    return test
+
+
+def _score(item: ItemResult) -> dict[str, Any]:
+    most = max(0.0, _finite(item.max_points))
+    return {
+        "score": min(max(0.0, _finite(item.points)), most),
+        "max_score": most,
+        "status": "passed" if item.outcome is Outcome.PASS else "failed",
+    }
+
+
+def _finite(value: float) -> float:
+    return round(value, 4) if math.isfinite(value) else 0.0
+
+
+def _item_data(item: ItemResult, note_limit: int) -> dict[str, Any]:
+    data: dict[str, Any] = {"item": item.id, "kind": item.kind.value}
+    if item.outcome is None:
+        return data | {"points": item.max_points}
+    data |= {
+        "outcome": item.outcome.value,
+        "needs_regrade": item.needs_regrade,
+        "checks": [_check_data(check, note_limit) for check in item.checks],
+    }
+    if item.extra_credit:
+        data["extra_credit"] = True
+    if known := [check.misconception for check in item.checks if check.misconception]:
+        data["misconception"] = known[0]
+    return data
+
+
+def _check_data(check: CheckResult, note_limit: int) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "id": check.id,
+        "outcome": check.outcome.value,
+        "public": check.public,
+        "weight": _finite(check.weight),
+    }
+    if check.misconception:
+        data["misconception"] = check.misconception
+    if check.staff_note:
+        data["staff_note"] = fit(check.staff_note, note_limit)
+    return data
+
+
+def _extra_data(result: GradingResult) -> dict[str, Any]:
+    seconds = {check.id: round(_finite(check.seconds), 3) for item in result.items for check in item.checks}
+    data: dict[str, Any] = {
+        "grader_version": result.grader_version,
+        "assignment": result.assignment,
+        "assignment_version": result.assignment_version,
+        "needs_regrade": result.needs_regrade,
+        "walls": [{"name": w.name, "held": w.held, "note": one_line(w.note, 500)} for w in result.walls],
+        "times": {"total": round(_finite(result.times.total), 3), "checks": seconds},
+    }
+    return data | ({"digest": result.submission_digest} if result.submission_digest else {})
+
+
+def _summary(result: GradingResult) -> str:
+    return "\n\n".join(_summary_blocks(result))
+
+
+def _summary_blocks(result: GradingResult) -> Iterator[str]:
+    yield f"{one_line(result.assignment_title)}\n{total_line(result)}"
+    if result.notices:
+        shown = [f"- {one_line(str(notice), 500)}" for notice in result.notices[:NOTICES_SHOWN]]
+        if more := len(result.notices) - len(shown):
+            shown.append(f"- and {plural(more, 'more notice')} left out")
+        yield "\n".join(["Seen in your hand-in; this costs no points by itself:", *shown])
+    yield next_steps(result)
+
+
+def pessimistic(assignment: Assignment) -> dict[str, Any]:
+    """Return the results to write before anything runs: every automatic item 0, provisional, "did not finish"."""
+    manifest = assignment.manifest
+    unfinished = GradingResult(
+        assignment=assignment.slug,
+        assignment_title=manifest.title,
+        assignment_version=manifest.version,
+        grader_version=__version__,
+        submission_digest="",
+        items=tuple(_unfinished(item) for item in manifest.items),
+    )
+    return results_dict(unfinished) | {"output": f"{one_line(manifest.title)}\n{NOT_FINISHED}"}
+
+
+def _unfinished(item: Item) -> ItemResult:
+    return ItemResult(
+        id=item.id,
+        title=item.title,
+        kind=item.kind,
+        outcome=Outcome.BLOCKED if item.is_auto else None,
+        points=0.0,
+        max_points=item.points,
+        extra_credit=item.extra_credit,
+        message=NOT_FINISHED if item.is_auto else "",
+    )
+
+
+def results_bytes(data: Mapping[str, Any]) -> bytes:
+    """Return ``data`` as JSON in plain ASCII; raise `ValueError` where a number is not finite."""
+    return json.dumps(data, allow_nan=False, indent=1).encode("ascii") + b"\n"
+
+
+def write_results(path: Path, data: Mapping[str, Any]) -> None:
+    """Replace ``path`` by ``data`` in one step: readers, and a crash at any moment, find the old file or the new."""
+    content = results_bytes(data)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
