@@ -60,9 +60,8 @@ def _relative(path: str, roots: list[str]) -> str:
 
 
 def _is_wanted(path: str, taken: Taken, notices: Notices) -> bool:
-    pure = PurePosixPath(path)
-    parts = pure.with_suffix("").parts
-    if pure.suffix != ".py" or not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
+    parts = PurePosixPath(path.removesuffix(".py")).parts
+    if not path.endswith(".py") or not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
         return False  # cannot be imported
     if path in taken.files or parts[0] in taken.modules | _HANDED_OUT or parts == ("__init__",):
         return False

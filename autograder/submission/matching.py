@@ -64,7 +64,7 @@ class Match:
             listed = " and ".join(printable(path) for path in (self.entry.path, *self.others[:2]))
             more = f" and {len(self.others) - 2} more" if len(self.others) > 2 else ""
             return f"expected {self.expected}, found {listed}{more}: used {found} ({self.reason})"
-        if self.cost == Cost.EXACT:
+        if self.entry.path == self.expected:
             return ""
         cells = (
             " (its code cells)" if _suffix(self.entry.name) == ".ipynb" and not self.expected.endswith("ipynb") else ""
@@ -156,7 +156,7 @@ def _name_cost(wanted: str, name: str, *, alone: bool) -> tuple[int | None, int,
     """Return what is wrong about the stem, the number of the copy, and whether it is a version of the same file."""
     stem = _stem(name)
     if stem == wanted:
-        return (Cost.EXACT if PurePosixPath(name).suffix in SUBMITTABLE else Cost.SPELLING), 0, True
+        return (Cost.EXACT if name in (f"{wanted}{suffix}" for suffix in SUBMITTABLE) else Cost.SPELLING), 0, True
     if _squashed(stem) == _squashed(wanted):
         return Cost.SPELLING, 0, True
     original, number = stem, 0
