@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +29,17 @@ app = typer.Typer(
 
 TROUBLE, MISUSE = 1, 2
 
+
+class Sandbox(StrEnum):
+    """What to do where the machine does not offer a wall."""
+
+    STRICT = "strict"
+    BEST_EFFORT = "best-effort"
+
+
+SandboxOption = Annotated[
+    Sandbox, typer.Option("--sandbox", help="strict: refuse where a needed wall is missing; best-effort: say so.")
+]
 Only = Annotated[list[str] | None, typer.Option("--only", metavar="ITEM", help="Grade this item only; repeatable.")]
 NoTraining = Annotated[bool, typer.Option("--no-training", help="Leave out the training items.")]
 Root = Annotated[
@@ -82,6 +95,8 @@ def grade(
     grading_seed: Annotated[
         str | None, typer.Option(help="Another seed than that of grading.toml, for calibration.")
     ] = None,
+    sandbox: SandboxOption = Sandbox.BEST_EFFORT,
+    metadata: Annotated[Path | None, typer.Option(help="Gradescope's submission_metadata.json.")] = None,
     root: Root = None,
 ) -> None:
     """Grade one hand-in with all checks."""
@@ -101,6 +116,7 @@ def grade(
         _make_folder(out)
         results_json.write_results(out / "results.json", results_json.pessimistic(assignment))
     options = Options(frozenset(only or ()), not no_training, grading_seed=grading_seed, deadline=deadline)
+    options = replace(options, strict=sandbox is Sandbox.STRICT)
     result = _grade(assignment, path, options)
     data = results_json.results_dict(result)
     if out is not None:
@@ -131,9 +147,7 @@ def validate_results(file: Annotated[Path, typer.Argument(help="A results.json f
 
 @app.command()
 def doctor(
-    sandbox: Annotated[
-        str, typer.Option(help="strict: fail where a wall is missing; best-effort: only say so.")
-    ] = "best-effort",
+    sandbox: SandboxOption = Sandbox.BEST_EFFORT,
 ) -> None:
     """Try out on this machine what grading needs: libraries, and the walls around a worker, from inside one."""
     from autograder.launch import clean_start
@@ -141,7 +155,7 @@ def doctor(
     clean_start()
     from autograder.doctor import examine
 
-    raise SystemExit(examine(strict=sandbox == "strict"))
+    raise SystemExit(examine(strict=sandbox is Sandbox.STRICT))
 
 
 @app.command()

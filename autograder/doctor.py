@@ -14,6 +14,7 @@ from autograder.sandbox.failure import SubmissionFault, WorkerLost
 from autograder.sandbox.session import Deadlines, Session
 from autograder.sandbox.zygote import Zygote, ZygoteLost
 
+FORBIDDEN = ("fork", "run a program", "open a socket", "signal its parent")
 PROBE = '''
 """Looks at a worker from inside."""
 import os
@@ -45,6 +46,29 @@ def can_write_here():
 
 def descriptors():
     return len(os.listdir("/proc/self/fd"))
+
+
+def can(action):
+    import signal, socket
+    try:
+        if action == "fork":
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+        elif action == "run a program":
+            os.posix_spawn("/bin/true", ["true"], {})
+        elif action == "open a socket":
+            socket.socket().close()
+        elif action == "signal its parent":
+            os.kill(os.getppid(), 0)
+        elif action == "start a thread":
+            import threading
+            thread = threading.Thread(target=print)
+            thread.start()
+            thread.join()
+        return True
+    except (OSError, RuntimeError):
+        return False
 
 
 def double(tensor):
@@ -79,8 +103,14 @@ def _from_inside(folder: Path) -> list[tuple[bool, str]]:
     probe.chmod(0o644)
     secret.write_text("secret", encoding="utf-8")
     secret.chmod(0o600)
-    loader: dict[str, object] = {"folder": str(folder), "extra": [], "skip": [], "statement_seconds": None, "cuda_on_cpu": False}
-    with Zygote(folder, memory=2**31) as zygote:
+    loader: dict[str, object] = {
+        "folder": str(folder),
+        "extra": [],
+        "skip": [],
+        "statement_seconds": None,
+        "cuda_on_cpu": False,
+    }
+    with Zygote(folder, readable=["inside.py"], memory=2**31) as zygote:
         begun = time.monotonic()
         session = Session(zygote.fork_worker(20), loader=loader, deadlines=Deadlines(10.0), load_seconds=10.0)
         milliseconds = (time.monotonic() - begun) * 1000
@@ -92,6 +122,8 @@ def _from_inside(folder: Path) -> list[tuple[bool, str]]:
             (inside.late_import() == "colorsys", "a worker can import from the standard library"),
             (inside.can_write_here() is True, "a worker can write in its own folder"),
             (inside.can_open(str(secret)) is False, "a worker cannot read a private file of the grader"),
+            *((inside.can(action) is False, f"a worker cannot {action}") for action in FORBIDDEN),
+            (inside.can("start a thread") is True, "a worker can start a thread"),
             (inside.descriptors() <= 5, "a worker inherits no descriptors"),
             (torch.equal(inside.double(torch.ones(2)), torch.full((2,), 2.0)), "tensors come back as they are"),
         ]

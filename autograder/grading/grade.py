@@ -41,6 +41,7 @@ class Options:
     hidden: bool = True
     grading_seed: str | None = None
     deadline: float | None = None
+    strict: bool = False
 
 
 def grade(assignment: Assignment, path: Path, options: Options, progress: Progress | None = None) -> GradingResult:
@@ -52,6 +53,7 @@ def grade(assignment: Assignment, path: Path, options: Options, progress: Progre
         folder = Path(name)
         folder.chmod(0o711)  # workers pass through to their own folders
         with _Run(assignment, submission, options, folder, started, progress) as run:
+            run.judge_walls()
             run.survey()
             run.check(wanted)
         return run.result(wanted)
@@ -88,7 +90,7 @@ class _Run:
         from autograder.sandbox.zygote import Zygote
 
         memory = self.assignment.manifest.limits.memory_mb * 2**20
-        self._zygote: Zygote = Zygote(self.folder, memory=memory)
+        self._zygote: Zygote = Zygote(self.folder, readable=["submission", "probes"], memory=memory)
         self.notices += self.submission.notices
         return self
 
@@ -96,6 +98,20 @@ class _Run:
         self._zygote.close()
 
     # everything below runs after the fork of the zygote: secrets may be read
+
+    def judge_walls(self) -> None:
+        """Start one worker to see which walls hold; in strict mode, refuse to grade without those that are needed."""
+        from autograder.grading.plugin import GraderTrouble
+        from autograder.sandbox.jail import missing_walls
+        from autograder.sandbox.zygote import ZygoteLost
+
+        try:
+            self._zygote.fork_worker(1.0).close()
+        except ZygoteLost as error:
+            raise GraderTrouble(str(error)) from None
+        missing = missing_walls(self._zygote.walls)
+        if self.options.strict and missing:
+            raise GraderTrouble(f"refused in strict mode, this machine lacks: {'; '.join(missing)}")
 
     def survey(self) -> None:
         """Load every file once, without stand-ins and before any check, and note what did not run."""

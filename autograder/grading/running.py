@@ -165,19 +165,9 @@ class CheckRunner:
             failure = Failure(summary="the check cannot use what came back: a value of another kind was expected")
         call = fault.calls[-1] if fault.calls else None
         if call is not None:
-            shown = ", ".join(_label(name) for name, _ in call.arguments)
-            inputs = tuple(f"{name} = {describe(value)[:MAX_INPUT_TEXT]}" for name, value in _inputs(fault))
-            failure = failure.model_copy(update={"call": f"{call.name}({shown})", "inputs": inputs})
+            inputs = tuple(f"{name} = {describe(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs)
+            failure = failure.model_copy(update={"call": call.text, "inputs": inputs})
         return Verdict(Outcome.FAIL, _without_addresses(failure), builtin, note)
-
-
-def _inputs(fault: Fault) -> list[tuple[str, Any]]:
-    """Return the arguments of the last call, and those of the object that it is called on, where it was built."""
-    return [pair for call in fault.calls[-2:] for pair in call.arguments]
-
-
-def _label(name: str) -> str:
-    return "..." if name.startswith("argument ") else f"{name}=..."
 
 
 def _is_rejection(error: BaseException) -> bool:

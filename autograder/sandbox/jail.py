@@ -11,14 +11,24 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from autograder.sandbox import landlock, seccomp
 
 FIRST_UID, LAST_UID = 2_000_000, 2_000_000_000
 """Workers get a random uid of this range; no account and no container mapping of the usual kind lies in it."""
 
-PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 4, 38, 24
+SYSTEM_PATHS = (
+    "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/passwd", "/etc/group",
+    "/etc/nsswitch.conf", "/etc/mime.types", "/etc/fonts", "/dev/null", "/dev/zero", "/dev/full", "/dev/random",
+    "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems",
+    "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/osrelease", "/sys/devices/system/cpu",
+    "/sys/devices/system/node", "/sys/kernel/mm/transparent_hugepage",
+)  # fmt: skip
+"""What a worker may read beside its own folders and the Python installation."""
+PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 38, 24
 LAST_CAPABILITY = 63
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -29,6 +39,7 @@ class JailSettings:
 
     uid: int | None
     scratch: str
+    readable: tuple[str, ...]
     memory: int
     cpu_seconds: int
     file_size: int = 256 * 2**20
@@ -52,15 +63,22 @@ def enter(settings: JailSettings) -> list[WallReport]:
         ("private user", _become_private_user),
         ("no capabilities", _drop_capabilities),
         ("no new privileges", _no_new_privileges),
+        ("landlock", _give_up_paths),
+        ("seccomp", _give_up_calls),
     ]
     return [_try(name, wall, settings) for name, wall in walls]
 
 
+def missing_walls(walls: Sequence[WallReport]) -> list[str]:
+    """Return what strict grading lacks: resource limits, seccomp, and one of private user and Landlock."""
+    held = {wall.name for wall in walls if wall.held}
+    lacking = [name for name in ("resource limits", "seccomp") if name not in held]
+    return lacking if held & {"private user", "landlock"} else [*lacking, "a private user or landlock"]
+
+
 def interpreter_is_readable_by_others() -> bool:
     """Whether another user could import from this Python installation (its folders may lie in root's home)."""
-    places = {Path(name) for name in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.executable, os.__file__)}
-    places |= {Path(entry) for entry in sys.path if Path(entry).is_dir()}
-    return all(_is_open_to_others(place.resolve()) for place in places)
+    return all(_is_open_to_others(place) for place in python_paths())
 
 
 def _is_open_to_others(place: Path) -> bool:
@@ -73,6 +91,31 @@ def _try(name: str, wall: Callable[[JailSettings], str], settings: JailSettings)
     except (OSError, ValueError, AttributeError) as error:
         return WallReport(name, False, f"{type(error).__name__}: {error}")
     return WallReport(name, not note, note)
+
+
+def _give_up_paths(settings: JailSettings) -> str:
+    own = Path("/proc") / str(os.getpid())
+    readable = [Path(name) for name in (*SYSTEM_PATHS, *settings.readable)]
+    landlock.restrict([*readable, *python_paths(), own], [Path(settings.scratch), Path(os.devnull)])
+    return ""
+
+
+def _give_up_calls(settings: JailSettings) -> str:
+    seccomp.restrict()
+    return ""
+
+
+def python_paths() -> set[Path]:
+    """Return the folders of this Python installation: what a worker must be able to import from."""
+    places = {Path(name) for name in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
+    places |= {Path(os.__file__).parent, Path(torch_folder())}
+    return {place.resolve() for place in places}
+
+
+def torch_folder() -> str:
+    """Return the folder of site packages that torch was imported from."""
+    spec = sys.modules["torch"].__spec__ if "torch" in sys.modules else None
+    return str(Path(spec.origin).parents[1]) if spec is not None and spec.origin else sys.prefix
 
 
 def _limit_resources(settings: JailSettings) -> str:

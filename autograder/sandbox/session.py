@@ -56,10 +56,24 @@ class Deadlines:
 
 @dataclass(frozen=True)
 class Call:
-    """One call as reports show it."""
+    """One call as reports show it; ``origin`` is the call that made the object it is a method of."""
 
     name: str
     arguments: tuple[tuple[str, Any], ...]
+    origin: Call | None = None
+
+    @property
+    def text(self) -> str:
+        """The call as one would write it: ``VAE(...).encode(...)``."""
+        start = f"{self.origin.text}." if self.origin is not None else ""
+        return f"{start}{self.name}({'...' if self.arguments else ''})"
+
+    @property
+    def inputs(self) -> tuple[tuple[str, Any], ...]:
+        """Labels and values of all arguments, those of the object's making first."""
+        before = self.origin.inputs if self.origin is not None else ()
+        own = tuple((f"{self.name}: {label}" if self.origin else label, value) for label, value in self.arguments)
+        return (*before, *own)
 
 
 @dataclass
@@ -68,6 +82,7 @@ class Example:
 
     leaves: dict[int, tuple[torch.Tensor, int]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    origins: dict[int, Call] = field(default_factory=dict)
     answered: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = field(default_factory=dict)
 
 
@@ -123,7 +138,9 @@ class Session:
         self._ready(base)
         name = self._name(base, path)
         labels = [*((f"argument {i}", value) for i, value in enumerate(args, 1)), *kwargs.items()]
-        self.example.calls.append(Call(name, tuple((label, _frozen(value)) for label, value in labels)))
+        origin = self.example.origins.get(base) if isinstance(base, int) else None
+        call = Call(name, tuple((label, _frozen(value)) for label, value in labels), origin)
+        self.example.calls.append(call)
         encoder = Encoder(self._encode_special)
         self._sent = []
         request = {
@@ -134,7 +151,10 @@ class Session:
             "kwargs": ["d", *[[key, self._labelled(key, value, encoder)] for key, value in kwargs.items()]],
         }
         self._doing = f"{name}()"
-        return self._ask(request, encoder.buffers)
+        value = self._ask(request, encoder.buffers)
+        if is_remote(value):
+            self.example.origins[state(value)[1]] = call  # type: ignore[index]
+        return value
 
     def get(self, base: str | int, path: tuple[str, ...]) -> Any:
         """Return the value at a path."""

@@ -1,4 +1,7 @@
-"""The life of a worker: from the fork of the zygote, through the jail, to the last answer."""
+"""The life of a worker: from the fork of the zygote, through the jail, to the last answer.
+
+All that it needs is imported before the fork: behind the walls it may not even be able to read this package.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,13 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from autograder.sandbox import jail
+from autograder.sandbox import courtesies, jail
 from autograder.sandbox.executor import Executor
 from autograder.sandbox.loading import Loader
 from autograder.sandbox.wire import Closed, Frame, Limits, read_frame, write_frame
@@ -43,8 +47,6 @@ def run(stream: socket.socket, settings: Mapping[str, Any]) -> NoReturn:
 
 
 def _serve(stream: socket.socket) -> None:
-    from autograder.sandbox import courtesies
-
     courtesies.install()
 
     def upcall(question: Any, buffers: list[memoryview]) -> Frame:
@@ -58,10 +60,6 @@ def _serve(stream: socket.socket) -> None:
 
 
 def _make_loader(settings: Mapping[str, Any]) -> Loader:
-    import sys
-
-    from autograder.sandbox.courtesies import CudaOnCpu
-
     loader = Loader(
         Path(settings["folder"]),
         extra=map(Path, settings["extra"]),
@@ -71,7 +69,7 @@ def _make_loader(settings: Mapping[str, Any]) -> Loader:
     )
     sys.meta_path.append(loader)
     if settings["cuda_on_cpu"]:
-        CudaOnCpu().__enter__()  # type: ignore[no-untyped-call]
+        courtesies.CudaOnCpu().__enter__()  # type: ignore[no-untyped-call]
     return loader
 
 

@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -43,10 +43,14 @@ class ZygoteLost(Exception):
 
 
 class Zygote:
-    """The grader's handle. ``folder`` is private to the run; workers get scratch folders in it."""
+    """The grader's handle. ``folder`` is private to the run; workers get scratch folders in it.
 
-    def __init__(self, folder: Path, *, memory: int) -> None:
-        self._folder = folder
+    ``readable`` names the files and folders in it that workers may read; ``memory`` is in bytes.
+    """
+
+    def __init__(self, folder: Path, *, readable: Iterable[str], memory: int) -> None:
+        self._folder = folder.resolve()
+        self._readable = tuple(readable)
         self._memory = memory
         self._numbers = itertools.count(1)
         self._private_user = os.getuid() == 0 and jail.interpreter_is_readable_by_others()
@@ -75,7 +79,8 @@ class Zygote:
         uid = secrets.choice(range(jail.FIRST_UID, jail.LAST_UID)) if self._private_user else None
         if uid is not None:
             os.chown(scratch, uid, uid)
-        settings = jail.JailSettings(uid, str(scratch), self._memory, int(cpu_seconds) + 5)
+        readable = tuple(str(self._folder / name) for name in self._readable)
+        settings = jail.JailSettings(uid, str(scratch), readable, self._memory, int(cpu_seconds) + 5)
         ours, theirs = socket.socketpair()
         with theirs:
             answer = self._ask({"op": "fork", "settings": {"jail": asdict(settings)}}, theirs.fileno())

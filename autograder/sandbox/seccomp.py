@@ -1,0 +1,112 @@
+"""seccomp, the wall of system calls: no new processes, no sockets, no looking into or signalling other processes.
+
+A small table and a BPF program of our own: the packages that wrap libseccomp are little kept. x86-64 only; elsewhere
+`restrict` says that the wall is missing. Numbers: ``arch/x86/entry/syscalls/syscall_64.tbl``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+import sys
+
+AUDIT_ARCH_X86_64 = 0xC000003E
+X32_CALLS = 0x40000000
+CLONE_THREAD = 0x00010000
+SECCOMP, SET_MODE_FILTER, SPEC_ALLOW = 317, 1, 4
+
+LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF codes, 32-bit operand
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little endian
+ALLOW, KILL = 0x7FFF0000, 0x80000000
+
+DENIED = {
+    "processes": {"fork": 57, "vfork": 58, "execve": 59, "execveat": 322},
+    "sockets": {"socket": 41},
+    "other processes": {
+        "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "pidfd_open": 434,
+        "pidfd_getfd": 438, "pidfd_send_signal": 424, "process_madvise": 440, "tkill": 200, "rt_sigqueueinfo": 129,
+        "rt_tgsigqueueinfo": 297, "perf_event_open": 298,
+    },
+    "memory that outlives limits": {
+        "memfd_create": 319, "memfd_secret": 447, "userfaultfd": 323, "shmget": 29, "shmat": 30, "shmctl": 31,
+        "semget": 64, "semop": 65, "semctl": 66, "semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70,
+        "msgctl": 71, "mq_open": 240, "mq_unlink": 241,
+    },
+    "ways around this filter": {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "bpf": 321},
+    "identity": {
+        "setuid": 105, "setgid": 106, "setreuid": 113, "setregid": 114, "setgroups": 116, "setresuid": 117,
+        "setresgid": 119, "setfsuid": 122, "setfsgid": 123, "capset": 126, "personality": 135,
+        "add_key": 248, "request_key": 249, "keyctl": 250,
+    },
+    "the machine": {
+        "mount": 165, "umount2": 166, "pivot_root": 155, "chroot": 161, "unshare": 272, "setns": 308, "open_tree": 428,
+        "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "mount_setattr": 442,
+        "init_module": 175, "finit_module": 313, "delete_module": 176, "kexec_load": 246, "kexec_file_load": 320,
+        "reboot": 169, "swapon": 167, "swapoff": 168, "sethostname": 170, "setdomainname": 171, "settimeofday": 164,
+        "clock_settime": 227, "adjtimex": 159, "clock_adjtime": 305, "acct": 163, "quotactl": 179, "iopl": 172,
+        "ioperm": 173, "syslog": 103, "mknod": 133, "mknodat": 259, "name_to_handle_at": 303, "open_by_handle_at": 304,
+    },
+}  # fmt: skip
+"""Refused with EPERM, by what they are refused for."""
+CLONE, CLONE3, KILL_PROCESS, TGKILL, PRLIMIT = 56, 435, 62, 234, 302
+
+
+def restrict() -> None:
+    """Refuse the calls of the table to this process, for good; raise `OSError` where that is not possible.
+
+    Threads can still be started, and a process may signal itself and change its own limits. Needs no_new_privs.
+    """
+    if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
+        raise OSError("only on Linux on x86-64")
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program(os.getpid()))
+    buffer = ctypes.create_string_buffer(code, len(code))
+    filter_ = struct.pack("=H6xQ", len(code) // 8, ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.restype = ctypes.c_long
+    if libc.syscall(ctypes.c_long(SECCOMP), ctypes.c_long(SET_MODE_FILTER), ctypes.c_long(SPEC_ALLOW), filter_) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def program(pid: int) -> list[tuple[int, int, int, int]]:
+    """Return the filter for a process as BPF instructions (code, jump if true, jump if false, operand)."""
+    refuse = (RETURN, 0, 0, 0x00050000 | errno.EPERM)
+    lines = [
+        (LOAD, 0, 0, ARCHITECTURE),
+        (JUMP_EQUAL, 1, 0, AUDIT_ARCH_X86_64),
+        (RETURN, 0, 0, KILL),
+        (LOAD, 0, 0, NUMBER),
+        (JUMP_AT_LEAST, 0, 1, X32_CALLS),
+        refuse,
+        (JUMP_EQUAL, 0, 1, CLONE3),
+        (RETURN, 0, 0, 0x00050000 | errno.ENOSYS),  # the C library then falls back on clone, whose flags can be read
+    ]
+    for number in sorted(number for group in DENIED.values() for number in group.values()):
+        lines += [(JUMP_EQUAL, 0, 1, number), refuse]
+    lines += [
+        (JUMP_EQUAL, 0, 3, CLONE),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (JUMP_ANY_BIT, 1, 0, CLONE_THREAD),
+        refuse,
+        (LOAD, 0, 0, NUMBER),
+    ]
+    for number in (KILL_PROCESS, TGKILL):
+        lines += [
+            (JUMP_EQUAL, 0, 4, number),
+            (LOAD, 0, 0, FIRST_ARGUMENT),
+            (JUMP_EQUAL, 1, 0, pid),
+            refuse,
+            (LOAD, 0, 0, NUMBER),
+        ]
+    lines += [
+        (JUMP_EQUAL, 0, 5, PRLIMIT),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (JUMP_EQUAL, 2, 0, 0),  # 0 is the process itself
+        (JUMP_EQUAL, 1, 0, pid),
+        refuse,
+        (LOAD, 0, 0, NUMBER),
+    ]
+    return [*lines, (RETURN, 0, 0, ALLOW)]
