@@ -29,12 +29,14 @@ class HandIn:
 
 def run_demo(root: Path, assignment: Assignment, out: Path) -> int:
     """Build the release into ``out``, grade the hand-ins, print the tables; return the worst exit status."""
-    from autograder.release import build
+    from autograder.platforms.gradescope.bundle import bundle_files
+    from autograder.release.building import build
 
     console = Console()
     release = out / "release"
-    build(root, [assignment.slug], out=release, console=console)
-    hand_ins = [*_given(root, assignment), *_wrong(assignment, out / "hand-ins")]
+    templates = out / "student_templates"
+    build(root, [assignment.slug], out=release, platform_files=bundle_files, templates=templates)
+    hand_ins = [*_given(templates, assignment), *_wrong(assignment, out / "hand-ins")]
     status, results = 0, []
     for hand_in in hand_ins:
         console.print(f"grading {hand_in.name}: {hand_in.story}")
@@ -51,9 +53,9 @@ def run_demo(root: Path, assignment: Assignment, out: Path) -> int:
     return status
 
 
-def _given(root: Path, assignment: Assignment) -> list[HandIn]:
+def _given(templates: Path, assignment: Assignment) -> list[HandIn]:
     assert assignment.reference is not None
-    template = root / "student_templates" / assignment.slug
+    template = templates / assignment.slug
     return [
         HandIn("reference", "the instructor's solution, which must get full marks", assignment.reference),
         HandIn("template", "the untouched template, which must get nothing", template),

@@ -1,7 +1,22 @@
-"""The vocabulary for authors of checks."""
+"""The vocabulary for authors of checks: everything that a check needs is imported from here."""
 
+from autograder.checks.closeness import assert_close, assert_gradients_close, assert_no_gradient
 from autograder.checks.declaring import given, item
 from autograder.checks.failure import CheckFailed
+from autograder.checks.gaussians import DiagonalGaussian, standardised_noise
+from autograder.checks.means import assert_bounded_mean, assert_equals_monte_carlo_mean, assert_mean
+from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
+from autograder.checks.strategies import (
+    diagonal_gaussians,
+    images,
+    noising_problems,
+    schedules,
+    seeds,
+    tensors,
+    timesteps,
+)
+from autograder.checks.tensor_assertions import assert_integers, assert_shape, assert_tensor, assert_unchanged
+from autograder.checks.uniformity import assert_uniform_integers
 from autograder.sandbox.remote import Remote, exists, fetch, gradients, info, is_remote, substitute
 from autograder.sandbox.stand_ins import Callback, Canned, StandIns
 
@@ -9,14 +24,37 @@ __all__ = [
     "Callback",
     "Canned",
     "CheckFailed",
+    "DiagonalGaussian",
     "Remote",
     "StandIns",
+    "Unit",
+    "assert_bounded_mean",
+    "assert_close",
+    "assert_equals_monte_carlo_mean",
+    "assert_gradients_close",
+    "assert_independent",
+    "assert_integers",
+    "assert_mean",
+    "assert_no_gradient",
+    "assert_shape",
+    "assert_standard_normal",
+    "assert_tensor",
+    "assert_unchanged",
+    "assert_uniform_integers",
+    "diagonal_gaussians",
     "exists",
     "fetch",
     "given",
     "gradients",
+    "images",
     "info",
     "is_remote",
     "item",
+    "noising_problems",
+    "schedules",
+    "seeds",
+    "standardised_noise",
     "substitute",
+    "tensors",
+    "timesteps",
 ]
