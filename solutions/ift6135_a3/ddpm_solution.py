@@ -98,11 +98,10 @@ def p_sample_loop(model: nn.Module, shape: Sequence[int], timesteps: int) -> Ten
     holds the finished samples.
     """
     ### BEGIN SOLUTION
-    device = device_of(model)
-    x = torch.randn(tuple(shape), device=device)
+    x = torch.randn(tuple(shape), device=device_of(model))
     images = []
     for t_index in tqdm(reversed(range(timesteps)), total=timesteps, desc="sampling", disable=None):
-        t = torch.full((shape[0],), t_index, dtype=torch.long, device=device)
+        t = torch.full((shape[0],), t_index, dtype=torch.long, device=x.device)
         x = p_sample(model, x, t, t_index)
         images.append(x.cpu())
     return torch.stack(images)

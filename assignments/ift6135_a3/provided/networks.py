@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -16,19 +17,29 @@ from torch import Tensor, nn
 # ---------------------------------------------------------------------------------------------------------------- VAE
 
 
-def _stage(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-    """Convolution, normalisation, activation. GroupNorm keeps each image independent of the rest of its batch."""
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1),
-        nn.GroupNorm(1, out_channels),
-        nn.LeakyReLU(0.2),
-    )
+SLOPE = 0.2  # of the LeakyReLUs in Encoder and Decoder
 
 
 def _check_size(input_size: int) -> int:
     if input_size <= 0 or input_size % 16:
         raise ValueError(f"input_size must be a positive multiple of 16, got {input_size}")
     return input_size // 16
+
+
+@torch.no_grad()
+def _initialise(module: nn.Module) -> None:
+    """Keep the variance of the signal from layer to layer (He et al. 2015, section 2.2).
+
+    There is no normalisation layer, so that no image depends on the rest of its batch; this is what replaces it.
+    """
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        inputs = module.weight[0].numel()
+    elif isinstance(module, nn.ConvTranspose2d):
+        inputs = module.in_channels * 4  # kernel 4, stride 2: 2 x 2 entries of the kernel reach each pixel
+    else:
+        return
+    module.weight.normal_(0.0, math.sqrt(2.0 / ((1.0 + SLOPE**2) * inputs)))
+    nn.init.zeros_(module.bias)
 
 
 class Encoder(nn.Module):
@@ -38,13 +49,12 @@ class Encoder(nn.Module):
         super().__init__()
         side = _check_size(input_size)
         self.out_features = 8 * features * side * side
-        self.net = nn.Sequential(
-            _stage(in_channels, features, stride=2),  # (batch, features, S/2, S/2)
-            _stage(features, 2 * features, stride=2),  # (batch, 2 features, S/4, S/4)
-            _stage(2 * features, 4 * features, stride=2),  # (batch, 4 features, S/8, S/8)
-            _stage(4 * features, 8 * features, stride=2),  # (batch, 8 features, S/16, S/16)
-            nn.Flatten(),
-        )
+        widths = [in_channels, features, 2 * features, 4 * features, 8 * features]
+        stages: list[nn.Module] = []
+        for before, after in pairwise(widths):  # the side halves four times
+            stages += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
+        self.net = nn.Sequential(*stages, nn.Flatten())
+        self.net.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)  # (batch, out_features)
@@ -56,16 +66,17 @@ class Decoder(nn.Module):
     def __init__(self, out_channels: int = 3, features: int = 32, z_dim: int = 100, input_size: int = 32) -> None:
         super().__init__()
         side = _check_size(input_size)
-        widths = [8 * features, 4 * features, 2 * features, features, features]
+        widths = [8 * features, 4 * features, 2 * features, features, out_channels]
         stages: list[nn.Module] = [
             nn.Linear(z_dim, widths[0] * side * side),
             nn.Unflatten(1, (widths[0], side, side)),  # (batch, 8 features, S/16, S/16)
-            nn.LeakyReLU(0.2),
         ]
-        for narrow, wide in zip(widths[1:], widths[:-1], strict=True):
-            stages += [nn.Upsample(scale_factor=2, mode="nearest"), _stage(wide, narrow, stride=1)]  # side doubles
-        stages.append(nn.Conv2d(features, out_channels, kernel_size=3, padding=1))  # linear: the mean is unbounded
-        self.net = nn.Sequential(*stages)
+        for before, after in pairwise(widths):  # the side doubles four times
+            stages += [nn.LeakyReLU(SLOPE), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
+        self.net = nn.Sequential(*stages)  # ends without an activation: the mean is unbounded
+        self.net.apply(_initialise)
+        with torch.no_grad():
+            stages[-1].weight.mul_(0.1)  # start near a grey picture, whatever z is
 
     def forward(self, z: Tensor) -> Tensor:
         return self.net(z)  # (batch, out_channels, S, S)
