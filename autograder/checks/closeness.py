@@ -69,11 +69,14 @@ def assert_no_gradient(got: Sequence[torch.Tensor | None], names: Sequence[str],
     """Raise `CheckFailed` where a gradient that is not zero arrives at one of the names."""
     _same_length(got=got, names=names)
     for value, name in zip(got, names, strict=True):
-        if value is not None and bool((value != 0).any()):
+        if value is None:
+            continue
+        gradient = assert_tensor(value, name=f"the gradient of {of} with respect to {name}")
+        if bool((gradient != 0).any()):
             raise CheckFailed(
                 f"a gradient of {of} reaches {name}, where none should: it is not cut off (detached) on the way",
                 expected="no gradient",
-                got=f"gradient {describe(value)}",
+                got=f"gradient {describe(gradient)}",
             )
 
 

@@ -11,7 +11,7 @@ from autograder.checks.describing import describe, describe_dtype, describe_numb
 from autograder.checks.failure import CheckFailed
 
 FLOATS = (torch.float32, torch.float64)
-INTEGERS = (torch.int64, torch.int32)
+INTEGERS = (torch.int64,)  # what torch indexes and counts with
 
 
 def assert_tensor(
@@ -54,7 +54,7 @@ def assert_shape(value: torch.Tensor, shape: Sequence[int], *, name: str = "the 
 
 
 def assert_integers(value: object, *, shape: Sequence[int] | None = None, name: str = "the result") -> torch.Tensor:
-    """Return ``value`` as a tensor of whole numbers (int64 or int32) of this shape; raise `CheckFailed` otherwise."""
+    """Return ``value`` as an int64 tensor of this shape; raise `CheckFailed` otherwise."""
     return assert_tensor(value, shape=shape, dtypes=INTEGERS, name=name)
 
 

@@ -104,7 +104,8 @@ def test_the_likely_slip_is_named_where_there_is_only_one(actual, due, slip):
 
 def test_whole_numbers_are_asked_for_by_name():
     assert_integers(torch.tensor([1, 2]), shape=(2,))
-    assert "has dtype float32 where int64 or int32 is due" in failure(assert_integers, torch.ones(2)).summary
+    assert "has dtype int32" in failure(assert_integers, torch.tensor([1, 2], dtype=torch.int32)).summary
+    assert "has dtype float32 where int64 is due" in failure(assert_integers, torch.ones(2)).summary
 
 
 def test_a_change_in_place_is_shown():
