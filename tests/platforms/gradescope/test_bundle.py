@@ -1,0 +1,139 @@
+"""The files of Gradescope's zip: scripts that name no machine but the platform's, exact pins, a valid fallback."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from autograder.errors import UserError
+from autograder.platforms.gradescope.bundle import EXECUTABLE, bundle_files, pins
+from autograder.platforms.gradescope.validate import validate_text
+from autograder.sandbox import jail
+from tests.platforms.gradescope.toy import toy_assignment
+
+WHEEL = "autograder-0.1.0-py3-none-any.whl"
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    """The bundle of the toy assignment."""
+    return bundle_files(toy_assignment(), WHEEL)
+
+
+def test_files_and_line_ends(files: dict[str, bytes]) -> None:
+    assert set(files) == {"setup.sh", "run_autograder", "requirements.txt", "unfinished_results.json"}
+    assert set(files) > EXECUTABLE
+    for name, content in files.items():
+        assert b"\r" not in content and content.endswith(b"\n"), name
+        assert not re.search(rb"@[A-Z_]+@", content), f"{name} has a placeholder that was not filled in"
+
+
+@pytest.mark.parametrize("name", sorted(EXECUTABLE))
+def test_scripts_parse(files: dict[str, bytes], name: str) -> None:
+    subprocess.run(["bash", "-n"], input=files[name], check=True)
+    assert files[name].startswith(b"#!/usr/bin/env bash\n")
+
+
+def test_setup_stops_at_errors_and_ends_with_a_smoke_test(files: dict[str, bytes]) -> None:
+    script = files["setup.sh"].decode()
+    assert script.index("set -euo pipefail") < script.index("apt-get")
+    assert script.rstrip().splitlines()[-1] == '"$venv/bin/autograder" doctor'
+    assert f"$source/wheels/{WHEEL}" in script
+
+
+def test_scripts_name_no_other_machine(files: dict[str, bytes]) -> None:
+    for name in ("setup.sh", "run_autograder", "requirements.txt"):
+        assert not re.search(rb"https?://|\.(org|com|io|edu)\b", files[name]), name
+        paths = set(re.findall(rb"(?<![\w$}\"])/(?:autograder|home|root|srv|work|opt|mnt)\b", files[name]))
+        assert paths <= {b"/autograder"}, name
+
+
+def test_torch_index_is_the_instructors_choice(files: dict[str, bytes]) -> None:
+    assert b"torch_index=${AUTOGRADER_TORCH_INDEX:-}\n" in files["setup.sh"]
+    chosen = bundle_files(toy_assignment(), WHEEL, torch_index="https://wheels.example/cpu")["setup.sh"]
+    assert b"torch_index=${AUTOGRADER_TORCH_INDEX:-https://wheels.example/cpu}\n" in chosen
+
+
+@pytest.mark.parametrize("index", ["$(reboot)", "https://x/}; reboot", "wheels", "https://x y"])
+def test_odd_torch_index_is_refused(index: str) -> None:
+    with pytest.raises(UserError, match="not the address of a package index"):
+        bundle_files(toy_assignment(), WHEEL, torch_index=index)
+
+
+@pytest.mark.parametrize("name", ["wheels/a.whl", "a.tar.gz", "a b.whl", '";reboot;".whl'])
+def test_odd_wheel_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match="not the name of a wheel"):
+        bundle_files(toy_assignment(), name)
+
+
+def test_pins_are_exact_complete_and_for_the_cpu(files: dict[str, bytes]) -> None:
+    lines = files["requirements.txt"].decode().splitlines()
+    assert all(re.fullmatch(r"[a-z0-9-]+==[\w.]+", line) for line in lines)
+    pinned = [line.partition("==")[0] for line in lines]
+    assert pinned == sorted(set(pinned))
+    for line in metadata.requires("autograder") or []:
+        requirement = Requirement(line)
+        assert requirement.marker is not None or requirement.name in pinned
+    assert {"torch", "torchvision", "pydantic-core", "sortedcontainers"} <= set(pinned)  # direct ones and theirs
+    assert not [name for name in pinned if name.startswith(("nvidia", "cuda", "triton"))]
+    assert not {"mypy", "ruff", "autograder"} & set(pinned)
+
+
+def test_preloaded_modules_are_pinned_too() -> None:
+    assert "pillow" in pins(toy_assignment(preload=("PIL.Image",)))
+    with pytest.raises(UserError, match="preload names 'no_such_module'"):
+        pins(toy_assignment(preload=("no_such_module",)))
+
+
+def test_version_for_a_later_python_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "toolate-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: toolate\nVersion: 1.0\nRequires-Python: >=3.13\n")
+    (folder / "top_level.txt").write_text("toolate\n")
+    (folder / "RECORD").write_text("toolate.py,,\n")
+    code = "\n".join(
+        [
+            "from autograder.platforms.gradescope.bundle import pins",
+            "from tests.platforms.gradescope.toy import toy_assignment",
+            "pins(toy_assignment(preload=('toolate',)))",
+        ]
+    )
+    root = Path(__file__).parents[3]
+    path = {"PYTHONPATH": f"{tmp_path}:{root}", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], env=path, capture_output=True, text=True, check=False)
+    assert "toolate 1.0 needs Python >=3.13, the bundle has 3.11; build it with Python 3.11" in done.stderr
+
+
+def test_fallback_is_valid_and_gives_nothing(files: dict[str, bytes]) -> None:
+    text = files["unfinished_results.json"].decode()
+    assert validate_text(text) == []
+    assert json.loads(text)["score"] == 0
+
+
+def test_same_input_same_bytes_without_torch(files: dict[str, bytes]) -> None:
+    code = "\n".join(
+        [
+            "import hashlib, sys",
+            "from autograder.platforms.gradescope.bundle import bundle_files",
+            "from tests.platforms.gradescope.toy import toy_assignment",
+            f"files = bundle_files(toy_assignment(), {WHEEL!r})",
+            "assert not {'torch', 'numpy', 'jsonschema', 'rich', 'pytest'} & set(sys.modules)",
+            "print(hashlib.sha256(b''.join(files.values())).hexdigest(), end='')",
+        ]
+    )
+    root = Path(__file__).parents[3]
+    environment = {"PYTHONPATH": str(root), "PYTHONHASHSEED": "7", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == hashlib.sha256(b"".join(files.values())).hexdigest()
+
+
+def test_sweep_knows_the_workers_user_ids(files: dict[str, bytes]) -> None:
+    assert f"uid >= {jail.FIRST_UID} && uid < {jail.LAST_UID}".encode() in files["run_autograder"]
