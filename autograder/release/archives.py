@@ -17,7 +17,7 @@ from autograder.release.files import Tree
 _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _FILE, _PROGRAM = 0o100644, 0o100755
-_NOT_IN_WHEEL = ("__pycache__", ".*", "*.py[co]", "*~", "#*#", "*.sw[po]", "*.bak", "*.orig", "*.rej", "*.tmp")
+_NOT_IN_WHEEL = ("__pycache__", ".*", "*.py[co]", "*~", r"\#*#", "*.sw[po]", "*.bak", "*.orig", "*.rej", "*.tmp")
 
 
 def zip_bytes(tree: Mapping[str, bytes], *, executable: Collection[str] = (), ordered: bool = False) -> bytes:

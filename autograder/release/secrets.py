@@ -9,10 +9,13 @@ import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from autograder.errors import UserError
 from autograder.release.files import Tree
 from autograder.release.fingerprints import Shape, code_text, compact, shapes
-from autograder.release.source import split_lines
+from autograder.release.grammar import Place
+from autograder.release.source import Source, split_lines
 from autograder.release.stubs import Removed
 
 # Sizes count the statements and expressions in a piece of code: `self.mean` has 2, `f(a, b)` 4 and
@@ -32,6 +35,8 @@ HIDDEN_CHARACTERS = 40
 # Of a picture or another payload without spaces, its beginning is enough to know it by.
 PAYLOAD_CHARACTERS = 200
 
+# Their values are compared; `x = idiom` is as common as the idiom.
+_ONLY_AROUND_A_VALUE = (ast.Assign, ast.AnnAssign, ast.Return, ast.Expr, ast.Import, ast.ImportFrom)
 _MARKER_LINE = re.compile(r"^\s*#+\s*((BEGIN|END)\s+SOLUTION|PROMPT:).*$", re.MULTILINE)
 
 
@@ -111,7 +116,7 @@ class Collector:
 
     def add_mutants(self, name: str, text: str) -> None:
         """Add the code in a list of mutants: nearly right, and beside it what is right."""
-        for value in _strings(tomllib.loads(text)):
+        for value in _strings(_toml(name, text)):
             self._add_answer(_statements(value), textwrap.dedent(value), 1, name)
 
     def add_answer_key(self, name: str, text: str) -> None:
@@ -121,28 +126,28 @@ class Collector:
 
     def add_settings(self, name: str, text: str) -> None:
         """Add the values of a TOML file, such as the grading seed."""
-        for value in _strings(tomllib.loads(text)):
+        for value in _strings(_toml(name, text)):
             if len(value) >= 8:
                 self.secrets.fragments[compact(value)] = name
 
     def add_checks(self, name: str, text: str) -> None:
         """Add a hidden check or an oracle: whole tests, long statements, formulas, and its lines."""
-        tree = ast.parse(text)
+        tree = Source.parse(text, Place(name)).tree
         for shape in shapes([tree]):
             formula = shape.size >= FORMULA_SIZE and shape.operations >= FORMULA_OPERATIONS
             if formula or shape.size >= HIDDEN_SIZE:
                 self._add_shape(shape, f"{name}, line {shape.line}", blind_size=HIDDEN_SIZE)
         for statement in ast.walk(tree):
             if isinstance(statement, (ast.Assign, ast.AugAssign, ast.Assert, ast.Return)):
-                line = compact(ast.unparse(statement))
-                if len(line) >= HIDDEN_CHARACTERS and not self._given.has_text(line):
-                    self.secrets.check_lines[line] = f"{name}, line {statement.lineno}"
+                for line in _texts(text, 1, statement):
+                    if len(line) >= HIDDEN_CHARACTERS and not self._given.has_text(line):
+                        self.secrets.check_lines[line] = f"{name}, line {statement.lineno}"
 
     def _add_answer(self, statements: Iterable[ast.stmt], text: str, start: int, origin: str) -> None:
         for shape in shapes(statements):
-            if shape.size >= ANSWER_SIZE and not isinstance(shape.node, (ast.Import, ast.ImportFrom)):
+            if shape.size >= ANSWER_SIZE and not isinstance(shape.node, _ONLY_AROUND_A_VALUE):
                 self._add_shape(shape, origin, blind_size=BLIND_ANSWER_SIZE)
-                for fragment in (compact(ast.unparse(shape.node)), compact(_segment(text, start, shape.node))):
+                for fragment in _texts(text, start, shape.node):
                     if len(fragment) >= ANSWER_CHARACTERS and not self._given.has_text(fragment, shape.size):
                         self.secrets.fragments[fragment] = origin
 
@@ -166,6 +171,18 @@ def _statements(text: str) -> tuple[ast.stmt, ...]:
         return tuple(ast.parse(textwrap.dedent(text)).body)
     except (SyntaxError, ValueError):
         return ()
+
+
+def _toml(name: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{name}: not valid TOML: {error}") from None
+
+
+def _texts(text: str, start: int, node: ast.stmt | ast.expr) -> tuple[str, str]:
+    """Return the compact text of a node as Python would write it and as it was written."""
+    return compact(ast.unparse(node)), compact(_segment(text, start, node))
 
 
 def _segment(text: str, start: int, node: ast.stmt | ast.expr) -> str:
