@@ -61,7 +61,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     seconds = time.monotonic() - started
     results = read(Path("/autograder/results/results.json"))
     left_running = others()
-    time.sleep(LATER)
+    if left_running:  # nobody else can change the results any more
+        time.sleep(LATER)
     return {
         "status": status,
         "seconds": seconds,
