@@ -26,28 +26,26 @@ class Use(NamedTuple):
     items: frozenset[str]
 
 
-def check_rules(
-    read: Mapping[str, ReadSource], helpers: Mapping[str, str | bytes], manifest: Manifest, notices: Notices
-) -> dict[str, str]:
-    """Return item id -> message for each item with a banned module inside one of its blanks."""
+def check_file(read: ReadSource, manifest: Manifest, notices: Notices) -> dict[str, str]:
+    """Return item id -> message for each item of the file with a banned module inside one of its blanks."""
+    blanks: dict[str, frozenset[str]] = {}
+    for item in manifest.items:
+        for blank in item.blanks if item.file == read.file.name else ():
+            blanks[blank] = blanks.get(blank, frozenset()) | {item.id}
+    uses = find_uses(read.tree, read.file.source, manifest.rules.banned_imports, blanks)
+    _report_elsewhere(read.file, uses, notices)
     violations: dict[str, str] = {}
-    for name, source in read.items():
-        blanks: dict[str, frozenset[str]] = {}
-        for item in manifest.items:
-            for blank in item.blanks if item.file == name else ():
-                blanks[blank] = blanks.get(blank, frozenset()) | {item.id}
-        uses = find_uses(source.tree, source.file.source, manifest.rules.banned_imports, blanks)
-        for use in uses:
-            for item_id in use.items:
-                violations.setdefault(item_id, _message(source.file, use))
-        _report_elsewhere(source.file, uses, notices)
-    for path, helper in helpers.items():
-        text = helper if isinstance(helper, str) else ""
-        tree = parse(text) if _may_use(text, manifest.rules.banned_imports) else None
-        if isinstance(tree, ast.Module):
-            uses = find_uses(tree, text, manifest.rules.banned_imports, {})
-            _report_elsewhere(SubmittedFile(path, path, text), uses, notices)
+    for use in uses:
+        for item_id in use.items:
+            violations.setdefault(item_id, _message(read.file, use))
     return violations
+
+
+def report_in_helpers(helpers: Mapping[str, str | bytes], banned: tuple[str, ...], notices: Notices) -> None:
+    """Say which helper modules use a banned module; that costs nothing."""
+    for path, text in helpers.items():
+        if isinstance(text, str) and _may_use(text, banned) and isinstance(tree := parse(text), ast.Module):
+            _report_elsewhere(SubmittedFile(path, path, text), find_uses(tree, text, banned, {}), notices)
 
 
 def _message(file: SubmittedFile, use: Use) -> str:

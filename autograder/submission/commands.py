@@ -16,7 +16,7 @@ from autograder.submission.parsing import SyntaxProblem, parse
 
 _COMMAND = re.compile(r"\s*(?:[!%?]|(?:pip3?|conda|mamba)\s+(?:install|uninstall|list|show|freeze|update)\b)")
 _HELP = re.compile(r"\s*[\w.*]+\s*\?{1,2}\s*(?:#.*)?$")
-_ASSIGNED_COMMAND = re.compile(r"(\s*[\w.,\s]+=\s*)[!%](?!=)")
+_ASSIGNED_COMMAND = re.compile(r"(\s*[\w.,][\w.,\s]*=\s*)[!%](?!=)")
 _TIMED = re.compile(r"(\s*)%time\s+(?=\S)")
 _PYTHON_CELL = re.compile(r"%%(?:time|capture|prun)\b|%%writefile\s+(?:-a\s+)?\S+\.py\s*$")
 _INTERESTING = re.compile(r"#|'''|\"\"\"|['\"()\[\]{}]|\\$")

@@ -16,7 +16,7 @@ from autograder.submission.notices import Notices, Topic, printable
 from autograder.submission.parsing import MAX_SOURCE
 
 MAX_HELPERS = 200
-MAX_HELPER_BYTES = 2 * MAX_SOURCE
+MAX_HELPER_BYTES = MAX_SOURCE
 _OURS = {"autograder", "probes", "sitecustomize", "usercustomize", "conftest", "__main__", "__init__", "torch"}
 _HANDED_OUT = {"checks"}
 """Folders of the student template that come back with it: not worth a notice."""
@@ -24,11 +24,14 @@ _HANDED_OUT = {"checks"}
 
 @dataclass(frozen=True)
 class Taken:
-    """What is spoken for: paths used as expected files, and the names of expected and provided modules."""
+    """What is spoken for."""
 
     paths: frozenset[str]
+    """Of the files used as expected ones, as found."""
     modules: frozenset[str]
+    """Case-folded names of the expected and the provided modules."""
     files: frozenset[str]
+    """Paths of provided files, ours and as found."""
 
 
 def read_helpers(entries: Sequence[Entry], taken: Taken, notices: Notices) -> dict[str, str | bytes]:
@@ -63,7 +66,7 @@ def _is_wanted(path: str, taken: Taken, notices: Notices) -> bool:
     parts = PurePosixPath(path.removesuffix(".py")).parts
     if not path.endswith(".py") or not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
         return False  # cannot be imported
-    if path in taken.files or parts[0] in taken.modules | _HANDED_OUT or parts == ("__init__",):
+    if path in taken.files or parts[0].casefold() in taken.modules | _HANDED_OUT or parts == ("__init__",):
         return False
     if parts[0] in _OURS or parts[0] in sys.stdlib_module_names or _is_installed(parts[0]):
         notices.add(Topic.FILES, f"{path}: a module {parts[0]!r} is there already: yours is not used; rename it")

@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 from autograder.assignment import SUBMITTABLE, Assignment
 from autograder.errors import UserError
 from autograder.submission.archives import is_archive, read_archive
-from autograder.submission.banned import check_rules
+from autograder.submission.banned import check_file, report_in_helpers
 from autograder.submission.entries import MAX_ARCHIVE, MAX_FILE, MIB, Budget, Entry, digest, readable_path
 from autograder.submission.folders import read_folder, read_regular_file
 from autograder.submission.helpers import Taken, read_helpers
 from autograder.submission.matching import Match, match_files, python_files
-from autograder.submission.model import Submission
+from autograder.submission.model import Submission, SubmittedFile
 from autograder.submission.notices import Notices, Topic, printable
 from autograder.submission.provided import provided_files, report_changed
 from autograder.submission.sources import read_source
@@ -38,18 +38,18 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
     entries, matches = _matched(outer, expected, budget, notices)
     missing = _missing(entries, matches, assignment)
     _report_matches(entries, matches, missing, notices)
-    read = {name: read_source(name, match.entry, notices) for name, match in sorted(matches.items())}
+    files, violations = _read_matched(matches, assignment, notices)
     ours = provided_files(assignment)
     returned = report_changed(entries, ours, notices)
     taken = Taken(
         paths=frozenset(match.entry.path for match in matches.values()),
-        modules=frozenset(PurePosixPath(name).stem for name in (*expected, *ours) if "/" not in name),
+        modules=frozenset(PurePosixPath(name).stem.casefold() for name in (*expected, *ours) if "/" not in name),
         files=frozenset((*returned, *ours)),
     )
     helpers = read_helpers(entries, taken, notices)
-    violations = check_rules(read, helpers, assignment.manifest, notices)
+    report_in_helpers(helpers, assignment.manifest.rules.banned_imports, notices)
     return Submission(
-        files={name: read[name].file for name in expected if name in read},
+        files={name: files[name] for name in expected if name in files},
         missing=missing,
         helpers=helpers,
         notices=notices.collapsed(),
@@ -104,12 +104,25 @@ def _matched(
         return outer, matches
     entries = list(outer)
     for entry in sorted(outer, key=lambda entry: entry.path):
-        if entry.data is not None and is_archive(entry.data):
+        if entry.data is not None and entry.name.casefold().endswith(_ARCHIVE_SUFFIXES):
             try:
                 entries += read_archive(entry.data, entry.path, budget, notices, nested=True)
             except UserError as error:
                 notices.add(Topic.REFUSED, str(error))
     return entries, match_files(entries, expected)
+
+
+def _read_matched(
+    matches: dict[str, Match], assignment: Assignment, notices: Notices
+) -> tuple[dict[str, SubmittedFile], dict[str, str]]:
+    """Read the files one after the other, so that only one syntax tree is in memory; return violations as well."""
+    files: dict[str, SubmittedFile] = {}
+    violations: dict[str, str] = {}
+    for name, match in sorted(matches.items()):
+        read = read_source(name, match.entry, notices)
+        files[name] = read.file
+        violations |= check_file(read, assignment.manifest, notices)
+    return files, violations
 
 
 def _missing(entries: Sequence[Entry], matches: dict[str, Match], assignment: Assignment) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from autograder.submission.parsing import SyntaxProblem, parse
 
 _REACHES = ("importlib.import_module", "sys.modules", "builtins.__import__", "builtins.getattr", "builtins.vars")
 _MAX_NESTING = 40
-_ROUNDS = 4
+_ROUNDS = 3
 """Chains of assignments (`a = b`, `b = c`) are followed this far against the order of the source."""
 
 
@@ -91,13 +91,17 @@ class Names:
     def bind_values(self, values: list[tuple[Scope, ast.expr, ast.expr, Scope]]) -> None:
         """Bind targets to what their values stand for: (scope of target, target, value, scope of value)."""
         for _ in range(_ROUNDS):
-            for scope, target, value, where in values:
-                paths = self.paths(value, where)
-                if isinstance(target, ast.Name):
-                    scope.bind(target.id, paths)
-                if isinstance(target, ast.Attribute) or scope.is_class:
-                    name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
-                    self._attributes.setdefault(name, set()).update(paths)
+            values = [value for value in values if not self._bind_value(*value)]
+
+    def _bind_value(self, scope: Scope, target: ast.expr, value: ast.expr, where: Scope) -> bool:
+        """Bind one target; return whether it stands for anything, so that it need not be looked at again."""
+        paths = self.paths(value, where)
+        if isinstance(target, ast.Name):
+            scope.bind(target.id, paths)
+        if isinstance(target, ast.Attribute) or scope.is_class:
+            name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+            self._attributes.setdefault(name, set()).update(paths)
+        return bool(paths)
 
     def paths(self, node: ast.expr, scope: Scope, nesting: int = 0) -> set[str]:
         """Return the dotted paths that matter of what the expression may stand for."""

@@ -15,6 +15,8 @@ from autograder.submission.decoding import Remark, clean_text
 from autograder.submission.model import Cell
 from autograder.submission.parsing import SyntaxProblem
 
+MAX_CELLS = 2_000
+
 
 def looks_like_notebook(text: str) -> bool:
     """Say whether the text is a notebook, whatever its file is called."""
@@ -29,7 +31,10 @@ def code_cells(text: str) -> list[str]:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(notebook, dict):
         raise ValueError("it holds no cells")
-    return [_source(cell) for cell in _cells(notebook) if cell.get("cell_type") == "code"]
+    sources = [_source(cell) for cell in _cells(notebook) if cell.get("cell_type") == "code"]
+    if len(sources) > MAX_CELLS:
+        raise ValueError(f"it has more than {MAX_CELLS} code cells")
+    return sources
 
 
 def _cells(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from autograder.results import Notice
 
 MAX_NOTICES = 20
-MAX_PER_TOPIC_AND_FILE = 5
+MAX_PER_FILE = 5
+"""Of one topic."""
+MAX_ABOUT_FILES = 12
 MAX_TEXT = 300
 MAX_QUOTED = 80
 
@@ -35,33 +38,46 @@ def printable(text: object, limit: int = MAX_QUOTED) -> str:
     )
 
 
+@dataclass
+class _Group:
+    kept: list[Notice] = field(default_factory=list)
+    left_out: int = 0
+
+
 class Notices:
-    """Collects notices while a hand-in is read."""
+    """Collects notices while a hand-in is read; those that will not be shown are only counted."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[Topic, str], list[Notice]] = {}
+        self._groups: dict[tuple[Topic, str], _Group] = {}
 
     def add(self, topic: Topic, notice: Notice | str) -> None:
         """Add a notice once; what the hand-in controls in it is made printable and short here."""
         given = Notice(text=notice) if isinstance(notice, str) else notice
         clean = Notice(text=printable(given.text, MAX_TEXT), file=printable(given.file), line=given.line)
-        group = self._groups.setdefault((topic, clean.file), [])
-        if clean not in group[:MAX_PER_TOPIC_AND_FILE]:
-            group.append(clean)
+        group = self._groups.setdefault((topic, clean.file), _Group())
+        if clean in group.kept:
+            return
+        if len(group.kept) < (MAX_ABOUT_FILES if topic is Topic.FILES else MAX_PER_FILE):
+            group.kept.append(clean)
+        else:
+            group.left_out += 1
+
+    def leave_out(self, topic: Topic, file: str, count: int) -> None:
+        """Count further notices about a file without adding them."""
+        if count > 0:
+            self._groups.setdefault((topic, printable(file)), _Group()).left_out += count
 
     def texts(self, topic: Topic) -> list[str]:
         """Return the first notices of a topic as lines."""
-        return [
-            str(n) for (of, _), group in self._groups.items() if of is topic for n in group[:MAX_PER_TOPIC_AND_FILE]
-        ]
+        return [str(notice) for (of, _), group in self._groups.items() if of is topic for notice in group.kept]
 
     def collapsed(self) -> tuple[Notice, ...]:
         """Return at most ``MAX_NOTICES`` notices, most important first; the last of a longer list counts the rest."""
-        kept: list[Notice] = []
+        shown: list[Notice] = []
         for (_, file), group in sorted(self._groups.items(), key=lambda entry: entry[0][0]):
-            kept += group[:MAX_PER_TOPIC_AND_FILE]
-            if more := len(group) - MAX_PER_TOPIC_AND_FILE:
-                kept += [Notice(text=f"and {more} more like these", file=file)] if more > 0 else []
-        if len(kept) <= MAX_NOTICES:
-            return tuple(kept)
-        return (*kept[: MAX_NOTICES - 1], Notice(text=f"and {len(kept) - MAX_NOTICES + 1} more notices"))
+            shown += group.kept
+            if group.left_out:
+                shown.append(Notice(text=f"and {group.left_out} more like these", file=file))
+        if len(shown) <= MAX_NOTICES:
+            return tuple(shown)
+        return (*shown[: MAX_NOTICES - 1], Notice(text=f"and {len(shown) - MAX_NOTICES + 1} more notices"))

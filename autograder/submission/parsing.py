@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from dataclasses import dataclass
 
 from autograder.submission.notices import printable
 
-MAX_SOURCE = 2**20
-"""A syntax tree can take 900 bytes for each byte of source: this keeps the grader under 1 GB in the worst case."""
+MAX_SOURCE = 2 * 2**20
+MAX_TOKENS = 200_000
+"""A syntax tree takes up to 1 kB for each token: this keeps it under 200 MB. Homework has some 20,000 tokens."""
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ def parse(source: str) -> ast.Module | SyntaxProblem:
     """Return the syntax tree, or the problem with the offending line quoted; never raises, warns or runs anything."""
     if len(source) > MAX_SOURCE:
         return SyntaxProblem(f"is longer than {MAX_SOURCE // 2**20} MB: not read", None)
+    if len(source) > MAX_TOKENS and sum(1 for _ in _TOKEN.finditer(source)) > MAX_TOKENS:
+        return SyntaxProblem(f"has more than {MAX_TOKENS} words and signs: not read", None)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

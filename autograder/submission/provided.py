@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -43,4 +42,4 @@ def report_changed(entries: Iterable[Entry], ours: dict[str, Path], notices: Not
 
 def _comparable(data: bytes) -> bytes:
     text = data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return re.sub(rb"[ \t\f]+(?=\n|\Z)", b"", text).rstrip(b"\n")
+    return b"\n".join(line.rstrip(b" \t\f") for line in text.split(b"\n")).rstrip(b"\n")

@@ -10,7 +10,7 @@ from autograder.submission.decoding import Remark, decode
 from autograder.submission.entries import Entry
 from autograder.submission.model import SubmittedFile
 from autograder.submission.notebooks import code_cells, join_cells, looks_like_notebook
-from autograder.submission.notices import Notices, Topic, printable
+from autograder.submission.notices import MAX_PER_FILE, Notices, Topic, printable
 from autograder.submission.parsing import MAX_SOURCE, SyntaxProblem, parse
 
 
@@ -75,5 +75,6 @@ def _unreadable(file: SubmittedFile, why: str, notices: Notices) -> ReadSource:
 
 
 def _add(notices: Notices, topic: Topic, file: SubmittedFile, remarks: list[Remark]) -> None:
-    for remark in remarks:
+    for remark in remarks[:MAX_PER_FILE]:
         notices.add(topic, file.notice(remark.text, remark.line))
+    notices.leave_out(topic, file.found, len(remarks) - MAX_PER_FILE)

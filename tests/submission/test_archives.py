@@ -288,3 +288,23 @@ def test_whatever_the_damage_the_answer_is_a_submission_or_an_error_for_users(tm
             assert len(read_submission(tmp_path / f"hw.{kind}", assignment).notices) <= 20
         except UserError as error:
             assert "\n" not in str(error) and len(str(error)) < 600
+
+
+def test_long_names_are_refused(tmp_path):
+    names = ["-" * 60_000 + ".py", "a/" * 600 + "x.py"]
+    submission = read(tmp_path, zipped([*((name, "x") for name in names), ("vae_solution.py", CODE)]))
+    assert submission.helpers == {} and said(submission).count("its name is too long") == 2
+
+
+def test_files_that_only_are_archives_inside_are_not_opened(tmp_path):
+    wheel = zipped([("vae_solution.py", CODE)])
+    assert hand_in(tmp_path, {"engine.whl": wheel, "report.docx": wheel}).missing == ("vae_solution.py",)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_chain_of_tar_headers_is_damage(tmp_path, kind):
+    header = special("x", kind)
+    header.size = 10
+    data = (header.tobuf() + b"13 path=abcd\n".ljust(512, b"\0")) * 5000
+    with pytest.raises(UserError, match="damaged"):
+        read(tmp_path, data, "hw.tar")

@@ -67,7 +67,7 @@ def test_use_in_a_blank_costs_that_item_only(tmp_path, head, use):
         "import torch.distributions",
         "from torch.distributions import Normal",
         "from torch import distributions as td",
-        "def inner():\n            import torch.distributions as d\n            return d.Normal\n        return inner()",
+        "def inner():\n            import torch.distributions as d\n            return d.x\n        return inner",
         "D = __import__('torch')\n        return D.distributions.Normal",
         "self.normal = 3\n        return self.normal(q)",
     ],
