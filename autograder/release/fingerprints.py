@@ -9,17 +9,20 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from autograder.release.source import split_lines
+
+# `self.mean` has size 2, `f(a, b)` 4 and `mean + std * torch.randn_like(std)` 8: from there on, two people rarely write
+# the same by chance.
+MINIMUM_SIZE = 8
 
 _IGNORED_FIELDS = frozenset({"ctx", "type_comment", "kind", "type_ignores", "type_params"})
 _DECORATION = re.compile(r"^[ \t]*[#>]*|\s+", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """The digests of a statement or expression; ``size`` counts the statements and expressions in it."""
 
     exact: int
@@ -35,7 +38,7 @@ class Shape:
 
 
 def shapes(nodes: Iterable[ast.AST]) -> list[Shape]:
-    """Return the shapes of all statements and expressions in the trees; docstrings and bare constants are none."""
+    """Return the shapes of the statements and expressions of `MINIMUM_SIZE` or more; docstrings are none."""
     found: list[Shape] = []
     for node in nodes:
         _visit(node, found)
@@ -63,11 +66,12 @@ def _visit(node: ast.AST, found: list[Shape]) -> tuple[int, int, int, int]:
             else:
                 plain = (type(part).__name__, repr(part))
                 exact.append(plain)
-                blind.append(field if field in ("id", "arg") else plain)
+                # The name of a variable, an argument or a definition.
+                blind.append(field if field in ("id", "arg", "name") else plain)
         exact.append(field)
         blind.append(field)
     digests = hash(tuple(exact)), hash(tuple(blind))
-    if isinstance(node, (ast.stmt, ast.expr)):
+    if size >= MINIMUM_SIZE and isinstance(node, (ast.stmt, ast.expr)):
         found.append(Shape(*digests, size, operations, node))
     return *digests, size, operations
 
@@ -108,10 +112,3 @@ def code_text(tree: ast.AST) -> str:
         if isinstance(body, list):
             body[:] = [part for part in body if not _is_docstring(part)] or [ast.Pass()]
     return compact(ast.unparse(tree))
-
-
-def code_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield number and compact text of the lines of code, comments behind them cut off as far as one can see."""
-    for number, line in enumerate(split_lines(text), 1):
-        if not line.lstrip().startswith("#"):
-            yield number, compact(re.sub(r"\s#\s[^'\"]*$", "", line.rstrip()))

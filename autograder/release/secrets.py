@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import math
 import re
 import textwrap
 import tomllib
@@ -15,19 +16,19 @@ from autograder.errors import UserError
 from autograder.release.files import Tree
 from autograder.release.fingerprints import Shape, code_text, compact, shapes
 from autograder.release.grammar import Place
-from autograder.release.source import Source, split_lines
+from autograder.release.names import block_lists
+from autograder.release.source import parse_python, split_lines
 from autograder.release.stubs import Removed
 
-# Sizes count the statements and expressions in a piece of code: `self.mean` has 2, `f(a, b)` 4 and
-# `mean + std * torch.randn_like(std)` 8. From there on, two people rarely write the same by chance.
-ANSWER_SIZE = 8
+# Sizes count statements and expressions; see `fingerprints.MINIMUM_SIZE`, which is enough for a piece of an answer.
 # Where only the names of variables differ, more must be the same.
 BLIND_ANSWER_SIZE = 14
 # Hidden checks share calls of the vocabulary with public ones; what they do not share is a formula or this much code.
 HIDDEN_SIZE = 25
 FORMULA_SIZE = 10
 FORMULA_OPERATIONS = 2
-# Code that is given may repeat a fragment of a solution (an idiom), but nothing as long as this.
+# Given code may repeat a fragment of the reference's solution (an idiom), but nothing as long as this. What it shares
+# with other private files, such as alternatives, is no secret at any length.
 IDIOM_SIZE = 30
 ANSWER_CHARACTERS = 20
 PROSE_CHARACTERS = 30
@@ -76,15 +77,15 @@ class Given:
             for shape in shapes([tree]):
                 self._shapes |= {shape.exact, shape.blind}
             text.append(code_text(tree))
-        self.text = "\n".join(text)
+        self._text = "\n".join(text)
 
-    def allows(self, digest: int, size: int) -> bool:
-        """Whether a shape is an idiom that the given code has, too."""
-        return size < IDIOM_SIZE and digest in self._shapes
+    def shows(self, digest: int) -> bool:
+        """Whether a shape is in the given code."""
+        return digest in self._shapes
 
-    def has_text(self, fragment: str, size: int = 0) -> bool:
-        """Whether compact text stands in the given code and is no longer than an idiom."""
-        return size < IDIOM_SIZE and fragment in self.text
+    def shows_text(self, fragment: str) -> bool:
+        """Whether compact text stands in the given code."""
+        return fragment in self._text
 
 
 class Collector:
@@ -99,7 +100,7 @@ class Collector:
         """Add what was taken out of the reference: code, written answers, outputs, pictures."""
         for piece in pieces:
             statements = piece.statements or _statements(piece.text)
-            self._add_answer(statements, piece.text, piece.line, piece.origin)
+            self._add_answer(statements, piece.text, piece.line, piece.origin, longest_idiom=IDIOM_SIZE)
             text = _MARKER_LINE.sub("", piece.text)
             comments = re.findall(r"#+(.*)", text) if piece.statements else [text]
             self._add_prose("\n".join(comments), piece.origin)
@@ -132,29 +133,37 @@ class Collector:
 
     def add_checks(self, name: str, text: str) -> None:
         """Add a hidden check or an oracle: whole tests, long statements, formulas, and its lines."""
-        tree = Source.parse(text, Place(name)).tree
+        tree = parse_python(text, Place(name))
+        tests = {id(part) for test in tree.body if _is_test(test) for part in ast.walk(test)}
         for shape in shapes([tree]):
             formula = shape.size >= FORMULA_SIZE and shape.operations >= FORMULA_OPERATIONS
-            if formula or shape.size >= HIDDEN_SIZE:
+            # Helpers may be in public checks, too, and so may blocks of calls that set something up.
+            long = shape.size >= HIDDEN_SIZE and not any(block_lists(shape.node)) and id(shape.node) in tests
+            if formula or long or _is_test(shape.node):
                 self._add_shape(shape, f"{name}, line {shape.line}", blind_size=HIDDEN_SIZE)
         for statement in ast.walk(tree):
             if isinstance(statement, (ast.Assign, ast.AugAssign, ast.Assert, ast.Return)):
                 for line in _texts(text, 1, statement):
-                    if len(line) >= HIDDEN_CHARACTERS and not self._given.has_text(line):
+                    if len(line) >= HIDDEN_CHARACTERS and not self._given.shows_text(line):
                         self.secrets.check_lines[line] = f"{name}, line {statement.lineno}"
 
-    def _add_answer(self, statements: Iterable[ast.stmt], text: str, start: int, origin: str) -> None:
+    def _add_answer(
+        self, statements: Iterable[ast.stmt], text: str, start: int, origin: str, *, longest_idiom: float = math.inf
+    ) -> None:
         for shape in shapes(statements):
-            if shape.size >= ANSWER_SIZE and not isinstance(shape.node, _ONLY_AROUND_A_VALUE):
-                self._add_shape(shape, origin, blind_size=BLIND_ANSWER_SIZE)
-                for fragment in _texts(text, start, shape.node):
-                    if len(fragment) >= ANSWER_CHARACTERS and not self._given.has_text(fragment, shape.size):
-                        self.secrets.fragments[fragment] = origin
+            if isinstance(shape.node, _ONLY_AROUND_A_VALUE):
+                continue
+            self._add_shape(shape, origin, blind_size=BLIND_ANSWER_SIZE, longest_idiom=longest_idiom)
+            for fragment in _texts(text, start, shape.node):
+                idiom = shape.size < longest_idiom and self._given.shows_text(fragment)
+                if len(fragment) >= ANSWER_CHARACTERS and not idiom:
+                    self.secrets.fragments[fragment] = origin
 
-    def _add_shape(self, shape: Shape, origin: str, *, blind_size: int) -> None:
-        if not self._given.allows(shape.exact, shape.size):
+    def _add_shape(self, shape: Shape, origin: str, *, blind_size: int, longest_idiom: float = math.inf) -> None:
+        may_be_given = shape.size < longest_idiom
+        if not (may_be_given and self._given.shows(shape.exact)):
             self.secrets.exact[shape.exact] = origin
-        if shape.size >= blind_size and not self._given.allows(shape.blind, shape.size):
+        if shape.size >= blind_size and not (may_be_given and self._given.shows(shape.blind)):
             self.secrets.blind[shape.blind] = origin
 
     def _add_prose(self, text: str, origin: str) -> None:
@@ -171,6 +180,10 @@ def _statements(text: str) -> tuple[ast.stmt, ...]:
         return tuple(ast.parse(textwrap.dedent(text)).body)
     except (SyntaxError, ValueError):
         return ()
+
+
+def _is_test(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef) and node.name.startswith("test")
 
 
 def _toml(name: str, text: str) -> dict[str, Any]:

@@ -7,12 +7,15 @@ import io
 import re
 import tokenize
 from dataclasses import dataclass
+from functools import cached_property
 
 from autograder.errors import UserError
 from autograder.release.grammar import Place
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_LAYOUT = frozenset({tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER})
+_NO_CODE = frozenset(
+    {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.COMMENT}
+)
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,8 @@ class Source:
 
     place: Place
     lines: tuple[str, ...]
+    plain: str
     tree: ast.Module
-    comments: tuple[Comment, ...]
-    code: tuple[tokenize.TokenInfo, ...]
 
     @classmethod
     def parse(cls, text: str, place: Place, *, stand_in: str | None = None) -> Source:
@@ -41,19 +43,23 @@ class Source:
 
         Raises `UserError` naming the line where the text does not parse.
         """
-        lines = split_lines(text)
         # Python reads every line end as \n; columns are the same, so positions hold for the original lines.
         plain = "".join(f"{line}\n" for line in map(_without_end, split_lines(stand_in or text)))
-        try:
-            tree = ast.parse(plain)
-            tokens = tuple(tokenize.generate_tokens(io.StringIO(plain).readline))
-        except (SyntaxError, ValueError, tokenize.TokenError) as error:
-            number = error.lineno if isinstance(error, SyntaxError) else None
-            reason = error.msg if isinstance(error, SyntaxError) else str(error)
-            raise UserError(f"{place.line(number or 1)}: not valid Python: {reason}") from None
-        comments = tuple(_comment(token) for token in tokens if token.type == tokenize.COMMENT)
-        code = tuple(token for token in tokens if token.type not in _LAYOUT and token.type != tokenize.COMMENT)
-        return cls(place, lines, tree, comments, code)
+        return cls(place, split_lines(text), plain, parse_python(plain, place))
+
+    @cached_property
+    def comments(self) -> tuple[Comment, ...]:
+        """The comment tokens."""
+        return tuple(_comment(token) for token in self._tokens if token.type == tokenize.COMMENT)
+
+    @cached_property
+    def code(self) -> tuple[tokenize.TokenInfo, ...]:
+        """The tokens of code: neither comments nor layout."""
+        return tuple(token for token in self._tokens if token.type not in _NO_CODE)
+
+    @cached_property
+    def _tokens(self) -> tuple[tokenize.TokenInfo, ...]:
+        return tuple(tokenize.generate_tokens(io.StringIO(self.plain).readline))
 
     def code_in(self, first: int, last: int) -> tuple[tokenize.TokenInfo, ...]:
         """Return the tokens of code that lie wholly within lines ``first`` to ``last``."""
@@ -62,6 +68,16 @@ class Source:
     def characters(self, line: int, utf8_column: int) -> int:
         """Return the column in characters of a column in UTF-8 bytes, which is what the syntax tree counts in."""
         return len(self.lines[line - 1].encode()[:utf8_column].decode(errors="ignore"))
+
+
+def parse_python(text: str, place: Place) -> ast.Module:
+    """Return the syntax tree; raise `UserError` naming the line where the text does not parse."""
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        raise UserError(f"{place.line(error.lineno or 1)}: not valid Python: {error.msg}") from None
+    except ValueError as error:
+        raise UserError(f"{place.line(1)}: not valid Python: {error}") from None
 
 
 def split_lines(text: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import pytest
 from autograder.release.archives import unzip_bytes, zip_bytes
 from autograder.release.leakcheck import LeakFound
 from tests.release.course import HIDDEN, ORACLE, REFERENCE, Course, code, markdown, notebook
+from tests.release.course import PUBLIC as PUBLIC_CHECK
 
 FORMULA = "0.5 * (self.mean**2 + variance - 1 - self.logvar).sum(dim=1)"
 COMMENT = "# The closed form of Kingma and Welling, appendix B of their paper."
@@ -121,6 +122,24 @@ def test_the_wheel_and_zips_inside_are_read(course: Course) -> None:
     inner = zip_bytes({"notes.txt": FORMULA.encode()})
     (course.root / "assignments/tiny/checks/public/data.zip").write_bytes(inner)
     assert any("data.zip: notes.txt, line 1: has text of" in leak for leak in leaks(course))
+
+
+def test_helpers_that_hidden_and_public_checks_share_are_no_leak(course: Course) -> None:
+    arguments = ", ".join(f"width_{i}={i}" for i in range(30))
+    helper = f"\n\ndef build(vae):\n    for i in range(3):\n        model = vae.Model({arguments})\n    return model\n"
+    course.write(PUBLIC, PUBLIC_CHECK + helper)
+    course.write("assignments/tiny/checks/hidden/test_hidden.py", HIDDEN + helper)
+    course.build()
+    test = HIDDEN.partition("\n\n\n")[2].replace("def test_kl_of_shifted_and_scaled", "def test_copy")
+    course.write(PUBLIC, PUBLIC_CHECK + "\n\n" + test)
+    assert leaks(course)[0].startswith("checks/public/test_public.py, line 8: has code of")
+
+
+def test_what_alternatives_share_with_given_code_is_no_secret(course: Course) -> None:
+    long = "f(" + ", ".join(f"a{i} * b{i} + c{i}" for i in range(8)) + ")"
+    course.edit(PROVIDED, "return 2 * x", f"return {long}")
+    course.write("assignments/tiny/alternatives/one/vae.py", f"def kl(q):\n    return {long}\n")
+    course.build()
 
 
 def test_mutants_alternatives_and_answer_keys_are_secret_too(course: Course) -> None:
