@@ -31,6 +31,7 @@ FORMULA_OPERATIONS = 2
 # with other private files, such as alternatives, is no secret at any length.
 IDIOM_SIZE = 30
 ANSWER_CHARACTERS = 20
+LINE_CHARACTERS = 24
 PROSE_CHARACTERS = 30
 HIDDEN_CHARACTERS = 40
 # Of a picture or another payload without spaces, its beginning is enough to know it by.
@@ -101,6 +102,7 @@ class Collector:
         for piece in pieces:
             statements = piece.statements or _statements(piece.text)
             self._add_answer(statements, piece.text, piece.line, piece.origin, longest_idiom=IDIOM_SIZE)
+            self._add_lines(statements, piece.text, piece.line, piece.origin)
             text = _MARKER_LINE.sub("", piece.text)
             comments = re.findall(r"#+(.*)", text) if piece.statements else [text]
             self._add_prose("\n".join(comments), piece.origin)
@@ -158,6 +160,16 @@ class Collector:
                 idiom = shape.size < longest_idiom and self._given.shows_text(fragment)
                 if len(fragment) >= ANSWER_CHARACTERS and not idiom:
                     self.secrets.fragments[fragment] = origin
+
+    def _add_lines(self, statements: Iterable[ast.stmt], text: str, start: int, origin: str) -> None:
+        """Add statements as text: `roots = torch.rsqrt(alphas)` is too small to know by shape, and an answer."""
+        for node in (node for statement in statements for node in ast.walk(statement)):
+            value = getattr(node, "value", None)
+            if not isinstance(node, (*_ONLY_AROUND_A_VALUE, ast.AugAssign)) or not isinstance(value, ast.expr):
+                continue
+            if not self._given.shows_text(compact(ast.unparse(value))):
+                lines = (line for line in _texts(text, start, node) if len(line) >= LINE_CHARACTERS)
+                self.secrets.fragments |= dict.fromkeys(lines, origin)
 
     def _add_shape(self, shape: Shape, origin: str, *, blind_size: int, longest_idiom: float = math.inf) -> None:
         may_be_given = shape.size < longest_idiom

@@ -81,11 +81,12 @@ def test_a_planted_piece_is_named_with_file_and_line(course: Course, name: str, 
 
 
 def test_short_idioms_are_no_leak_and_a_copy_of_the_whole_is(course: Course) -> None:
-    course.edit(PUBLIC, "    assert", "    variance = torch.exp(self.logvar)\n    assert")
+    course.edit(PUBLIC, "    assert", "    scale = torch.exp(self.logvar)\n    assert")
     course.build()
     body = REFERENCE.partition("paper.\n")[2].partition("        ### END SOLUTION")[0]
     course.edit(PUBLIC, "    assert", f"    def kl(self):\n{body}\n    assert")
-    assert leaks(course) == ["checks/public/test_public.py, line 8: has code of solutions/tiny/vae.py, line 13"]
+    found = [f"checks/public/test_public.py, line {line}: has" for line in (7, 8)]
+    assert [leak.partition(" text")[0].partition(" code")[0] for leak in leaks(course)] == found
 
 
 def test_a_secret_that_the_unmarked_part_shows_anyway_is_none(course: Course) -> None:
@@ -122,6 +123,13 @@ def test_the_wheel_and_zips_inside_are_read(course: Course) -> None:
     inner = zip_bytes({"notes.txt": FORMULA.encode()})
     (course.root / "assignments/tiny/checks/public/data.zip").write_bytes(inner)
     assert any("data.zip: notes.txt, line 1: has text of" in leak for leak in leaks(course))
+
+
+def test_a_short_statement_is_known_as_a_line(course: Course) -> None:
+    course.edit(HANDOUT, "Fill in", "torch.exp(self.logvar) is allowed.\nFill in")
+    course.build()
+    course.edit(HANDOUT, "Fill in", "variance = torch.exp(self.logvar)\nFill in")
+    assert leaks(course) == ["handout.md, line 4: has text of solutions/tiny/vae.py, line 13"]
 
 
 def test_helpers_that_hidden_and_public_checks_share_are_no_leak(course: Course) -> None:

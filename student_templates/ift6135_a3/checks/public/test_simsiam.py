@@ -172,9 +172,10 @@ def unit_rows(seed: int) -> torch.Tensor:
 @item("simsiam.loss", weight=1)
 @given(examples=6, rows=seeds().map(unit_rows), step=seeds().map(unit_rows))
 def test_the_gradient_is_the_slope_of_the_loss(q3_solution, simsiam_probes, rows, step):
-    """The gradients that reach p1 and p2 agree with finite differences, and training against them is possible."""
+    """The gradients that reach p1 and p2 agree with finite differences, down to the -1 of perfect predictions."""
     loss = loss_of(q3_solution, simsiam_probes, dim=5)
     z1, z2 = rows[2], rows[3]
+    assert_close(loss(z2, z1, z1, z2), -1.0, name="the loss of perfect predictions")
     p1, p2 = (part.clone().requires_grad_() for part in rows[:2])
     value = assert_tensor(loss(p1, p2, z1, z2), shape=(), name="the loss")
     found = gradients(value, [p1, p2])
