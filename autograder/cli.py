@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.errors import UserError
+from autograder.errors import UnreadableHandIn, UserError
 
 if TYPE_CHECKING:
     from autograder.assignment import Assignment
@@ -106,6 +106,7 @@ def grade(
     from autograder.assignment import find_root, load_assignment
     from autograder.grading.grade import Options
     from autograder.platforms.gradescope import results_json
+    from autograder.platforms.gradescope.metadata import read_metadata
 
     assignment = load_assignment(root or find_root(), slug)
     if not path.exists():
@@ -117,8 +118,13 @@ def grade(
         results_json.write_results(out / "results.json", results_json.pessimistic(assignment))
     options = Options(frozenset(only or ()), not no_training, grading_seed=grading_seed, deadline=deadline)
     options = replace(options, strict=sandbox is Sandbox.STRICT)
-    result = _grade(assignment, path, options)
-    data = results_json.results_dict(result)
+    try:
+        result = _grade(assignment, path, options)
+    except UnreadableHandIn as error:
+        if out is not None:
+            results_json.write_results(out / "results.json", results_json.refused(assignment, str(error)))
+        raise
+    data = results_json.results_dict(result, metadata=read_metadata(metadata) if metadata is not None else None)
     if out is not None:
         results_json.write_results(out / "results.json", data)
     if json_output:

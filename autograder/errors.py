@@ -10,6 +10,10 @@ class UserError(Exception):
     """A mistake in what the user gave us; the command line prints its one line and exits 2."""
 
 
+class UnreadableHandIn(UserError):
+    """Nothing of a hand-in can be read: whoever handed it in has to mend it."""
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return ``'; did you mean "right"?'`` for the nearest known name, or a list of the known names."""
     names = sorted(known)

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autograder.errors import UserError
+from autograder.errors import UnreadableHandIn
 from autograder.submission.entries import MAX_DEPTH, MAX_TOTAL, MIB, Budget, Entry, is_code_name, is_used, readable_path
 from autograder.submission.notices import Notices, Topic, printable
 
@@ -65,14 +65,16 @@ def read_archive(data: bytes, name: str, budget: Budget, notices: Notices, *, ne
             entries[entry.path] = entry
     except _BROKEN as error:
         if not entries:
-            raise UserError(f"{printable(name)}: this archive is damaged ({printable(error)}); pack it again") from None
+            raise UnreadableHandIn(
+                f"{printable(name)}: this archive is damaged ({printable(error)}); pack it again"
+            ) from None
         notices.add(Topic.REFUSED, f"{printable(name)}: the rest of this archive cannot be read ({printable(error)})")
     return list(entries.values())
 
 
 def _zip_members(data: bytes, place: _Place) -> Iterator[Entry]:
     if data.count(_CENTRAL_RECORD) > MAX_LISTED:
-        raise UserError(f"the zip has more than {MAX_LISTED} entries; hand in only your own files")
+        raise UnreadableHandIn(f"the zip has more than {MAX_LISTED} entries; hand in only your own files")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         infos = [info for info in archive.infolist() if not info.filename.endswith(("/", "\\"))]
         markers = [info.filename for info in infos if info.filename.endswith("/pyvenv.cfg")]

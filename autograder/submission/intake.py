@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from autograder.assignment import SUBMITTABLE, Assignment
-from autograder.errors import UserError
+from autograder.errors import UnreadableHandIn, UserError
 from autograder.submission.archives import is_archive, read_archive
 from autograder.submission.banned import check_file, report_in_helpers
 from autograder.submission.entries import MAX_ARCHIVE, MAX_FILE, MIB, Budget, Entry, digest, readable_path
@@ -33,7 +33,7 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
     budget = Budget(notices)
     outer = _read_entries(path, budget, notices)
     if not outer:
-        raise UserError(_nothing_read(path, notices))
+        raise UnreadableHandIn(_nothing_read(path, notices))
     expected = _expected_sources(assignment)
     entries, matches = _matched(outer, expected, budget, notices)
     missing = _missing(entries, matches, assignment)
@@ -63,7 +63,7 @@ def _expected_sources(assignment: Assignment) -> list[str]:
     names = [name for name in (*files.required, *files.optional) if PurePosixPath(name).suffix in SUBMITTABLE]
     stems = [PurePosixPath(name).with_suffix("") for name in names]
     if len(set(stems)) < len(stems):
-        raise UserError(
+        raise UnreadableHandIn(
             f"{assignment.slug}: two expected files differ in their suffix only; rename one in the manifest"
         )
     return names
@@ -72,19 +72,19 @@ def _expected_sources(assignment: Assignment) -> list[str]:
 def _read_entries(path: Path, budget: Budget, notices: Notices) -> list[Entry]:
     shown = printable(path)
     if path.is_symlink():
-        raise UserError(f"{shown}: is a link; give the path of the hand-in itself")
+        raise UnreadableHandIn(f"{shown}: is a link; give the path of the hand-in itself")
     if path.is_dir():
         return read_folder(path, budget, notices)
     try:
         entry = read_regular_file(path, readable_path(path.name), Budget(notices), limit=MAX_ARCHIVE)
     except FileNotFoundError:
-        raise UserError(f"{shown}: there is no such file or folder") from None
+        raise UnreadableHandIn(f"{shown}: there is no such file or folder") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{shown}: {error.strerror if isinstance(error, OSError) else error}") from None
+        raise UnreadableHandIn(f"{shown}: {error.strerror if isinstance(error, OSError) else error}") from None
     if entry.data is None:
-        raise UserError(f"{shown}: is larger than {MAX_ARCHIVE // MIB} MB; hand in only your own files")
+        raise UnreadableHandIn(f"{shown}: is larger than {MAX_ARCHIVE // MIB} MB; hand in only your own files")
     if kind := _FOREIGN_ARCHIVES.get(entry.data[:4]):
-        raise UserError(f"{shown}: {kind} archives cannot be read; hand in a zip")
+        raise UnreadableHandIn(f"{shown}: {kind} archives cannot be read; hand in a zip")
     if is_archive(entry.data) or path.name.casefold().endswith(_ARCHIVE_SUFFIXES):
         return read_archive(entry.data, path.name, budget, notices)
     return [entry if entry.size <= MAX_FILE else replace(entry, data=None)]

@@ -69,7 +69,6 @@ def test_grader_is_called_with_what_it_needs(tmp_path: Path) -> None:
         *("--deadline", "510"),
         *("--metadata", "/autograder/submission_metadata.json"),
         *("--sandbox", "strict"),
-        *("--platform", "gradescope"),
     ]
     assert run.command.status == 0 and run.results == {"score": 3}
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder import __version__
-from autograder.assignment import Assignment, Item
+from autograder.assignment import Assignment
+from autograder.platforms.gradescope.metadata import Metadata
 from autograder.reports.plain import item_text, next_steps, total_line
 from autograder.reports.text import fit, one_line, plural, shorten
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
@@ -39,8 +40,10 @@ class Visibility(StrEnum):
     VISIBLE = "visible"
 
 
-def results_dict(result: GradingResult, *, visibility: Visibility = Visibility.VISIBLE) -> dict[str, Any]:
-    """Return ``result`` as the object that Gradescope reads.
+def results_dict(
+    result: GradingResult, *, visibility: Visibility = Visibility.VISIBLE, metadata: Metadata | None = None
+) -> dict[str, Any]:
+    """Return ``result`` as the object that Gradescope reads; what ``metadata`` says goes to staff.
 
     Scores are finite and lie in [0, max_score]; no output is long enough to be cut; text of the submission is shown as
     plain text without control codes. Staff read tracebacks in ``tests[].extra_data.checks[].staff_note``, which
@@ -61,7 +64,7 @@ def results_dict(result: GradingResult, *, visibility: Visibility = Visibility.V
         "visibility": visibility.value,
         "stdout_visibility": Visibility.HIDDEN.value,
         "tests": tests,
-        "extra_data": _extra_data(result),
+        "extra_data": _extra_data(result) | ({} if metadata is None else {"submission": _submission_data(metadata)}),
     }
 
 
@@ -147,6 +150,16 @@ def _extra_data(result: GradingResult) -> dict[str, Any]:
     return data | ({"digest": result.submission_digest} if result.submission_digest else {})
 
 
+def _submission_data(metadata: Metadata) -> dict[str, Any]:
+    """Return the facts of the platform that staff look for beside a score."""
+    data: dict[str, Any] = {"attempt": len(metadata.previous) + 1, "seconds_late": metadata.seconds_late}
+    if metadata.id:
+        data["id"] = metadata.id
+    if metadata.created_at is not None:
+        data["created_at"] = metadata.created_at.isoformat()
+    return data
+
+
 def _summary(result: GradingResult) -> str:
     return "\n\n".join(_summary_blocks(result))
 
@@ -163,29 +176,38 @@ def _summary_blocks(result: GradingResult) -> Iterator[str]:
 
 def pessimistic(assignment: Assignment) -> dict[str, Any]:
     """Return the results to write before anything runs: every automatic item 0, provisional, "did not finish"."""
+    return _nothing_given(assignment, Outcome.BLOCKED, NOT_FINISHED)
+
+
+def refused(assignment: Assignment, why: str) -> dict[str, Any]:
+    """Return the results of a hand-in of which nothing can be read: every automatic item 0, and the reason."""
+    return _nothing_given(assignment, Outcome.FAIL, one_line(why, 1000))
+
+
+def _nothing_given(assignment: Assignment, outcome: Outcome, message: str) -> dict[str, Any]:
     manifest = assignment.manifest
-    unfinished = GradingResult(
+    items = [
+        ItemResult(
+            id=item.id,
+            title=item.title,
+            kind=item.kind,
+            outcome=outcome if item.is_auto else None,
+            points=0.0,
+            max_points=item.points,
+            extra_credit=item.extra_credit,
+            message=message if item.is_auto else "",
+        )
+        for item in manifest.items
+    ]
+    result = GradingResult(
         assignment=assignment.slug,
         assignment_title=manifest.title,
         assignment_version=manifest.version,
         grader_version=__version__,
         submission_digest="",
-        items=tuple(_unfinished(item) for item in manifest.items),
+        items=tuple(items),
     )
-    return results_dict(unfinished) | {"output": f"{one_line(manifest.title)}\n{NOT_FINISHED}"}
-
-
-def _unfinished(item: Item) -> ItemResult:
-    return ItemResult(
-        id=item.id,
-        title=item.title,
-        kind=item.kind,
-        outcome=Outcome.BLOCKED if item.is_auto else None,
-        points=0.0,
-        max_points=item.points,
-        extra_credit=item.extra_credit,
-        message=NOT_FINISHED if item.is_auto else "",
-    )
+    return results_dict(result) | {"output": f"{one_line(manifest.title)}\n{message}"}
 
 
 def results_bytes(data: Mapping[str, Any]) -> bytes:

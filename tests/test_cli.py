@@ -1,0 +1,90 @@
+"""The command line: one clear line for every misuse, and nothing heavy before it is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import Tiny, command
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Tiny:
+    return Tiny(tmp_path)
+
+
+def test_an_unknown_slug_is_answered_with_the_nearest(tiny: Tiny) -> None:
+    done = command("grade", "tinny", str(tiny.reference), "--root", str(tiny.root))
+    assert done.returncode == 2
+    assert 'did you mean "tiny"?' in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_unknown_item_is_answered_with_the_nearest(tiny: Tiny) -> None:
+    done = command("grade", "tiny", str(tiny.reference), "--root", str(tiny.root), "--only", "one.duble")
+    assert done.returncode == 2
+    assert 'did you mean "one.double"?' in done.stderr
+
+
+def test_a_path_with_nothing_is_misuse(tiny: Tiny) -> None:
+    done = command("grade", "tiny", str(tiny.root / "nothing"), "--root", str(tiny.root))
+    assert done.returncode == 2
+    assert "there is nothing here" in done.stderr
+
+
+def test_check_outside_of_a_template_says_where_to_go(tmp_path: Path) -> None:
+    done = command("check", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no assignment.toml here" in done.stderr
+
+
+def test_check_runs_the_public_checks_in_a_template(tiny: Tiny) -> None:
+    folder = tiny.hand_in(one=tiny.reference.joinpath("one.py").read_text().replace("x * 2", "x"))
+    for name in ("assignment.toml", "checks/public/test_public.py"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text((tiny.assignment / name).read_text())
+    (folder / "given.py").write_text("ONE = 1\n")
+    done = command("check", cwd=folder)
+    assert done.returncode == 0
+    assert "double(x) is x + x." in done.stdout and "Also for five numbers." not in done.stdout
+    assert "Next: start with one.double" in done.stdout.replace("\n", " ")
+    done = command("check", "two.shift", cwd=folder)
+    assert "PASS" in done.stdout and "one.double" not in done.stdout
+
+
+def test_a_file_named_torch_in_the_current_folder_is_not_imported(tiny: Tiny) -> None:
+    (tiny.root / "torch.py").write_text("raise SystemExit('shadowed')")
+    done = command("grade", "tiny", str(tiny.reference), "--root", str(tiny.root), cwd=tiny.root)
+    assert done.returncode == 0
+    assert "6 of 6 points" in done.stdout
+
+
+def test_json_goes_to_stdout(tiny: Tiny) -> None:
+    done = command("grade", "tiny", str(tiny.reference), "--root", str(tiny.root), "--json")
+    assert '"score": 6.0' in done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; sys.argv = ['autograder', '--help']\nfrom autograder.cli import main\ntry: main()\n"
+    code += "except SystemExit: print(sorted({'torch', 'pytest', 'pydantic', 'rich.console'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_validate_results_names_what_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    file.write_text('{"score": NaN}')
+    done = command("validate-results", str(file))
+    assert done.returncode == 1
+    assert "finite" in done.stdout
+
+
+def test_doctor_tries_the_walls_from_inside() -> None:
+    done = command("doctor")
+    assert done.returncode == 0
+    assert "a worker can import from the standard library" in done.stdout
+    assert "FAIL" not in "".join(line for line in done.stdout.splitlines() if "resource limits" in line)
