@@ -1,0 +1,70 @@
+"""Trusted stand-ins for the blanks that an item of the DDPM is not about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from _oracles import diffusion
+from torch import Tensor
+
+from autograder.checks import Callback, Canned, StandIns
+
+TABLES = diffusion.Tables(diffusion.linear_betas(1e-4, 0.02, 1000))
+NAMES = (
+    "betas",
+    "alphas",
+    "sqrt_recip_alphas",
+    "alphas_cumprod",
+    "sqrt_alphas_cumprod",
+    "sqrt_one_minus_alphas_cumprod",
+    "alphas_cumprod_prev",
+    "posterior_variance",
+)
+
+
+def predicted_noise(x: Tensor, t: Tensor) -> Tensor:
+    """What ``ddpm_probes.NoisePredictor(0.5, 1000.0, -1.0)`` predicts: the model of every check of the whole chain."""
+    return 0.5 * x.double() + diffusion.at(t.double(), torch.arange(len(t)), x) - 1.0
+
+
+def in_precision_of(x: Tensor, value: Tensor) -> Tensor:
+    """Give back what a student's own code would: the precision of the images."""
+    return value.to(x.dtype)
+
+
+def q_sample(x_start: Tensor, t: Tensor, noise: Tensor | None = None) -> Tensor:
+    """Stand for the student's q_sample, with noise that is given or fresh."""
+    noise = torch.randn_like(x_start) if noise is None else noise
+    return in_precision_of(x_start, diffusion.q_sample(TABLES, x_start, t, noise))
+
+
+def p_sample(model: Any, x: Tensor, t: Tensor, t_index: int) -> Tensor:
+    """Stand for the student's p_sample, whatever the model: that stays in the worker. A wrong t is a `TypeError`."""
+    _judge_time(x, t, t_index)
+    mean = diffusion.p_sample_mean(TABLES, x, t, predicted_noise(x, t))
+    return in_precision_of(x, diffusion.p_sample(TABLES, mean, t, torch.randn_like(x)))
+
+
+def _judge_time(x: Tensor, t: Tensor, t_index: int) -> None:
+    """Refuse what the real one cannot use, and what means another time than ``t_index``."""
+    if type(t_index) is not int or not isinstance(t, Tensor):
+        raise TypeError("p_sample(model, x, t, t_index) needs a tensor t and a whole number t_index")
+    if t.dtype != torch.int64 or t.shape != x.shape[:1]:
+        raise TypeError("p_sample needs one time index for each image: t int64 of shape (batch,)")
+    if bool((t != t_index).any()):
+        raise TypeError("p_sample needs the same time index in t and in t_index")
+
+
+def _canned(*extra: Callable[..., Any]) -> StandIns:
+    tables = {f"ddpm_solution.{name}": Canned(getattr(TABLES, name).float()) for name in NAMES}
+    return {**tables, **{f"ddpm_solution.{function.__name__}": Callback(function) for function in extra}}
+
+
+STAND_INS: dict[str, StandIns] = {
+    "ddpm.q_sample": _canned(),
+    "ddpm.p_sample": _canned(),
+    "ddpm.p_sample_loop": _canned(p_sample),
+    "ddpm.p_losses": _canned(q_sample),
+}

@@ -1,0 +1,95 @@
+"""Adding noise, the loss, and random time steps. Each answer is taken apart and held against stored numbers."""
+
+import torch
+
+from autograder.checks import CheckFailed, fetch, item
+from autograder.checks.closeness import assert_close
+from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
+from autograder.checks.tensor_assertions import assert_tensor
+from autograder.checks.uniformity import assert_uniform_integers
+
+# At these time indices (in no order, as in a batch of random ones) an image is multiplied by SIGNAL, noise by SPREAD.
+INDICES = (250, 999, 0, 500, 1)
+SIGNAL = torch.tensor([0.722096275, 6.35281809e-3, 0.999949999, 0.278920523, 0.99989004])
+SPREAD = torch.tensor([0.691792577, 0.999979821, 0.01, 0.960314189, 0.0148292929])
+# Entries of each image in the checks of random numbers: 3 * 35 * 35 = 3675, enough to see in each of 5 images by itself
+# a mean off by 0.2 and a standard deviation off by a fifth (3364 are needed).
+SIZE, EFFECTS = 35, {"mean_effect": 0.2, "std_effect": 1.2, "unit": Unit.ROW}
+
+
+@item("ddpm.q_sample", weight=1)
+def test_image_and_noise_have_their_own_factor(ddpm_solution):
+    """With noise given, the image's share and the noise's share are right at each time index, and they add up."""
+    images, noise, t = _images(6), _noise(6), torch.tensor(INDICES)
+    nothing = torch.zeros_like(images)
+    of_images = ddpm_solution.q_sample(images, t, nothing)
+    assert_close(of_images, _scaled(SIGNAL, images), name="the image's share (noise of zeros)")
+    of_noise = ddpm_solution.q_sample(nothing, t, noise=noise)
+    assert_close(of_noise, _scaled(SPREAD, noise), name="the noise's share (images of zeros)")
+    both = ddpm_solution.q_sample(images, t, noise)
+    assert_close(both, of_images.double() + of_noise.double(), name="the result for images and noise")
+
+
+@item("ddpm.q_sample", weight=0.5)
+def test_noise_is_drawn_where_none_is_given(ddpm_solution):
+    """Without `noise`, images of zeros become normal noise of the right standard deviation, fresh for each image."""
+    nothing, t = torch.zeros(5, 3, SIZE, SIZE), torch.tensor(INDICES)
+    draws = [assert_tensor(ddpm_solution.q_sample(nothing, t), shape=nothing.shape) for _ in range(2)]
+    first, second = (_scaled(1 / SPREAD, draw.detach()) for draw in draws)
+    assert_standard_normal(first, name="the noise in the result", **EFFECTS)
+    assert_independent(first, second, name="the noise of two calls")
+
+
+@item("ddpm.p_losses", weight=1)
+def test_the_price_of_a_known_error(ddpm_solution, ddpm_probes):
+    """A model that is off by 0.5 everywhere costs 0.125, by 3 costs 2.5; a batch costs the average over all entries."""
+    images, mixed = _images(6), [0.5, 0.0, -3.0, 0.0, 0.0]
+    for offsets, price in (([0.5] * 5, 0.125), ([-3.0] * 5, 2.5), ([0.0] * 5, 0.0), (mixed, 0.525)):
+        model = ddpm_probes.NearlyPerfect(images, SIGNAL, SPREAD, torch.tensor(offsets))
+        loss = ddpm_solution.p_losses(model, images, torch.tensor(INDICES))
+        # At index 0 float32 code may know a hundredth of noise only to 6e-4 of itself, hence a scale above 1.
+        assert_close(loss, price, name=f"the loss of a model that is off by {offsets}", scale=10.0)
+
+
+@item("ddpm.p_losses", weight=0.5)
+def test_the_model_sees_fresh_noise(ddpm_solution, ddpm_probes):
+    """The model gets the time indices as they are, and images with fresh standard normal noise of the right size."""
+    model, t = ddpm_probes.NoisePredictor(0.5, 1.0, 0.25), torch.tensor(INDICES)
+    nothing = torch.zeros(5, 3, SIZE, SIZE)
+    noise = []
+    for _ in range(2):
+        loss = assert_tensor(ddpm_solution.p_losses(model, nothing, t), shape=(), name="the loss")
+        seen, times = fetch(model.images), fetch(model.times)
+        if not seen:
+            raise CheckFailed("the model is never asked: its prediction is what the loss is about")
+        if times[-1].tolist() != t.tolist():
+            raise CheckFailed("the model must get the time indices t as they are", got=f"t = {times[-1].tolist()}")
+        noise.append(_scaled(1 / SPREAD, assert_tensor(seen[-1], shape=nothing.shape, name="the model's input")))
+    assert_standard_normal(noise[0], name="the noise in the model's input", **EFFECTS)
+    assert_independent(*noise, name="the noise of two calls")
+    if not loss > 0:
+        raise CheckFailed("the loss of a model that is wrong must be positive", got=f"{loss.item():g}")
+
+
+@item("ddpm.t_sample", weight=1)
+def test_time_indices_are_uniform(ddpm_solution):
+    """`t_sample(10, n)` gives n int64 indices 0..9, each as often as the others, each drawn afresh."""
+    draws = [_indices(ddpm_solution.t_sample(10, 8000), 8000) for _ in range(2)]
+    assert_uniform_integers(torch.stack(draws), 0, 9)
+
+
+def _indices(value, batch_size):
+    return assert_tensor(value, shape=(batch_size,), dtypes=(torch.int64,))
+
+
+def _images(size):
+    return torch.rand(5, 3, size, size + 1, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def _noise(size):
+    return torch.randn(5, 3, size, size + 1, generator=torch.Generator().manual_seed(2))
+
+
+def _scaled(factors, images):
+    """Multiply each image by its own factor, in float64."""
+    return torch.einsum("b,bchw->bchw", factors.double(), images.double())
