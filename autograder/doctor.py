@@ -110,9 +110,9 @@ def _from_inside(folder: Path) -> list[tuple[bool, str]]:
         "statement_seconds": None,
         "cuda_on_cpu": False,
     }
-    with Zygote(folder, readable=["inside.py"], memory=2**31) as zygote:
+    with Zygote(folder, readable=["inside.py"], memory=2**31, cpu_seconds=20) as zygote:
         begun = time.monotonic()
-        session = Session(zygote.fork_worker(20), loader=loader, deadlines=Deadlines(10.0), load_seconds=10.0)
+        session = Session(zygote.fork_worker(), loader=loader, deadlines=Deadlines(10.0), load_seconds=10.0)
         milliseconds = (time.monotonic() - begun) * 1000
         inside = session.module("inside")
         session.begin(0)

@@ -94,10 +94,10 @@ def inside() -> list[tuple[str, str, str, str, str]]:
         (folder / "submission" / "hand_in.py").write_text(MODULE, encoding="utf-8")
         loader = {"folder": str(folder / "submission"), "extra": []}
         jailed_loader = {**loader, "skip": [], "statement_seconds": 5.0, "cuda_on_cpu": False}
-        with Zygote(folder, readable=["submission"], memory=2**31) as zygote:
+        with Zygote(folder, readable=["submission"], memory=2**31, cpu_seconds=60) as zygote:
 
             def jailed(stand_ins: object = None) -> Session:
-                return Session(zygote.fork_worker(60), loader=jailed_loader, deadlines=Deadlines(10.0))
+                return Session(zygote.fork_worker(), loader=jailed_loader, deadlines=Deadlines(10.0))
 
             def in_process(stand_ins: object = None) -> Session:
                 return Session(InProcessChannel(), loader=loader)

@@ -89,8 +89,11 @@ class _Run:
         _import_heavy(self.assignment.manifest.files.preload)
         from autograder.sandbox.zygote import Zygote
 
-        memory = self.assignment.manifest.limits.memory_mb * 2**20
-        self._zygote: Zygote = Zygote(self.folder, readable=["submission", "probes"], memory=memory)
+        limits = self.assignment.manifest.limits
+        memory, seconds = limits.memory_mb * 2**20, limits.check_seconds
+        self._zygote: Zygote = Zygote(
+            self.folder, readable=["submission", "probes"], memory=memory, cpu_seconds=seconds
+        )
         self.notices += self.submission.notices
         return self
 
@@ -106,7 +109,7 @@ class _Run:
         from autograder.sandbox.zygote import ZygoteLost
 
         try:
-            self._zygote.fork_worker(1.0).close()
+            self._zygote.fork_worker().close()
         except ZygoteLost as error:
             raise GraderTrouble(str(error)) from None
         missing = missing_walls(self._zygote.walls)
@@ -284,7 +287,7 @@ class _Run:
             "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
         }
         return Session(
-            self._zygote.fork_worker(limits.check_seconds),
+            self._zygote.fork_worker(),
             loader=loader,
             stand_ins=stand_ins,
             deadlines=Deadlines(limits.call_seconds, check_ends),

@@ -32,6 +32,8 @@ ARRAY_DTYPES = frozenset(
 MAX_DEPTH = 16
 MAX_NODES = 200_000
 MAX_DIMENSIONS = 12
+MAX_INTEGER_BITS = 14_000
+"""Python refuses to print integers of more than 4300 digits."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Encoder:
         if value is None or kind in (bool, str):
             return value
         if kind is int:
-            return value if -(2**63) <= value < 2**64 else ["i", hex(value)[:4000]]
+            return value if -(2**63) <= value < 2**64 else self._big_integer(value)
         if kind is float:
             return value if math.isfinite(value) else ["f", repr(value)]
         if isinstance(value, torch.Tensor):
@@ -97,6 +99,12 @@ class Encoder:
         flat: np.ndarray[Any, Any] = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
         return ["A", name, list(value.shape), self._add(_view(flat))]
 
+    @staticmethod
+    def _big_integer(value: int) -> Any:
+        if value.bit_length() > MAX_INTEGER_BITS:
+            raise TypeError(f"an integer of {value.bit_length()} bits has no plain form")
+        return ["i", hex(value)]
+
     def _add(self, buffer: memoryview) -> int:
         offset = self._offset
         self.buffers.append(buffer)
@@ -119,6 +127,7 @@ class Decoder:
     ) -> None:
         self._payload = payload if isinstance(payload, bytearray) else bytearray(payload)
         self._nodes = 0
+        self._used = 0
         self._special = special
         self._tensor = tensor
 
@@ -163,9 +172,12 @@ class Decoder:
     @staticmethod
     def _big_integer(text: str) -> int:
         try:
-            return int(text[:4000], 16)
+            value = int(text, 16)
         except ValueError:
             raise Misbehaved("not an integer") from None
+        if value.bit_length() > MAX_INTEGER_BITS:
+            raise Misbehaved("not an integer that can be printed")
+        return value
 
     @staticmethod
     def _named(kind: str, name: str) -> torch.dtype | torch.device:
@@ -186,6 +198,9 @@ class Decoder:
         count = math.prod(shape)
         if offset + count * itemsize > len(self._payload):
             raise Misbehaved("a tensor is larger than its frame")
+        self._used += count * itemsize  # a few bytes referred to again and again would become gigabytes
+        if self._used > len(self._payload):
+            raise Misbehaved("the tensors have more bytes than the frame holds")
         return shape, count, offset
 
     def _decode_tensor(self, name: Any, shape: Any, offset: Any, info: Any) -> torch.Tensor:

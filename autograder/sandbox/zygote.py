@@ -36,6 +36,7 @@ CLEAN_ENVIRONMENT = {
     "WANDB_MODE": "disabled",
 }
 START_SECONDS = 30.0
+GONE = "the process that workers come from is gone"
 
 
 class ZygoteLost(Exception):
@@ -45,13 +46,17 @@ class ZygoteLost(Exception):
 class Zygote:
     """The grader's handle. ``folder`` is private to the run; workers get scratch folders in it.
 
-    ``readable`` names the files and folders in it that workers may read; ``memory`` is in bytes.
+    ``readable`` names the files and folders in it that workers may read; ``memory`` is in bytes, ``cpu_seconds`` what
+    each worker may use of the processor. One spare worker is always on its way, so that none has to be waited for.
     """
 
-    def __init__(self, folder: Path, *, readable: Iterable[str], memory: int) -> None:
+    def __init__(self, folder: Path, *, readable: Iterable[str], memory: int, cpu_seconds: float) -> None:
         self._folder = folder.resolve()
         self._readable = tuple(readable)
         self._memory = memory
+        self._cpu_seconds = int(cpu_seconds) + 5
+        self._spare: WorkerChannel | None = None
+        self._on_its_way: tuple[socket.socket, int | None, Path] | None = None
         self._numbers = itertools.count(1)
         self._private_user = os.getuid() == 0 and jail.interpreter_is_readable_by_others()
         self.walls: list[jail.WallReport] = []
@@ -63,7 +68,6 @@ class Zygote:
         self._pid = os.fork()
         if self._pid == 0:
             _live(theirs)
-        gc.unfreeze()
         theirs.close()
 
     def __enter__(self) -> Zygote:
@@ -72,19 +76,14 @@ class Zygote:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def fork_worker(self, cpu_seconds: float) -> WorkerChannel:
+    def fork_worker(self) -> WorkerChannel:
         """Return the channel to a fresh jailed worker; raise `ZygoteLost` where there can be none."""
-        scratch = self._folder / f"scratch-{next(self._numbers)}"
-        scratch.mkdir(mode=0o700)
-        uid = secrets.choice(range(jail.FIRST_UID, jail.LAST_UID)) if self._private_user else None
-        if uid is not None:
-            os.chown(scratch, uid, uid)
-        readable = tuple(str(self._folder / name) for name in self._readable)
-        settings = jail.JailSettings(uid, str(scratch), readable, self._memory, int(cpu_seconds) + 5)
-        ours, theirs = socket.socketpair()
-        with theirs:
-            answer = self._ask({"op": "fork", "settings": {"jail": asdict(settings)}}, theirs.fileno())
-        channel = WorkerChannel(ours, self, answer["pid"], uid, scratch)
+        if self._on_its_way is None and self._spare is None:
+            self._order()
+        self._receive()
+        channel, self._spare = self._spare, None
+        assert channel is not None
+        self._order()
         self.walls = channel.wait_until_ready(time.monotonic() + START_SECONDS)
         return channel
 
@@ -93,25 +92,58 @@ class Zygote:
 
         A worker that is about to end by itself gets ``grace`` seconds to do so.
         """
+        can_fork = not any(wall.name == "seccomp" and wall.held for wall in self.walls)
         try:
-            return int(self._ask({"op": "end", "pid": pid, "uid": uid, "grace": grace})["status"])
+            self._receive()
+            self._send({"op": "end", "pid": pid, "uid": uid if can_fork else None, "grace": grace})
+            return int(self._read()["status"])
         finally:
             _remove(scratch)
 
     def close(self) -> None:
         """End the zygote; its workers end with it."""
+        gc.unfreeze()  # some extension modules report objects that the collector never saw as leaks
         self._control.close()
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
+        for left in (self._on_its_way, self._spare):
+            if isinstance(left, WorkerChannel):
+                left.abandon()
+            elif left is not None:
+                left[0].close()
 
-    def _ask(self, message: Mapping[str, Any], descriptor: int | None = None) -> dict[str, Any]:
+    def _order(self) -> None:
+        """Ask for another worker without waiting for it."""
+        scratch = self._folder / f"scratch-{next(self._numbers)}"
+        scratch.mkdir(mode=0o700)
+        uid = secrets.choice(range(jail.FIRST_UID, jail.LAST_UID)) if self._private_user else None
+        if uid is not None:
+            os.chown(scratch, uid, uid)
+        readable = tuple(str(self._folder / name) for name in self._readable)
+        settings = jail.JailSettings(uid, str(scratch), readable, self._memory, self._cpu_seconds)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._send({"op": "fork", "settings": {"jail": asdict(settings)}}, theirs.fileno())
+        self._on_its_way = (ours, uid, scratch)
+
+    def _receive(self) -> None:
+        """Take the answer to the last order, if there is one."""
+        if self._on_its_way is not None:
+            (stream, uid, scratch), self._on_its_way = self._on_its_way, None
+            self._spare = WorkerChannel(stream, self, self._read()["pid"], uid, scratch)
+
+    def _send(self, message: Mapping[str, Any], descriptor: int | None = None) -> None:
+        data = json.dumps(message).encode()
         try:
-            data = json.dumps(message).encode()
             socket.send_fds(self._control, [data], [] if descriptor is None else [descriptor])
-            frame = read_frame(self._control, Limits(), time.monotonic() + START_SECONDS)
-        except (OSError, Closed, DeadlinePassed, Misbehaved):
-            raise ZygoteLost("the process that workers come from is gone") from None
-        return frame.header  # type: ignore[no-any-return]
+        except OSError:
+            raise ZygoteLost(GONE) from None
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return read_frame(self._control, Limits(), time.monotonic() + START_SECONDS).header  # type: ignore[no-any-return]
+        except (Closed, DeadlinePassed, Misbehaved):
+            raise ZygoteLost(GONE) from None
 
 
 class WorkerChannel:
@@ -150,6 +182,11 @@ class WorkerChannel:
             self._status = -1
             self._status = self._zygote.end_worker(*self._identity, grace=grace)
 
+    def abandon(self) -> None:
+        """Forget a worker that ended with the zygote."""
+        self._stream.close()
+        self._status = -1
+
     def explain_end(self) -> str:
         """Say in words how the worker ended, where it has ended by itself."""
         self.close(grace=1.0)
@@ -165,7 +202,7 @@ class WorkerChannel:
 
 def _live(control: socket.socket) -> NoReturn:
     """Be the zygote: fork and end workers on demand, until the grader hangs up."""
-    workers: set[int] = set()
+    workers: dict[int, int | None] = {}  # wait status by process id, None while it lives
     try:
         os.setsid()
         worker._only_keep(control.fileno())
@@ -184,37 +221,57 @@ def _live(control: socket.socket) -> NoReturn:
                 if pid == 0:
                     control.close()
                     worker.run(socket.socket(fileno=descriptors[0]), message["settings"])
-                workers.add(pid)
+                workers[pid] = None
                 os.close(descriptors[0])
                 write_frame(control, {"pid": pid}, [])
             else:
-                status = _end(message["pid"], message["grace"]) if message["pid"] in workers else -1
-                workers.discard(message["pid"])
-                write_frame(control, {"status": status}, [])
+                pid = message["pid"]
+                write_frame(control, {"status": _end(pid, message["grace"], workers)}, [])
                 if message["uid"] is not None:
                     _end_all_of(message["uid"])
+            _reap(workers)
     except (Closed, OSError):
         pass
     finally:
-        for pid in workers:
-            _end(pid)
+        _end_all(workers)
         os._exit(0)
 
 
-def _end(pid: int, grace: float = 0.0) -> int:
-    """Kill a worker's whole session where it still runs, and return its wait status."""
+def _reap(workers: dict[int, int | None]) -> None:
+    """Note the wait status of every worker that has ended."""
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0] != 0:
+            workers[found[0]] = found[1]
+
+
+def _end(pid: int, grace: float, workers: dict[int, int | None]) -> int:
+    """Kill a worker's whole session; return its wait status, -1 where it had not ended by itself.
+
+    A killed worker is not waited for: it is collected later, while its last pages are given back.
+    """
     patience = time.monotonic() + grace
-    ended, status = os.waitpid(pid, os.WNOHANG)
-    while ended != pid and time.monotonic() < patience:
+    _reap(workers)
+    while workers.get(pid, -1) is None and time.monotonic() < patience:
         time.sleep(0.001)
-        ended, status = os.waitpid(pid, os.WNOHANG)
+        _reap(workers)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-    if ended == pid:
+    status = workers.get(pid, -1)
+    if status is not None:
+        workers.pop(pid, None)
         return status
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    return -1 if os.waitpid(pid, 0) else 0
+    return -1
+
+
+def _end_all(workers: dict[int, int | None]) -> None:
+    """Kill every worker that is left, and wait until all are gone."""
+    for pid in list(workers):
+        _end(pid, 0.0, workers)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
 
 
 def _end_all_of(uid: int) -> None:
