@@ -29,6 +29,12 @@ def predicted_noise(x: Tensor, t: Tensor) -> Tensor:
     return 0.5 * x.double() + diffusion.at(t.double(), torch.arange(len(t)), x) - 1.0
 
 
+def fresh_noise(like: Tensor) -> Tensor:
+    """Standard normal noise in float64, independent of the worker's, whose generator starts every example as ours."""
+    generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+    return torch.randn(like.shape, generator=generator, dtype=torch.float64)
+
+
 def in_precision_of(x: Tensor, value: Tensor) -> Tensor:
     """Give back what a student's own code would: the precision of the images."""
     return value.to(x.dtype)
@@ -36,7 +42,7 @@ def in_precision_of(x: Tensor, value: Tensor) -> Tensor:
 
 def q_sample(x_start: Tensor, t: Tensor, noise: Tensor | None = None) -> Tensor:
     """Stand for the student's q_sample, with noise that is given or fresh."""
-    noise = torch.randn_like(x_start) if noise is None else noise
+    noise = fresh_noise(x_start) if noise is None else noise
     return in_precision_of(x_start, diffusion.q_sample(TABLES, x_start, t, noise))
 
 
@@ -44,7 +50,7 @@ def p_sample(model: Any, x: Tensor, t: Tensor, t_index: int) -> Tensor:
     """Stand for the student's p_sample, whatever the model: that stays in the worker. A wrong t is a `TypeError`."""
     _judge_time(x, t, t_index)
     mean = diffusion.p_sample_mean(TABLES, x, t, predicted_noise(x, t))
-    return in_precision_of(x, diffusion.p_sample(TABLES, mean, t, torch.randn_like(x)))
+    return in_precision_of(x, diffusion.p_sample(TABLES, mean, t, fresh_noise(x)))
 
 
 def _judge_time(x: Tensor, t: Tensor, t_index: int) -> None:

@@ -121,10 +121,9 @@ def _following(ddpm_solution: Any, name: str) -> Tensor | None:
 
 
 def _plausible(value: Any) -> Tensor | None:
-    """Return a table of variances as float64; None for what is none, such as zeros everywhere."""
+    """Return a table as float64; None for what nothing can follow from, such as zeros everywhere."""
     try:
         table = assert_tensor(value, shape=(T,)).detach().double()
     except CheckFailed:
         return None
-    inside = bool(((table >= 0) & (table <= 1)).all())
-    return table if inside and bool(table.min() < table.max()) else None
+    return table if bool(table.min() < table.max()) else None
