@@ -1,0 +1,152 @@
+"""The diagonal Gaussian: its samples are statistics, its density integrates to one, its KL is an average."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.distributions import Normal
+
+from autograder.checks import (
+    CheckFailed,
+    DiagonalGaussian,
+    assert_close,
+    assert_equals_monte_carlo_mean,
+    assert_gradients_close,
+    assert_independent,
+    assert_standard_normal,
+    assert_tensor,
+    diagonal_gaussians,
+    given,
+    gradients,
+    item,
+    standardised_noise,
+)
+
+# vae.sample_gaussian
+
+
+def scattered(*shape: int) -> DiagonalGaussian:
+    """A Gaussian whose entries all have means and log-variances of their own."""
+    generator = torch.Generator().manual_seed(1)
+    return DiagonalGaussian(torch.randn(shape, generator=generator), 2 * torch.randn(shape, generator=generator))
+
+
+@item("vae.sample_gaussian", weight=2)
+def test_samples_have_the_mean_and_spread_of_the_distribution(vae_solution):
+    """sample(), less its mean and over its standard deviation, is independent N(0, 1) noise, fresh at every call."""
+    for q in (scattered(48, 3, 4, 5), scattered(256, 12)):
+        distribution = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar)
+        noise = [q.whiten(assert_tensor(distribution.sample(), shape=q.shape, name="sample()")) for _ in range(2)]
+        for whitened in noise:
+            assert_standard_normal(whitened, name="the noise of sample()")
+        assert_independent(*noise, name="the noise of two calls of sample()")
+
+
+@item("vae.sample_gaussian", weight=1)
+@given(examples=10, q=diagonal_gaussians(requires_grad=True))
+def test_gradients_reach_both_parameters_of_a_sample(vae_solution, q):
+    """A sample depends on mean and logvar through differentiable operations; moving the mean moves it as much."""
+    sample = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).sample()
+    assert_tensor(sample, shape=q.shape, name="sample()")
+    to_mean, to_logvar = gradients(sample, [q.mean, q.logvar])
+    assert_gradients_close([to_mean], [torch.ones(q.shape)], ["mean"], of="the sum of a sample")
+    if to_logvar is None or not bool((to_logvar != 0).any()):
+        raise CheckFailed("no gradient reaches logvar: the noise must be scaled by a function of logvar, not drawn so")
+
+
+# vae.kl
+
+
+@item("vae.kl", weight=1)
+@given(q=diagonal_gaussians(max_batch=8, max_dim=16))
+def test_kl_agrees_with_monte_carlo(vae_solution, q):
+    """KL(q || N(0, I)) equals the Monte-Carlo mean of log q(z) - log p(z), one number for each row."""
+    kl = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).kl()
+    # the noise behind the samples is standardised for each coordinate: their mean has no Monte-Carlo error
+    assert_equals_monte_carlo_mean(kl, samples=q.log_ratio_to_standard_normal, name="kl()")
+
+
+@item("vae.kl", weight=1)
+@given(examples=10, q=diagonal_gaussians(requires_grad=True))
+def test_gradients_of_kl_agree_with_monte_carlo(vae_solution, q):
+    """The gradient of the KL equals that of the Monte-Carlo mean of log q(z) - log p(z) at z = mean + std noise."""
+    kl = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).kl()
+    assert_tensor(kl, shape=q.shape[:1], name="kl()")
+    mean, logvar = (parameter.detach().double().requires_grad_() for parameter in (q.mean, q.logvar))
+    here = Normal(mean, logvar.exp().sqrt())
+    z = here.loc + here.scale * standardised_noise(16, q.shape, torch.Generator().manual_seed(0))
+    ratio = (here.log_prob(z) - Normal(0.0, 1.0).log_prob(z)).mean(0).sum()
+    expected = torch.autograd.grad(ratio, [mean, logvar])
+    assert_gradients_close(gradients(kl, [q.mean, q.logvar]), expected, ["mean", "logvar"], of="the sum of kl()")
+
+
+# vae.nll
+
+GRID = torch.linspace(-12.0, 12.0, 481)
+"""Distances from the mean in standard deviations; a normal density is 1e-31 of its peak at the ends."""
+
+
+@item("vae.nll", weight=2)
+def test_the_density_integrates_to_one(vae_solution):
+    """exp(-nll) is a density: it integrates to 1, its mean is the mean and its variance the variance."""
+    for mean, std in ((0.7, 0.4), (-1.3, 2.5)):
+        x = (mean + std * GRID)[:, None]  # (points, 1)
+        q = DiagonalGaussian(torch.full_like(x, mean), torch.full_like(x, 2 * math.log(std)))
+        got = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).nll(x, dims=[1])
+        assert_tensor(got, shape=x.shape[:1], name="nll()")
+        mass = (-got.detach().double()).exp() * std * float(GRID[1] - GRID[0])
+        centred = x[:, 0].double() - mean
+        moments = torch.stack([mass.sum(), (centred * mass).sum() / std, (centred**2 * mass).sum() / std**2])
+        truth = torch.tensor([1.0, 0.0, 1.0])
+        assert_close(moments, truth, name="mass, mean and variance of exp(-nll), in units of the due ones")
+
+
+@item("vae.nll", weight=1)
+@given(examples=10, q=diagonal_gaussians(max_dim=4, max_batch=4, image=True))
+def test_coordinates_add_up(vae_solution, q):
+    """The nll of an image is the sum of the nll of its pixels, which are independent; dims are [1, 2, 3] unless given.
+
+    Together with the density of one coordinate this says everything about nll.
+    """
+    x = q.sample(1, torch.Generator().manual_seed(0))[0].float()
+    pixels = [part.reshape(-1, 1) for part in (q.mean, q.logvar, x)]
+    each = vae_solution.DiagonalGaussianDistribution(*pixels[:2]).nll(pixels[2], dims=[1])
+    assert_tensor(each, shape=(x.numel(),), name="nll() of single pixels")
+    each = each.detach().double().reshape(len(x), -1)
+    if not bool((each.sum(1).abs() > 1e-3).any()):
+        raise CheckFailed("the nll of every pixel is 0, whatever the distribution and the pixel")
+    whole = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar)
+    scale = each.abs().sum(1)
+    for got in (whole.nll(x), whole.nll(x, dims=[1, 2, 3])):
+        assert_close(got, each.sum(1), name="nll() of images", scale=scale)
+
+
+@item("vae.nll", weight=0.5)
+@given(examples=5, q=diagonal_gaussians(requires_grad=True))
+def test_moving_sample_and_mean_together_changes_nothing(vae_solution, q):
+    """The nll has gradients with respect to sample, mean and logvar; it knows only how far the sample is from the mean.
+
+    So the gradients with respect to sample and mean cancel.
+    """
+    x = q.sample(1, torch.Generator().manual_seed(0))[0].float().requires_grad_()
+    got = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).nll(x, dims=[1])
+    found = gradients(assert_tensor(got, shape=q.shape[:1], name="nll()"), [x, q.mean, q.logvar])
+    for gradient, name in zip(found, ("sample", "mean", "logvar"), strict=True):
+        if gradient is None or not bool((gradient != 0).any()):
+            raise CheckFailed(f"no gradient of nll() reaches {name}")
+    to_sample, to_mean, _ = found
+    assert_close(to_sample, -to_mean.double(), name="the gradient of nll() with respect to sample")
+
+
+# vae.mode
+
+
+@item("vae.mode", weight=1)
+@given(examples=10, q=diagonal_gaussians(image=True, requires_grad=True))
+def test_the_mode_is_where_the_density_is_largest(vae_solution, q):
+    """No value is more likely than the mode; it is no random one, and it moves with the mean."""
+    mode = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).mode()
+    assert_tensor(mode, shape=q.shape, name="mode()")
+    assert_close(q.whiten(mode), torch.zeros(q.shape), name="mode() in standard deviations from the centre", scale=1.0)
+    assert_gradients_close(gradients(mode, [q.mean]), [torch.ones(q.shape)], ["mean"], of="the sum of mode()")

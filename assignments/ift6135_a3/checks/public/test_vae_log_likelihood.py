@@ -1,0 +1,124 @@
+"""The importance-sampled log-likelihood in a linear-Gaussian world, where p(x) and p(z|x) are known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.distributions import LowRankMultivariateNormal
+
+from autograder.checks import CheckFailed, assert_close, assert_tensor, given, item, seeds
+
+IMAGE = (3, 32, 32)
+PIXELS = math.prod(IMAGE)
+Z_DIM = 5
+
+
+@dataclass(frozen=True, eq=False)
+class KnownLikelihood:
+    """p(z) = N(0, I) and p(x|z) = N(W z + b, I), with orthogonal columns of W, so that p(z|x) has independent entries.
+
+    q(z|x) is p(z|x), but for a last entry that is ``widening`` times as wide, and for a mean that is off by ``shift``
+    standard deviations in every entry.
+    """
+
+    seed: int = 0
+    widening: float = 1.0
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        generator = torch.Generator().manual_seed(self.seed)
+        directions = torch.linalg.qr(torch.randn(PIXELS, Z_DIM, generator=generator, dtype=torch.float64)).Q
+        gains = torch.linspace(0.8, 3.0, Z_DIM, dtype=torch.float64)
+        bias = torch.rand(PIXELS, generator=generator, dtype=torch.float64) * 2 - 1
+        object.__setattr__(self, "directions", directions)
+        object.__setattr__(self, "gains", gains)
+        object.__setattr__(self, "bias", bias)
+
+    def networks(self) -> dict[str, object]:
+        """Weights of the known networks: the heads give q(z|x), the decoder W z + b."""
+        variance = 1 / (1 + self.gains**2)
+        narrow_to_wide = torch.ones(Z_DIM, dtype=torch.float64)
+        narrow_to_wide[-1] = self.widening
+        regression = variance * self.gains
+        weights = {
+            "features": self.directions.T,
+            "mean_weight": regression.diag(),
+            "mean_bias": self.shift * variance.sqrt() - regression * (self.bias @ self.directions),
+            "logvar_weight": torch.zeros(Z_DIM, Z_DIM),
+            "logvar_bias": (variance * narrow_to_wide**2).log(),
+            "decoder_weight": self.directions * self.gains,
+            "decoder_bias": self.bias,
+        }
+        return {**{name: weight.float() for name, weight in weights.items()}, "bent": False}
+
+    def images(self, batch: int) -> torch.Tensor:
+        """Images from latent vectors of length about 5, far from the prior's centre, and a little noise."""
+        generator = torch.Generator().manual_seed(self.seed + 1)
+        z = torch.randn(batch, Z_DIM, generator=generator, dtype=torch.float64)
+        z = 5 * z / z.norm(dim=1, keepdim=True)
+        noise = 0.2 * torch.randn(batch, PIXELS, generator=generator, dtype=torch.float64)
+        return (z * self.gains @ self.directions.T + self.bias + noise).float().reshape(batch, *IMAGE)
+
+    def log_likelihood(self, x: torch.Tensor) -> torch.Tensor:
+        """log p(x), exactly: (batch,)."""
+        factor = self.directions * self.gains
+        marginal = LowRankMultivariateNormal(self.bias, factor, torch.ones(PIXELS, dtype=torch.float64))
+        return marginal.log_prob(x.double().flatten(1))
+
+
+def estimate(vae_solution, vae_probes, world, x, **options):
+    """What `log_likelihood` of a VAE with the known networks returns: a tensor (batch,)."""
+    model = vae_solution.VAE(
+        in_channels=3, decoder_features=4, encoder_features=4, z_dim=Z_DIM, input_size=32, device="cpu"
+    )
+    vae_probes.plant(model, world.networks())
+    return assert_tensor(model.log_likelihood(x, **options), shape=(len(x),), name="log_likelihood(x)")
+
+
+@item("vae.log_likelihood", weight=1)
+@given(examples=2, seed=seeds())
+def test_the_estimate_is_exact_where_the_posterior_is(vae_solution, vae_probes, seed):
+    """Where q(z|x) is the true posterior, every importance weight is p(x): the estimate is log p(x) for every K."""
+    world = KnownLikelihood(seed)
+    x = world.images(batch=3)
+    truth = world.log_likelihood(x)
+    for K in (1, 3, 12):
+        got = estimate(vae_solution, vae_probes, world, x, K=K)
+        assert_close(got, truth, name=f"log_likelihood(x, K={K})", scale=0.0)
+
+
+WIDENING = 2.0
+"""q(z|x) is p(z|x) with one standard deviation doubled, so an importance weight over p(x) lies between 0 and 2."""
+ALPHA = 1e-9
+
+
+@item("vae.log_likelihood", weight=2)
+def test_the_weights_are_averaged_not_their_logarithms(vae_solution, vae_probes):
+    """With a q(z|x) that is too wide, the average of K weights is near p(x), closer than any one of them.
+
+    Each weight is a random multiple of p(x), from 0 to twice, whose mean is 1. By Hoeffding's inequality the mean of n
+    of them is off by e with probability at most 2 exp(-n e^2 / 2).
+    """
+    batch, K = 16, 64
+    world = KnownLikelihood(widening=WIDENING)
+    x = world.images(batch)
+    got = estimate(vae_solution, vae_probes, world, x, K=K)
+    ratios = (got.detach().double() - world.log_likelihood(x)).exp()
+    allowed = WIDENING * math.sqrt(math.log(4 / ALPHA) / (2 * batch * K))
+    mean = float(ratios.mean())
+    if abs(mean - 1) > allowed:
+        raise CheckFailed(
+            f"over {batch} images, the estimates of p(x) (not of its logarithm) are {mean:.3g} times the truth",
+            expected=f"1, give or take {allowed:.2g} by chance",
+            got=f"{mean:.3g}",
+        )
+    # an image whose K weights average to less than 0.5 or more than 1.5 has probability at most 7e-4; 5 such: 1e-12
+    far = int(((ratios - 1).abs() > 0.5).sum())
+    if far > 4:
+        raise CheckFailed(
+            f"the estimate of {far} of {batch} images is as uncertain as a single weight, though K is {K}",
+            expected=f"the average of {K} weights with a z of its own each",
+            got=f"{far} estimates of p(x) more than half of it off",
+        )

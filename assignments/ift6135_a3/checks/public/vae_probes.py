@@ -1,0 +1,113 @@
+"""Known networks in the places of a VAE's own, so that a check can tell what every method should give.
+
+They are built beside the submission, from given weights, and hold no answer: each is one affine map (the decoder may
+bend its pixels), and each stands where the constructor put a network of the same kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+IMAGE = (3, 32, 32)
+
+
+class Encoder(nn.Module):
+    """Images ``(batch, 3, 32, 32)`` to features ``(batch, *shape)``: those of the given weight, then zeros."""
+
+    def __init__(self, weight: Tensor, shape: torch.Size) -> None:
+        super().__init__()
+        self.weight = weight
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        known = x.reshape(len(x), -1) @ self.weight.T
+        zeros = known.new_zeros(len(x), self.shape.numel() - known.shape[1])
+        return torch.cat([known, zeros], dim=1).reshape(len(x), *self.shape)
+
+
+class Head(nn.Module):
+    """Features to ``(batch, z_dim)``, from the first of the features; remembers what it was given as ``seen``."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight = weight
+        self.bias = bias
+
+    def forward(self, features: Tensor) -> Tensor:
+        self.seen = features.reshape(len(features), -1)[:, : self.weight.shape[1]]
+        return self.seen @ self.weight.T + self.bias
+
+
+class Decoder(nn.Module):
+    """Latent vectors ``(batch, z_dim)`` to images ``(batch, *shape)``; ``bent`` makes the map a curved one."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, bent: bool, shape: torch.Size) -> None:
+        super().__init__()
+        self.weight = weight
+        self.bias = bias
+        self.bent = bent
+        self.shape = shape
+
+    def forward(self, z: Tensor) -> Tensor:
+        pixels = z.reshape(len(z), self.weight.shape[1]) @ self.weight.T
+        return (self.bias + (pixels.asinh() if self.bent else pixels)).reshape(len(z), *self.shape)
+
+
+def plant(model: nn.Module, world: Mapping[str, Any]) -> list[str]:
+    """Put known networks into ``model``, in evaluation mode; return which of encoder, mean, logvar, decoder they are.
+
+    Encoder and decoder are looked for by name, or else by what they do: one of them stays as it is where no single
+    module does its work. ``world`` is kept on the model, each value as an attribute ``world_...``.
+    """
+    model.eval()
+    features, latent = world["features"], world["decoder_weight"].shape[1]
+    encoder = _find(model, "encoder", lambda part: _features(model, part, features.shape[0]))
+    decoder = _find(model, "decoder", lambda part: _image(part, latent))
+    planted = {}
+    if encoder is not None:
+        planted[encoder[0]] = Encoder(features, encoder[1])
+    if decoder is not None:
+        planted[decoder[0]] = Decoder(world["decoder_weight"], world["decoder_bias"], world["bent"], decoder[1])
+    for path, network in planted.items():
+        owner, _, name = path.rpartition(".")
+        setattr(model.get_submodule(owner), name, network)
+    for name in ("mean", "logvar"):
+        setattr(model, name, Head(world[f"{name}_weight"], world[f"{name}_bias"]))
+    for name, value in world.items():
+        setattr(model, f"world_{name}", value)
+    return ["mean", "logvar", *["encoder"] * (encoder is not None), *["decoder"] * (decoder is not None)]
+
+
+def _find(
+    model: nn.Module, usual: str, output_shape: Callable[[nn.Module], torch.Size | None]
+) -> tuple[str, torch.Size] | None:
+    """The path of the outermost part that does the work, and the shape of one of its outputs."""
+    parts = dict(model.named_modules())
+    for path in (usual, *parts):
+        if path and path in parts and (shape := output_shape(parts[path])) is not None:
+            return path, shape
+    return None
+
+
+@torch.no_grad()
+def _features(model: nn.Module, part: nn.Module, least: int) -> torch.Size | None:
+    try:
+        found = part(torch.zeros(2, *IMAGE))
+        model.mean(found.flatten(1))
+        fits = len(found) == 2 and found[0].numel() >= least and tuple(found[0].shape) != IMAGE
+        return found[0].shape if fits else None
+    except Exception:  # whatever else the part may be for
+        return None
+
+
+@torch.no_grad()
+def _image(part: nn.Module, latent: int) -> torch.Size | None:
+    try:
+        found = part(torch.zeros(2, latent))
+        return found[0].shape if len(found) == 2 and found[0].numel() == torch.Size(IMAGE).numel() else None
+    except Exception:  # whatever else the part may be for
+        return None
