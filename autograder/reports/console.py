@@ -30,6 +30,8 @@ _PART_STYLES = {"hint": "cyan", "expected": "green", "got": "red", "staff": "mag
 _LABEL_WIDTH = 9
 _ASCII = str.maketrans({"✓": "+", "✗": "x", "…": "~"})
 STAFF_NOTE_LIMIT = 20_000
+TITLE_NEEDS = 60
+"""Columns beside the longest id that titles, points and outcomes need; a narrower console shows no titles."""
 
 
 def render(result: GradingResult, console: Console, *, staff: bool = False) -> None:
@@ -61,12 +63,17 @@ def _words(text: str, console: Console, style: str = "") -> Text:
 def _table(result: GradingResult, console: Console) -> Table:
     unicode = console.encoding.startswith("utf")
     table = Table(box=SIMPLE_HEAD if unicode else ASCII, pad_edge=False, show_edge=False)
+    titled = console.width - max((len(item.id) for item in result.items), default=0) >= TITLE_NEEDS
     table.add_column("item", overflow="fold")
-    table.add_column("title", overflow="fold", ratio=1)
+    if titled:
+        table.add_column("title", overflow="fold", ratio=1)
     table.add_column("points", justify="right", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
     for item in result.items:
-        table.add_row(*(_words(text, console, style) for text, style in _row(item)))
+        cells = [_words(text, console, style) for text, style in _row(item)]
+        if not titled and item.extra_credit:
+            cells[0].append(" (extra)")
+        table.add_row(*(cells if titled else [cells[0], *cells[2:]]))
     return table
 
 
