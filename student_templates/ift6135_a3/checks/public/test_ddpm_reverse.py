@@ -15,19 +15,22 @@ STD = {1: 0.00738457017, 2: 0.0092460324, 3: 0.0105185323, 500: 0.10025635, 999:
 # Entries of the images at each time index in the checks of random numbers: 2 * 3 * 25 * 25 = 3750, enough to see at
 # each of 3 indices by itself a mean off by 0.2 and a standard deviation off by a fifth (3338 are needed).
 SHAPE, EFFECTS = (2, 3, 25, 25), {"mean_effect": 0.2, "std_effect": 1.2, "unit": Unit.ROW}
+# At index 0, float32 code may know the mean only to 1.2e-3 of itself: 1 - alphas_cumprod is 1e-4 and cancels.
+MEAN_SCALE = 1.2e-3 * 2.0**14
 
 
 @item("ddpm.p_sample", weight=1)
 def test_the_last_step_is_the_mean(ddpm_solution, ddpm_probes):
     """At index 0 nothing is random: the image's and the prediction's share are right, and nothing is clamped."""
     images, t = 4 * torch.randn(3, 2, 5, 6, generator=torch.Generator().manual_seed(1)), torch.zeros(3).long()
-    silent = ddpm_probes.NoisePredictor(0.0, 0.0, 0.0)
-    of_images = ddpm_solution.p_sample(silent, images, t, 0)
-    assert_close(of_images, images.double() * OF_IMAGE[0], name="the result for a prediction of zeros at index 0")
-    predicts_x = ddpm_probes.NoisePredictor(1.0, 0.0, 0.0)
-    both = ddpm_solution.p_sample(predicts_x, images, t, 0)
-    factor = OF_IMAGE[0] + OF_PREDICTION[0]
-    assert_close(both, images.double() * factor, name="the result for the prediction x at index 0")
+    of_images = ddpm_solution.p_sample(ddpm_probes.NoisePredictor(0.0, 0.0, 0.0), images, t, 0)
+    due = OF_IMAGE[0] * images.double()
+    assert_close(of_images, due, name="the result at index 0 for a prediction of zeros", scale=MEAN_SCALE * due.abs())
+    nothing = torch.zeros_like(images)
+    of_prediction = ddpm_solution.p_sample(ddpm_probes.NoisePredictor(0.0, 0.0, 1.0), nothing, t, 0)
+    due = OF_PREDICTION[0] * torch.ones_like(images).double()
+    name = "the result at index 0 for images of zeros and a prediction of ones"
+    assert_close(of_prediction, due, name=name, scale=MEAN_SCALE * due.abs())
 
 
 @item("ddpm.p_sample", weight=1)
@@ -57,12 +60,16 @@ def test_each_image_is_one_step_from_the_one_before(ddpm_solution, ddpm_probes):
     name = "the difference of an image and a repeated step (rows: index 2, 1)"
     assert_standard_normal(torch.stack(differences), name=name, **EFFECTS)
     last = ddpm_solution.p_sample(model, chain[-2], torch.zeros(SHAPE[0]).long(), 0)
-    assert_close(chain[-1], assert_tensor(last).double(), name="the last image (a step from the one before, index 0)")
+    due = assert_tensor(last, shape=SHAPE, name="the result of p_sample").double()
+    name = "the last image (a step from the one before, index 0)"
+    allowed = due.abs().max() + MEAN_SCALE * due.abs()
+    assert_close(chain[-1], due, name=name, scale=allowed)
 
 
 def _whitened_step(ddpm_solution, ddpm_probes, index):
     """Take images and a prediction one step back from an index; return the noise in units of its due deviation."""
-    images, t = torch.full(SHAPE, 5.0), torch.full(SHAPE[:1], index)
+    height = 5.0 if index > 100 else 1.0  # early, float32 knows the image no better than the noise
+    images, t = torch.full(SHAPE, height), torch.full(SHAPE[:1], index)
     model = ddpm_probes.NoisePredictor(0.0, 0.0, 20.0)
     result = assert_tensor(ddpm_solution.p_sample(model, images, t, index), shape=SHAPE)
     times = fetch(model.times)
@@ -72,4 +79,4 @@ def _whitened_step(ddpm_solution, ddpm_probes, index):
             expected=f"model(x, t) with t = {t.tolist()}",
             got=f"t = {times[-1].tolist()}" if times else "the model was not called",
         )
-    return (result.double() - 5.0 * OF_IMAGE[index] - 20.0 * OF_PREDICTION[index]) / STD[index]
+    return (result.double() - height * OF_IMAGE[index] - 20.0 * OF_PREDICTION[index]) / STD[index]

@@ -87,7 +87,7 @@ GRID = torch.linspace(-12.0, 12.0, 481)
 """Distances from the mean in standard deviations; a normal density is 1e-31 of its peak at the ends."""
 
 
-@item("vae.nll", weight=1)
+@item("vae.nll", weight=2)
 def test_the_density_integrates_to_one(vae_solution):
     """exp(-nll) is a density: it integrates to 1, its mean is the mean and its variance the variance."""
     for mean, std in ((0.7, 0.4), (-1.3, 2.5)):
@@ -122,13 +122,31 @@ def test_coordinates_add_up(vae_solution, q):
         assert_close(got, each.sum(1), name="nll() of images", scale=scale)
 
 
+@item("vae.nll", weight=0.5)
+@given(examples=5, q=diagonal_gaussians(requires_grad=True))
+def test_moving_sample_and_mean_together_changes_nothing(vae_solution, q):
+    """The nll has gradients with respect to sample, mean and logvar; it knows only how far the sample is from the mean.
+
+    So the gradients with respect to sample and mean cancel.
+    """
+    x = q.sample(1, torch.Generator().manual_seed(0))[0].float().requires_grad_()
+    got = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).nll(x, dims=[1])
+    found = gradients(assert_tensor(got, shape=q.shape[:1], name="nll()"), [x, q.mean, q.logvar])
+    for gradient, name in zip(found, ("sample", "mean", "logvar"), strict=True):
+        if gradient is None or not bool((gradient != 0).any()):
+            raise CheckFailed(f"no gradient of nll() reaches {name}")
+    to_sample, to_mean, _ = found
+    assert_close(to_sample, -to_mean.double(), name="the gradient of nll() with respect to sample")
+
+
 # vae.mode
 
 
 @item("vae.mode", weight=1)
-@given(examples=10, q=diagonal_gaussians(image=True))
+@given(examples=10, q=diagonal_gaussians(image=True, requires_grad=True))
 def test_the_mode_is_where_the_density_is_largest(vae_solution, q):
-    """No value is more likely than the mode; it is no random one."""
+    """No value is more likely than the mode; it is no random one, and it moves with the mean."""
     mode = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).mode()
     assert_tensor(mode, shape=q.shape, name="mode()")
     assert_close(q.whiten(mode), torch.zeros(q.shape), name="mode() in standard deviations from the centre", scale=1.0)
+    assert_gradients_close(gradients(mode, [q.mean]), [torch.ones(q.shape)], ["mean"], of="the sum of mode()")

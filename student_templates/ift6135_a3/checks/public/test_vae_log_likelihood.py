@@ -19,7 +19,7 @@ Z_DIM = 5
 class KnownLikelihood:
     """p(z) = N(0, I) and p(x|z) = N(W z + b, I), with orthogonal columns of W, so that p(z|x) has independent entries.
 
-    q(z|x) is p(z|x), but for a first entry that is ``widening`` times as wide, and for a mean that is off by ``shift``
+    q(z|x) is p(z|x), but for a last entry that is ``widening`` times as wide, and for a mean that is off by ``shift``
     standard deviations in every entry.
     """
 
@@ -40,7 +40,7 @@ class KnownLikelihood:
         """Weights of the known networks: the heads give q(z|x), the decoder W z + b."""
         variance = 1 / (1 + self.gains**2)
         narrow_to_wide = torch.ones(Z_DIM, dtype=torch.float64)
-        narrow_to_wide[0] = self.widening
+        narrow_to_wide[-1] = self.widening
         regression = variance * self.gains
         weights = {
             "features": self.directions.T,
@@ -78,13 +78,13 @@ def estimate(vae_solution, vae_probes, world, x, **options):
 
 
 @item("vae.log_likelihood", weight=1)
-@given(examples=3, seed=seeds())
+@given(examples=2, seed=seeds())
 def test_the_estimate_is_exact_where_the_posterior_is(vae_solution, vae_probes, seed):
     """Where q(z|x) is the true posterior, every importance weight is p(x): the estimate is log p(x) for every K."""
     world = KnownLikelihood(seed)
     x = world.images(batch=3)
     truth = world.log_likelihood(x)
-    for K in (1, 3, 20):
+    for K in (1, 3, 12):
         got = estimate(vae_solution, vae_probes, world, x, K=K)
         assert_close(got, truth, name=f"log_likelihood(x, K={K})", scale=0.0)
 
@@ -94,7 +94,7 @@ WIDENING = 2.0
 ALPHA = 1e-9
 
 
-@item("vae.log_likelihood", weight=1)
+@item("vae.log_likelihood", weight=2)
 def test_the_weights_are_averaged_not_their_logarithms(vae_solution, vae_probes):
     """With a q(z|x) that is too wide, the average of K weights is near p(x), closer than any one of them.
 

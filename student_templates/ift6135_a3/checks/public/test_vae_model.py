@@ -19,6 +19,7 @@ from autograder.checks import (
     assert_tensor,
     fetch,
     given,
+    gradients,
     images,
     is_remote,
     item,
@@ -99,16 +100,39 @@ def distribution(value, name):
     return value
 
 
+def image_tensor(value, batch, name):
+    """``value``, if it is a tensor of images (batch, 3, 32, 32)."""
+    if is_remote(value):
+        raise CheckFailed(f"{name} is an object, where a tensor of images is due: is .mode() missing?")
+    return assert_tensor(value, shape=(batch, *IMAGE), name=name)
+
+
 def three_tensors(result, batch):
     """Image, nll and kl that `forward` returned."""
     if type(result) not in (tuple, list) or len(result) != 3:
         kind = describe_type(result)
         raise CheckFailed(f"forward(x) must return exactly three tensors, mode, nll and kl, not {kind}", got=kind)
-    shapes = {"mode": (batch, *IMAGE), "nll": (batch,), "kl": (batch,)}
+    mode, *terms = result
     return [
-        assert_tensor(value, shape=shape, name=f"the {name} that forward returns")
-        for value, (name, shape) in zip(result, shapes.items(), strict=True)
+        image_tensor(mode, batch, "the mode that forward returns"),
+        *(
+            assert_tensor(term, shape=(batch,), name=f"the {name} that forward returns")
+            for term, name in zip(terms, ("nll", "kl"), strict=True)
+        ),
     ]
+
+
+def leaves_of(world, *names):
+    """Copies of some weights of a world that gradients can be taken with respect to."""
+    return {name: world.tensors[name].clone().requires_grad_() for name in names}
+
+
+def assert_reached(output, leaves, name):
+    """Raise `CheckFailed` where training on ``output`` would leave one of the leaves as it is."""
+    found = gradients(output, list(leaves.values()))
+    for gradient, leaf in zip(found, leaves, strict=True):
+        if gradient is None or not bool((gradient != 0).any()):
+            raise CheckFailed(f"no gradient of {name} reaches {leaf}: it was cut off on the way (detached, or no_grad)")
 
 
 def pictures(batch: int, seed: int = 0) -> torch.Tensor:
@@ -127,13 +151,17 @@ def posterior_of(model, parts, world, x):
 @item("vae.encode", weight=1)
 def test_the_posterior_is_centred_and_as_wide_as_the_heads_say(vae_solution, vae_probes):
     """encode(x) has its mode at the mean head's output and scatters with the variance whose logarithm logvar gives."""
-    world, x = World(z_dim=40), pictures(64)
-    model, parts = build(vae_solution, vae_probes, world)
+    world, x = World(z_dim=40), pictures(64).requires_grad_()
+    leaves = leaves_of(world, "mean_bias", "logvar_bias")
+    model, parts = build(vae_solution, vae_probes, world, **leaves)
     found = distribution(model.encode(x), "encode(x)")
-    q = posterior_of(model, parts, world, x)
+    q = posterior_of(model, parts, world, x.detach())
     assert_close(found.mode(), q.mean, name="the mode of encode(x)")
     sample = assert_tensor(found.sample(), shape=q.shape, name="a sample of encode(x)")
     assert_standard_normal(q.whiten(sample), name="a sample of encode(x), standardised,")
+    assert_reached(
+        sample, {"x": x, "the mean head": leaves["mean_bias"], "the logvar head": leaves["logvar_bias"]}, "q(z|x)"
+    )
 
 
 # vae.decode
@@ -154,11 +182,12 @@ def assert_decoded(image, parts, world, z):
 def test_the_likelihood_is_centred_on_the_decoder_with_unit_variance(vae_solution, vae_probes):
     """decode(z) has its mode at the decoder's image, and its samples scatter about that with variance 1."""
     world = World(z_dim=7)
-    z = torch.randn(4, 7, generator=torch.Generator().manual_seed(1))
+    z = torch.randn(4, 7, generator=torch.Generator().manual_seed(1)).requires_grad_()
     model, parts = build(vae_solution, vae_probes, world)
     found = distribution(model.decode(z), "decode(z)")
     mode = found.mode()
-    assert_decoded(mode, parts, world, z)
+    assert_decoded(mode, parts, world, z.detach())
+    assert_reached(mode, {"z": z}, "decode(z)")
     sample = assert_tensor(found.sample(), shape=(4, *IMAGE), name="a sample of decode(z)")
     noise = sample.double() - mode.detach().double()
     assert_standard_normal(noise, name="a sample of decode(z), less its mode,")
@@ -172,12 +201,12 @@ def test_samples_are_decoded_from_the_prior(vae_solution, vae_probes):
     """sample(n) gives n images whose latent vectors are standard normal, as many numbers as z_dim says, all fresh."""
     world = World(z_dim=37)
     model, _ = build(vae_solution, vae_probes, world)
-    drawn = [assert_tensor(model.sample(64), shape=(64, *IMAGE), name="sample(64)") for _ in range(2)]
+    drawn = [image_tensor(model.sample(64), 64, "sample(64)") for _ in range(2)]
     latents = [world.latents(images, "sample(64)") for images in drawn]
     for z in latents:
         assert_standard_normal(z, name="z behind sample(64)")
     assert_independent(*latents, name="z of two calls of sample(64)")
-    alone = assert_tensor(model.sample(1), shape=(1, *IMAGE), name="sample(1)")
+    alone = image_tensor(model.sample(1), 1, "sample(1)")
     world.latents(alone, "sample(1)")
 
 
@@ -200,14 +229,18 @@ def test_forward_reconstructs_from_one_sample_per_image(vae_solution, vae_probes
 @item("vae.forward", weight=1)
 @given(examples=5, x=images(), seed=seeds())
 def test_forward_returns_both_terms_of_the_elbo(vae_solution, vae_probes, x, seed):
-    """For every image: nll is that of the image under p(x|z) at the mode returned; kl is that of q(z|x)."""
+    """nll is that of the image under p(x|z) at the mode returned; kl is that of q(z|x); both can be trained on."""
     world = World(z_dim=6, seed=seed)
-    mode, nll, kl = three_tensors(build(vae_solution, vae_probes, world)[0].forward(x), len(x))
+    heads, decoder = leaves_of(world, "mean_bias", "logvar_bias"), leaves_of(world, "decoder_bias")
+    model, _ = build(vae_solution, vae_probes, world, **heads, **decoder)
+    mode, nll, kl = three_tensors(model.forward(x), len(x))
     log_densities = Normal(mode.detach().double(), 1.0).log_prob(x.double()).flatten(1)
     assert_close(nll, -log_densities.sum(1), name="the nll that forward returns")
     ratios = world.posterior(x).log_ratio_to_standard_normal
     assert_equals_monte_carlo_mean(kl, samples=ratios, name="the kl that forward returns")
     world.latents(mode, "forward(x)")
+    assert_reached(nll, {**heads, **decoder}, "the nll that forward returns")
+    assert_reached(kl, heads, "the kl that forward returns")
 
 
 # vae.interpolate
@@ -222,7 +255,7 @@ def test_the_path_is_straight_and_includes_both_ends(vae_solution, vae_probes, s
     model, _ = build(vae_solution, vae_probes, world)
     for n in (2, 5, 10):
         name = f"interpolate(model, z_1, z_2, {n})"
-        path = assert_tensor(vae_solution.interpolate(model, *ends, n), shape=(n, *IMAGE), name=name)
+        path = image_tensor(vae_solution.interpolate(model, *ends, n), n, name)
         z = world.latents(path, name)
         if (z[0] - ends[0, 0]).norm() > (z[0] - ends[1, 0]).norm():  # both directions are right
             z = z.flip(0)

@@ -1,0 +1,87 @@
+"""The real zip on the emulated platform: strict walls, own deadline, results that the platform accepts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autograder.platforms.gradescope.validate import is_warning, validate_results
+from tests.end_to_end.conftest import ROOT, SLUG
+from tests.end_to_end.harness import Gradescope, Run, Verdict, why_not
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+FILES = ("vae_solution.py", "ddpm_solution.py", "q3_solution.py")
+
+
+@pytest.fixture(scope="module")
+def platform(release: Path, wheel_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Gradescope:
+    bundle = (release / f"{SLUG}_gradescope.zip").read_bytes()
+    platform = Gradescope(tmp_path_factory.mktemp("platform"), bundle)
+    built = platform.setup({"AUTOGRADER_VENV": str(wheel_environment)})
+    assert built.status == 0, built.stdout
+    return platform
+
+
+def sources(folder: Path, *names: str) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def possible(run: Run) -> dict[str, float]:
+    """Maximum by item of what is graded without training."""
+    assert run.results is not None
+    tests = [test for test in run.results["tests"] if "max_score" in test]
+    return {t["extra_data"]["item"]: t["max_score"] for t in tests if ".training" not in t["extra_data"]["item"]}
+
+
+def test_the_reference_gets_full_marks(platform: Gradescope, tmp_path: Path) -> None:
+    run = platform.submit(sources(ROOT / "solutions" / SLUG, *FILES))
+    assert run.verdict is Verdict.ACCEPTED and run.command.status == 0, run.command.stdout
+    assert run.raw is not None and run.results is not None
+    assert {item: score for item, score in run.test_scores.items() if ".training" not in item} == possible(run)
+    (tmp_path / "results.json").write_bytes(run.raw)
+    assert [problem for problem in validate_results(tmp_path / "results.json") if not is_warning(problem)] == []
+    assert run.raw == run.raw_later and run.cut == () and run.command.left_running == ()
+    held = {wall["name"] for wall in run.results["extra_data"]["walls"] if wall["held"]}
+    assert {"resource limits", "seccomp"} <= held and held & {"private user", "landlock"}
+    assert run.modes["source"] & 0o077 == run.modes["results"] & 0o077 == 0
+
+
+def test_the_untouched_template_gets_nothing(platform: Gradescope, release: Path) -> None:
+    run = platform.submit(sources(release / "templates" / SLUG, *FILES))
+    assert run.verdict is Verdict.ACCEPTED and run.results is not None
+    assert run.results["score"] == 0
+    outcomes = {test["extra_data"]["outcome"] for test in run.results["tests"] if "max_score" in test}
+    assert outcomes == {"FAIL", "BLOCKED"}  # blocked: the training parts, which nothing was run for
+    assert "not implemented yet" in json.dumps(run.results)
+
+
+def test_one_file_alone_gets_its_items(platform: Gradescope) -> None:
+    run = platform.submit(sources(ROOT / "solutions" / SLUG, "q3_solution.py"))
+    expected = {item: most if item.startswith("simsiam.") else 0.0 for item, most in possible(run).items()}
+    assert {item: score for item, score in run.test_scores.items() if ".training" not in item} == expected
+    assert run.results is not None and "vae_solution.py was not handed in" in json.dumps(run.results)
+
+
+def test_a_hand_in_that_never_returns_is_graded_before_the_platform_stops_it(platform: Gradescope) -> None:
+    files = sources(ROOT / "solutions" / SLUG, *FILES)
+    slow = files["q3_solution.py"].replace(b"z1, z2 = self.encoder(x1), self.encoder(x2)", b"while True: pass")
+    assert slow != files["q3_solution.py"]
+    run = platform.submit(files | {"q3_solution.py": slow}, timeout=120)
+    assert run.verdict is Verdict.ACCEPTED and run.results is not None
+    scores = run.test_scores
+    assert scores["simsiam.forward"] == 0 and scores["simsiam.loss"] == 2 and scores["vae.kl"] == 2
+
+
+def test_nothing_readable_gets_a_clear_line(platform: Gradescope) -> None:
+    run = platform.submit({"holiday.jpg": b"\xff\xd8\xff" * 100})
+    assert run.verdict is Verdict.ACCEPTED and run.results is not None
+    assert run.results["score"] == 0
+    assert "holiday.jpg" in run.results["output"] or "vae_solution.py" in run.results["output"]
+
+
+def test_metadata_reach_staff(platform: Gradescope) -> None:
+    run = platform.submit(sources(ROOT / "solutions" / SLUG, "q3_solution.py"))
+    assert run.results is not None
+    assert run.results["extra_data"]["submission"]["attempt"] > 1
