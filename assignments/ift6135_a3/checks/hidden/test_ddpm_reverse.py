@@ -84,7 +84,7 @@ def test_every_transition_of_the_chain(ddpm_solution: Any, ddpm_probes: Any) -> 
     _assert_mean(chain[-1], CHAIN_MODEL, chain[-2], name="the last image")
 
 
-@item("ddpm.p_sample_loop", weight=0.75)
+@item("ddpm.p_sample_loop", weight=0.5)
 def test_the_chain_starts_from_noise(ddpm_solution: Any, ddpm_probes: Any) -> None:
     """The chain starts from standard normal noise of the asked shape, fresh in every call and for each image."""
     shape, timesteps = (3, 1, 44, 51), 2
