@@ -229,7 +229,7 @@ class Executor:
             owner: Any = module
             for part in owners:
                 owner = getattr(owner, part, None)
-            if owner is None or vars(owner).get(name) is self._bound.get(spec["path"], self):
+            if not hasattr(owner, "__dict__") or vars(owner).get(name) is self._bound.get(spec["path"], self):
                 continue
             stand_in = spec["value"] if spec["kind"] == "canned" else _callback(self, spec, module)
             setattr(owner, name, stand_in)

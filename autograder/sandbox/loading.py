@@ -255,7 +255,10 @@ def _future_flags(statement: ast.stmt) -> int:
 
 @contextmanager
 def _alarm(seconds: float | None) -> Iterator[None]:
-    """Raise `StatementTooSlow` in the block after so many seconds; a courtesy to honest code, not a wall."""
+    """Raise `StatementTooSlow` in the block after so many seconds; a courtesy to honest code, not a wall.
+
+    The clock of an enclosing block (a statement that imports a helper) stands still meanwhile.
+    """
     if seconds is None or not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -264,9 +267,10 @@ def _alarm(seconds: float | None) -> Iterator[None]:
         raise StatementTooSlow(f"stopped after {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, left)

@@ -51,10 +51,14 @@ class Remote:
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = __setitem__ = __index__ = _refuse
-    __int__ = __float__ = __array__ = __torch_function__ = _refuse
+    __int__ = __float__ = __array__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
     __neg__ = __pow__ = __matmul__ = __rmatmul__ = __reduce__ = __reduce_ex__ = _refuse
     __hash__ = object.__hash__
+
+    @classmethod
+    def __torch_function__(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("a remote has no value on this side: use fetch(), or compare what it returns")
 
 
 def state(remote: Remote) -> tuple[Session, str | int, tuple[str, ...], str]:

@@ -15,6 +15,11 @@ from autograder.sandbox.stand_ins import Callback, StandIns
 from autograder.sandbox.values import Decoder, Encoder, TensorInfo
 from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Misbehaved
 
+MAX_ANSWERED_BYTES = 256 * 2**20
+"""What callbacks of one example may make this side remember for their gradients."""
+
+MAX_CALLBACKS = 100_000
+
 BUILTIN_EXCEPTIONS = frozenset(
     name
     for name, value in vars(__import__("builtins")).items()
@@ -84,6 +89,7 @@ class Example:
     calls: list[Call] = field(default_factory=list)
     origins: dict[int, Call] = field(default_factory=dict)
     answered: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = field(default_factory=dict)
+    answered_bytes: int = 0
 
 
 class Session:
@@ -266,15 +272,17 @@ class Session:
         raise SubmissionRaised(f"{self._doing} raised {kind}: {text}", got=at, builtin=builtin)
 
     def _judge_changes(self, changed: Any, decoder: Decoder) -> None:
+        if changed is not None and not isinstance(changed, list):
+            raise Misbehaved("a list of changed arguments is not plain")
+        values = Decoder(decoder._payload)  # one for all: no byte is decoded twice
         for entry in changed or []:
             if not (isinstance(entry, list) and len(entry) == 2 and type(entry[0]) is int):
                 raise Misbehaved("a list of changed arguments is not plain")
             if not 0 <= entry[0] < len(self._sent):
                 continue
             label, before = self._sent[entry[0]]
-            after = Decoder(decoder._payload).decode(entry[1])
-            same = isinstance(after, torch.Tensor) and after.shape == before.shape and after.dtype == before.dtype
-            if not same or not torch.equal(after, before.detach()):
+            after = values.decode(entry[1])
+            if not (isinstance(after, torch.Tensor) and _identical(after, before.detach())):
                 raise SubmissionFault(
                     f"{self._doing} changes its argument in place ({label}); it must leave it as it was"
                 )
@@ -347,11 +355,21 @@ class Session:
         if not isinstance(args, tuple) or not isinstance(kwargs, dict):
             raise Misbehaved("a callback without arguments")
         value = self._callbacks[number].function(*args, **kwargs)
-        call = len(self.example.answered)
-        outputs = [part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, torch.Tensor)]
-        self.example.answered[call] = (outputs, inputs)
+        call = self._remember(value, inputs)
         encoder = Encoder()
         return {"k": "answer", "call": call, "v": encoder.encode(value)}, encoder.buffers
+
+    def _remember(self, value: Any, inputs: list[torch.Tensor]) -> int:
+        """Keep what the product of an answer with a cotangent will need; return the answer's number."""
+        call = len(self.example.answered)
+        outputs = [part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, torch.Tensor)]
+        if not any(tensor.requires_grad for tensor in inputs):
+            outputs, inputs = [], []
+        self.example.answered_bytes += sum(tensor.nbytes for tensor in (*outputs, *inputs))
+        if self.example.answered_bytes > MAX_ANSWERED_BYTES or call > MAX_CALLBACKS:
+            raise Misbehaved("more callbacks than this side will remember")
+        self.example.answered[call] = (outputs, inputs)
+        return call
 
     def _answer_product(self, frame: Frame) -> tuple[Any, list[memoryview]]:
         outputs, inputs = self.example.answered[frame.header.get("call")]
@@ -381,6 +399,13 @@ def kind_of(frame: Frame) -> str:
 def is_question(frame: Frame) -> bool:
     """Whether an executor asks something before it answers."""
     return kind_of(frame) in ("callback", "product")
+
+
+def _identical(after: torch.Tensor, before: torch.Tensor) -> bool:
+    """Whether two tensors hold the same values; NaN is NaN."""
+    if after.shape != before.shape or after.dtype != before.dtype:
+        return False
+    return bool(((after == before) | ((after != after) & (before != before))).all())
 
 
 def _frozen(value: Any) -> Any:

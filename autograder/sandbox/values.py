@@ -88,7 +88,9 @@ class Encoder:
         name = str(value.dtype).removeprefix("torch.")
         if name not in DTYPES or value.layout is not torch.strided:
             raise TypeError(f"a tensor of {name}, {value.layout} has no plain form")
-        flat = value.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8)
+        dense = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
+        # a tensor of one entry counts as contiguous whatever its strides are, but cannot be viewed as bytes
+        flat = dense.as_strided((dense.numel(),), (1,)).view(torch.uint8)
         return ["T", name, list(value.shape), self._add(_view(flat.numpy())), info]
 
     def array(self, value: np.ndarray) -> Any:

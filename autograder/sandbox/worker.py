@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +34,7 @@ def run(stream: socket.socket, settings: Mapping[str, Any]) -> NoReturn:
         os.chdir(settings["jail"]["scratch"])
         for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR", "TORCH_HOME"):
             os.environ[name] = settings["jail"]["scratch"]
+        tempfile.tempdir = None  # what the grader found out may be no place for us
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         walls = jail.enter(jail.JailSettings(**settings["jail"]))
@@ -80,3 +82,7 @@ def _only_keep(descriptor: int) -> None:
         os.dup2(nowhere, stream)
     os.closerange(3, descriptor)
     os.closerange(descriptor + 1, 65536)
+    # whatever stood for them in the grader (a notebook's, a redirection's) may use a descriptor that is now closed
+    sys.stdin = os.fdopen(0, "r", encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="replace", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="replace", closefd=False)

@@ -1,0 +1,241 @@
+"""Workers: what the jail leaves them, and what is left of them."""
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from autograder.sandbox.failure import WorkerLost
+from autograder.sandbox.jail import FIRST_UID, LAST_UID
+from autograder.sandbox.zygote import CLEAN_ENVIRONMENT
+
+SOURCE = """
+import os, sys, tempfile
+def uids(): return os.getresuid(), os.getresgid(), os.getgroups()
+def environment(): return dict(os.environ)
+def cwd(): return os.getcwd()
+def pid(): return os.getpid()
+def session(): return os.getsid(0)
+def read(path):
+    with open(path) as file: return file.read()
+def write(path):
+    with open(path, "w") as file: file.write("x")
+    return True
+def write_temporary():
+    with tempfile.NamedTemporaryFile("w") as file: file.write("x"); return file.name
+def listing(path): return sorted(os.listdir(path))
+def descriptors():
+    found = []
+    for number in range(256):
+        try:
+            os.fstat(number)
+        except OSError:
+            continue
+        found.append((number, os.readlink(f"/proc/self/fd/{number}")))
+    return found
+def shout():
+    print("x" * 10**6); print("y" * 10**6, file=sys.stderr); return 1
+def ask(): return input()
+def fork(): return os.fork()
+def privileges():
+    with open("/proc/self/status") as status:
+        return [line.split()[1] for line in status if line.startswith(("NoNewPrivs", "CapEff"))]
+def memory(): return len(bytearray(8 * 2**30))
+def fill():
+    with open("big", "wb") as file:
+        for _ in range(2000): file.write(bytes(2**20))
+def threads():
+    import threading
+    found = []
+    for i in range(4):
+        thread = threading.Thread(target=found.append, args=(i,)); thread.start(); thread.join()
+    return found
+def missing_module():
+    import colorsys
+    return colorsys.__name__
+"""  # fmt: skip
+
+
+@pytest.fixture
+def s(start):
+    return start("worker", SOURCE).module("s")
+
+
+def held(zygote, name):
+    return any(wall.name == name and wall.held for wall in zygote.walls)
+
+
+def refused(call, *args):
+    """Whether a call raises an OSError in the worker, and the worker survives."""
+    from autograder.sandbox.failure import SubmissionRaised
+
+    try:
+        call(*args)
+    except SubmissionRaised as error:
+        return error.builtin in ("PermissionError", "OSError", "BlockingIOError", "FileNotFoundError", "RuntimeError")
+    return False
+
+
+def test_a_worker_is_a_user_of_its_own(s, start, zygote):
+    user, group, groups = s.uids()
+    if not held(zygote, "private user"):
+        pytest.skip("needs root and a Python that others can read")
+    assert len({*user, *group}) == 1 and FIRST_UID <= user[0] < LAST_UID and groups == []
+    assert start("worker", SOURCE).module("s").uids()[0] != user
+
+
+def test_a_worker_reads_its_submission_and_nothing_private(s, zygote):
+    secret = zygote.home / "secret.txt"
+    secret.write_text("the answer", encoding="utf-8")
+    secret.chmod(0o600)
+    if held(zygote, "private user") or held(zygote, "landlock"):
+        assert refused(s.read, str(secret))
+        assert refused(s.write, str(zygote.home / "planted"))
+        assert refused(s.listing, str(zygote.home))
+        assert refused(s.read, "/proc/1/environ")
+        assert refused(s.read, f"/proc/{os.getpid()}/environ")
+    assert not (zygote.home / "planted").exists()
+
+
+def test_a_worker_works_in_a_scratch_folder_that_is_removed(s, start, zygote):
+    here = Path(s.cwd())
+    assert here.is_relative_to(zygote.home) and here.exists()
+    assert s.write("results.txt") is True and (here / "results.txt").exists()
+    assert Path(s.write_temporary()).is_relative_to(here)
+    session = start("worker", SOURCE)
+    there = Path(session.module("s").cwd())
+    assert there != here
+    assert refused(s.write, str(there / "x")) and refused(s.listing, str(there))
+    session.close()
+    wait_for(lambda: not there.exists())
+
+
+def is_dead(pid):
+    """Whether a process has ended; the zygote takes note of it later."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def wait_for(condition):
+    patience = time.monotonic() + 10
+    while not condition() and time.monotonic() < patience:
+        time.sleep(0.02)
+    assert condition()
+
+
+def test_a_worker_has_a_clean_environment(s):
+    environment = s.environment()
+    own = {"HOME", "TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR", "TORCH_HOME"}
+    assert set(environment) <= set(CLEAN_ENVIRONMENT) | own | {"LC_CTYPE", "KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK"}
+    assert all(environment[name] == s.cwd() for name in own)
+    assert environment["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_a_worker_inherits_no_descriptor(s):
+    found = dict(s.descriptors())
+    assert [found.pop(number) for number in (0, 1, 2)] == ["/dev/null"] * 3
+    sockets = [name for name in found.values() if name.startswith("socket:")]
+    rest = [name for name in found.values() if not name.startswith("socket:")]
+    assert len(sockets) == 1
+    assert all(name == "/dev/null" for name in rest)
+
+
+def test_what_a_worker_prints_and_asks_leads_nowhere(s, capfd):
+    from autograder.sandbox.failure import SubmissionRaised
+
+    assert s.shout() == 1
+    with pytest.raises(SubmissionRaised, match="EOFError"):
+        s.ask()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_worker_has_no_way_back(s):
+    capabilities, no_new_privileges = s.privileges()
+    assert (int(capabilities, 16), no_new_privileges) == (0, "1")
+
+
+def test_a_worker_starts_no_processes_where_seccomp_holds(s, zygote):
+    if held(zygote, "seccomp"):
+        assert refused(s.fork)
+    assert s.threads() == [0, 1, 2, 3]
+
+
+def test_a_worker_has_so_much_memory_and_no_more(s):
+    from autograder.sandbox.failure import SubmissionRaised
+
+    with pytest.raises(SubmissionRaised, match="MemoryError"):
+        s.memory()
+    with pytest.raises(SubmissionRaised, match="File too large"):
+        s.fill()
+    assert s.pid() > 0
+
+
+def test_standard_modules_that_were_not_loaded_before_can_be(s):
+    assert s.missing_module() == "colorsys"
+
+
+def test_a_worker_that_is_closed_is_gone(start):
+    session = start("worker", SOURCE)
+    pid = session.module("s").pid()
+    assert Path(f"/proc/{pid}").exists() and session.module("s").session() == pid
+    session.close()
+    wait_for(lambda: is_dead(pid))
+    session.close()  # twice does no harm
+    with pytest.raises(WorkerLost):
+        session.module("s").pid()
+
+
+def test_a_worker_that_is_stuck_is_gone_too(start):
+    source = (
+        SOURCE
+        + "import signal\ndef stuck():\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    while True: pass\n"
+    )
+    session = start("worker", source, call_seconds=0.3)
+    pid = session.module("s").pid()
+    with pytest.raises(WorkerLost, match="stopped after"):
+        session.module("s").stuck()
+    session.close()
+    wait_for(lambda: is_dead(pid))
+
+
+def test_workers_share_nothing(start):
+    source = "state = []\ndef add():\n    state.append(1)\n    return len(state)\n"
+    one, other = start("worker", source), start("worker", source)
+    assert [one.module("s").add() for _ in range(2)] == [1, 2]
+    assert other.module("s").add() == 1
+
+
+def test_a_gpu_that_is_not_there_is_no_trouble_for_honest_code(start):
+    source = """
+import torch
+device = torch.device("cuda:0")
+layer = torch.nn.Linear(2, 2).to(device)
+class Data(torch.utils.data.Dataset):
+    def __len__(self): return 4
+    def __getitem__(self, i): return torch.full((2,), float(i))
+@torch.compile
+def f(x): return x * 2
+@torch.compile(mode="reduce-overhead")
+def g(x): return x * 3
+def run():
+    loader = torch.utils.data.DataLoader(Data(), 2, num_workers=2, persistent_workers=True, prefetch_factor=4)
+    total = sum(float(batch.to("cuda").sum()) for batch in loader)
+    x = torch.ones(2, device="cuda").cuda()
+    layer.cuda()(x), layer.to(device="cuda:0")
+    return total, str(g(f(x)).device)
+"""
+    session = start("worker", source, cuda_on_cpu=True)
+    assert session.load("s") == ([], [])
+    assert session.module("s").run() == (12.0, "cpu")
+
+
+def test_the_graders_own_sockets_do_not_leak_into_workers(start):
+    left, right = socket.socketpair()
+    with left, right:
+        left.set_inheritable(True)
+        found = dict(start("worker", SOURCE).module("s").descriptors())
+    assert sum(name.startswith("socket:") for name in found.values()) == 1
