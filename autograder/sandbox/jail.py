@@ -6,6 +6,7 @@ uid and the file modes are the main wall, the others double it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -28,7 +29,11 @@ SYSTEM_PATHS = (
     "/sys/devices/system/node", "/sys/kernel/mm/transparent_hugepage",
 )  # fmt: skip
 """What a worker may read beside its own folders and the Python installation."""
-PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 38, 24
+DISK, FILES, THREADS = 512 * 2**20, 4096, 512
+"""Bytes and number of the files that a worker may have at once, and how many threads; see `watch`."""
+ADDRESS_SPACE = 4 * 2**30
+"""Bytes of addresses beyond its memory that a worker may reserve: arenas and stacks of threads, files that it maps."""
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 1, 38, 24
 LAST_CAPABILITY = 63
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -44,7 +49,7 @@ class JailSettings:
     cpu_seconds: int
     file_size: int = 256 * 2**20
     open_files: int = 256
-    processes: int = 512
+    processes: int = THREADS
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,9 @@ def enter(settings: JailSettings) -> list[WallReport]:
         ("landlock", _give_up_paths),
         ("seccomp", _give_up_calls),
     ]
-    return [_try(name, wall, settings) for name, wall in walls]
+    reports = [_try(name, wall, settings) for name, wall in walls[:-1]]
+    _die_with_parent()
+    return [*reports, *(_try(name, wall, settings) for name, wall in walls[-1:])]
 
 
 def missing_walls(walls: Sequence[WallReport]) -> list[str]:
@@ -106,10 +113,15 @@ def _give_up_calls(settings: JailSettings) -> str:
 
 
 def python_paths() -> set[Path]:
-    """Return the folders of this Python installation: what a worker must be able to import from."""
-    places = {Path(name) for name in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
+    """Return the folders of this Python installation: what a worker must be able to import from.
+
+    Never a whole prefix: that may be a checkout in which somebody made a virtual environment, or ``/``.
+    """
+    prefixes = {Path(name) for name in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
+    places = {prefix / name for prefix in prefixes for name in ("lib", "lib64", "share")}
     places |= {Path(os.__file__).parent, Path(torch_folder())}
-    return {place.resolve() for place in places}
+    places |= {Path(name) for name in sys.path if Path(name).name in ("site-packages", "dist-packages")}
+    return {place.resolve() for place in places if place.is_dir()}
 
 
 def torch_folder() -> str:
@@ -119,14 +131,18 @@ def torch_folder() -> str:
 
 
 def _limit_resources(settings: JailSettings) -> str:
-    used = _data_size()
+    _be_the_first_to_go()
+    used = _size("VmData")
     limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_CPU: settings.cpu_seconds,
         resource.RLIMIT_FSIZE: settings.file_size,
         resource.RLIMIT_NOFILE: settings.open_files,
         resource.RLIMIT_DATA: used + settings.memory,
+        resource.RLIMIT_MEMLOCK: 2**16,
     }
+    if not _is_built_for_cuda():  # which reserves far more addresses than it uses
+        limits[resource.RLIMIT_AS] = _size("VmSize") + settings.memory + ADDRESS_SPACE
     if settings.uid is not None:  # counted per user of the whole machine: only for a user of its own
         limits[resource.RLIMIT_NPROC] = settings.processes
     for name, value in limits.items():
@@ -137,12 +153,28 @@ def _limit_resources(settings: JailSettings) -> str:
     return ""
 
 
-def _data_size() -> int:
+def _be_the_first_to_go() -> None:
+    """Let the kernel end this process rather than the grader where the machine runs out of memory."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def _is_built_for_cuda() -> bool:
+    return "torch" in sys.modules and sys.modules["torch"].version.cuda is not None
+
+
+def _size(name: str) -> int:
     try:
         with Path("/proc/self/status").open(encoding="ascii") as status:
-            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith(f"{name}:"))
     except (OSError, StopIteration):
         return 0
+
+
+def _die_with_parent() -> None:
+    """Let the kernel kill this process when the zygote is gone; after the change of user, which would undo it."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _become_private_user(settings: JailSettings) -> str:

@@ -18,17 +18,21 @@ X32_CALLS = 0x40000000
 CLONE_THREAD = 0x00010000
 SECCOMP, SET_MODE_FILTER, SPEC_ALLOW = 317, 1, 4
 
-LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF codes, 32-bit operand
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little endian
-ALLOW, KILL = 0x7FFF0000, 0x80000000
+Instruction = tuple[int, int, int, int]
+LOAD, AND, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_ANY_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06  # BPF, 32-bit operand
+NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data, little endian
+ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
+REFUSE: Instruction = (RETURN, 0, 0, ERROR | errno.EPERM)
 
 DENIED = {
     "processes": {"fork": 57, "vfork": 58, "execve": 59, "execveat": 322},
-    "sockets": {"socket": 41},
+    "sockets": {"socket": 41, "connect": 42, "accept": 43, "bind": 49, "listen": 50, "accept4": 288},
     "other processes": {
         "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "pidfd_open": 434,
         "pidfd_getfd": 438, "pidfd_send_signal": 424, "process_madvise": 440, "tkill": 200, "rt_sigqueueinfo": 129,
-        "rt_tgsigqueueinfo": 297, "perf_event_open": 298,
+        "rt_tgsigqueueinfo": 297, "perf_event_open": 298, "process_mrelease": 448, "migrate_pages": 256,
+        "move_pages": 279, "setpriority": 141, "sched_setparam": 142, "sched_setscheduler": 144, "sched_setattr": 314,
+        "ioprio_set": 251,
     },
     "memory that outlives limits": {
         "memfd_create": 319, "memfd_secret": 447, "userfaultfd": 323, "shmget": 29, "shmat": 30, "shmctl": 31,
@@ -48,10 +52,22 @@ DENIED = {
         "reboot": 169, "swapon": 167, "swapoff": 168, "sethostname": 170, "setdomainname": 171, "settimeofday": 164,
         "clock_settime": 227, "adjtimex": 159, "clock_adjtime": 305, "acct": 163, "quotactl": 179, "iopl": 172,
         "ioperm": 173, "syslog": 103, "mknod": 133, "mknodat": 259, "name_to_handle_at": 303, "open_by_handle_at": 304,
+        "quotactl_fd": 443, "fanotify_init": 300, "fanotify_mark": 301, "lookup_dcookie": 212, "uselib": 134,
+        "ustat": 136, "sysfs": 139, "modify_ldt": 154, "vhangup": 153, "open_tree_attr": 467,
     },
 }  # fmt: skip
 """Refused with EPERM, by what they are refused for."""
-CLONE, CLONE3, KILL_PROCESS, TGKILL, PRLIMIT = 56, 435, 62, 234, 302
+UNKNOWN = {"clone3": 435, "openat2": 437}
+"""Refused with ENOSYS: their arguments lie in memory, and the C library falls back on calls that can be judged."""
+CLONE, SOCKETPAIR, KILL_PROCESS, TGKILL, PRLIMIT, SET_AFFINITY = 56, 53, 62, 234, 302, 203
+FCNTL, IOCTL = 72, 16
+SIGNAL_OTHERS = {FCNTL: (8, 10, 15), IOCTL: (0x8901, 0x8902)}
+"""Commands that have the kernel send signals of one's choice: F_SETOWN, F_SETSIG, F_SETOWN_EX, FIOSETOWN, SIOCSPGRP."""
+SET_USER_ID = 0o6000
+MODES = {"creat": (85, 1), "chmod": (90, 1), "fchmod": (91, 1), "fchmodat": (268, 2), "fchmodat2": (452, 2),
+         "open": (2, 2), "openat": (257, 3)}  # fmt: skip
+"""Calls that give a file its mode, and which argument that is: a program that runs as its owner could be left behind."""
+AF_UNIX, SOCK_STREAM, SOCKET_TYPE = 1, 1, 0xF
 
 
 def restrict() -> None:
@@ -71,42 +87,52 @@ def restrict() -> None:
         raise OSError(number, os.strerror(number))
 
 
-def program(pid: int) -> list[tuple[int, int, int, int]]:
+def program(pid: int) -> list[Instruction]:
     """Return the filter for a process as BPF instructions (code, jump if true, jump if false, operand)."""
-    refuse = (RETURN, 0, 0, 0x00050000 | errno.EPERM)
     lines = [
         (LOAD, 0, 0, ARCHITECTURE),
         (JUMP_EQUAL, 1, 0, AUDIT_ARCH_X86_64),
         (RETURN, 0, 0, KILL),
         (LOAD, 0, 0, NUMBER),
         (JUMP_AT_LEAST, 0, 1, X32_CALLS),
-        refuse,
-        (JUMP_EQUAL, 0, 1, CLONE3),
-        (RETURN, 0, 0, 0x00050000 | errno.ENOSYS),  # the C library then falls back on clone, whose flags can be read
+        REFUSE,
     ]
+    for number in UNKNOWN.values():
+        lines += [(JUMP_EQUAL, 0, 1, number), (RETURN, 0, 0, ERROR | errno.ENOSYS)]
     for number in sorted(number for group in DENIED.values() for number in group.values()):
-        lines += [(JUMP_EQUAL, 0, 1, number), refuse]
-    lines += [
-        (JUMP_EQUAL, 0, 3, CLONE),
-        (LOAD, 0, 0, FIRST_ARGUMENT),
-        (JUMP_ANY_BIT, 1, 0, CLONE_THREAD),
-        refuse,
-        (LOAD, 0, 0, NUMBER),
-    ]
+        lines += [(JUMP_EQUAL, 0, 1, number), REFUSE]
+    lines += _case(CLONE, [*_load(0), (JUMP_ANY_BIT, 1, 0, CLONE_THREAD), REFUSE])
+    lines += _case(SOCKETPAIR, _only_connected_pairs())
     for number in (KILL_PROCESS, TGKILL):
-        lines += [
-            (JUMP_EQUAL, 0, 4, number),
-            (LOAD, 0, 0, FIRST_ARGUMENT),
-            (JUMP_EQUAL, 1, 0, pid),
-            refuse,
-            (LOAD, 0, 0, NUMBER),
-        ]
-    lines += [
-        (JUMP_EQUAL, 0, 5, PRLIMIT),
-        (LOAD, 0, 0, FIRST_ARGUMENT),
-        (JUMP_EQUAL, 2, 0, 0),  # 0 is the process itself
-        (JUMP_EQUAL, 1, 0, pid),
-        refuse,
-        (LOAD, 0, 0, NUMBER),
-    ]
+        lines += _case(number, [*_load(0), (JUMP_EQUAL, 1, 0, pid), REFUSE])
+    for number in (PRLIMIT, SET_AFFINITY):  # 0 is the process itself
+        lines += _case(number, [*_load(0), (JUMP_EQUAL, 2, 0, 0), (JUMP_EQUAL, 1, 0, pid), REFUSE])
+    for number, commands in SIGNAL_OTHERS.items():
+        tests = [line for command in commands for line in ((JUMP_EQUAL, 0, 1, command), REFUSE)]
+        lines += _case(number, [*_load(1), *tests])
+    for number, position in MODES.values():
+        lines += _case(number, [*_load(position), (JUMP_ANY_BIT, 0, 1, SET_USER_ID), REFUSE])
     return [*lines, (RETURN, 0, 0, ALLOW)]
+
+
+def _load(position: int) -> list[Instruction]:
+    """Load the lower half of an argument: all that the kernel looks at where it takes an int."""
+    return [(LOAD, 0, 0, ARGUMENTS + 8 * position)]
+
+
+def _only_connected_pairs() -> list[Instruction]:
+    """A pair of streams cannot be connected to anything else, as one of datagrams can."""
+    return [
+        *_load(0),
+        (JUMP_EQUAL, 1, 0, AF_UNIX),
+        REFUSE,
+        *_load(1),
+        (AND, 0, 0, SOCKET_TYPE),
+        (JUMP_EQUAL, 1, 0, SOCK_STREAM),
+        REFUSE,
+    ]
+
+
+def _case(number: int, body: list[Instruction]) -> list[Instruction]:
+    """Run ``body`` for this call alone: it either returns or falls through to the next case."""
+    return [(JUMP_EQUAL, 0, len(body) + 1, number), *body, (LOAD, 0, 0, NUMBER)]

@@ -15,14 +15,18 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 from autograder.sandbox import jail, worker
+from autograder.sandbox.failure import WorkerLost
+from autograder.sandbox.remains import remove_files_of, remove_tree
 from autograder.sandbox.session import Serve, is_question
+from autograder.sandbox.watch import Bounds, Watch, Watched
 from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Limits, Misbehaved, read_frame, write_frame
 
 CLEAN_ENVIRONMENT = {
@@ -36,11 +40,16 @@ CLEAN_ENVIRONMENT = {
     "WANDB_MODE": "disabled",
 }
 START_SECONDS = 30.0
+END_SECONDS = 10.0
+GRACE_SECONDS = 1.0
 GONE = "the process that workers come from is gone"
 
+Workers = dict[int, tuple[int, float] | None]
+"""Wait status and processor time by process id, None while it lives."""
 
-class ZygoteLost(Exception):
-    """The zygote is gone: no further check can be tried in this run."""
+
+class ZygoteLost(BaseException):
+    """No further check can be tried in this run. Not an `Exception`: no check may take it for a fault of its own."""
 
 
 class Zygote:
@@ -55,6 +64,9 @@ class Zygote:
         self._readable = tuple(readable)
         self._memory = memory
         self._cpu_seconds = int(cpu_seconds) + 5
+        self._watch = Watch()
+        self._open: dict[WorkerChannel, None] = {}
+        self._stopped = ""
         self._spare: WorkerChannel | None = None
         self._on_its_way: tuple[socket.socket, int | None, Path] | None = None
         self._numbers = itertools.count(1)
@@ -67,7 +79,7 @@ class Zygote:
         gc.freeze()
         self._pid = os.fork()
         if self._pid == 0:
-            _live(theirs)
+            _live(theirs, self._folder)
         theirs.close()
 
     def __enter__(self) -> Zygote:
@@ -78,39 +90,73 @@ class Zygote:
 
     def fork_worker(self) -> WorkerChannel:
         """Return the channel to a fresh jailed worker; raise `ZygoteLost` where there can be none."""
+        if self._stopped:
+            raise ZygoteLost(self._stopped)
         if self._on_its_way is None and self._spare is None:
             self._order()
         self._receive()
         channel, self._spare = self._spare, None
         assert channel is not None
         self._order()
+        self._open[channel] = None
         self.walls = channel.wait_until_ready(time.monotonic() + START_SECONDS)
         return channel
 
-    def end_worker(self, pid: int, uid: int | None, scratch: Path, *, grace: float = 0.0) -> int:
-        """Kill a worker with all that it started; return its wait status, -1 where it had to be killed.
+    def stop(self, reason: str) -> None:
+        """End all workers at once and start no other. May be called by a signal handler or another thread."""
+        self._stopped = reason
+        for channel in list(self._open):
+            channel.stop(reason)
 
-        A worker that is about to end by itself gets ``grace`` seconds to do so.
+    def end_worker(self, pid: int, uid: int | None, scratch: Path, *, grace: float = 0.0) -> tuple[int, float]:
+        """Kill a worker with all that it started; return its wait status and its processor time in seconds.
+
+        The status is -1 where it had to be killed; one that is about to end by itself gets ``grace`` seconds for it.
         """
-        can_fork = not any(wall.name == "seccomp" and wall.held for wall in self.walls)
+        held = {wall.name for wall in self.walls if wall.held}
         try:
             self._receive()
-            self._send({"op": "end", "pid": pid, "uid": uid if can_fork else None, "grace": grace})
-            return int(self._read()["status"])
+            self._send({"op": "end", "pid": pid, "uid": None if "seccomp" in held else uid, "grace": grace})
+            answer = self._read()
+            return int(answer["status"]), float(answer["seconds"])
         finally:
-            _remove(scratch)
+            remove_tree(scratch)
+            if uid is not None and "landlock" not in held:
+                remove_files_of(uid)
 
     def close(self) -> None:
         """End the zygote; its workers end with it."""
+        self._watch.close()
         gc.unfreeze()  # some extension modules report objects that the collector never saw as leaks
+        with contextlib.suppress(ZygoteLost):
+            self._send({"op": "leave"})
         self._control.close()
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
-        for left in (self._on_its_way, self._spare):
-            if isinstance(left, WorkerChannel):
-                left.abandon()
-            elif left is not None:
-                left[0].close()
+        _wait_for(self._pid, END_SECONDS)
+        for channel in [*self._open, *([self._spare] if self._spare is not None else [])]:
+            channel.abandon()
+        if self._on_its_way is not None:
+            self._on_its_way[0].close()
+
+    def watched(self, pid: int, scratch: Path, stop: Callable[[str], None]) -> Watched:
+        """Look at a worker from outside from now on."""
+        bounds = Bounds(self._memory, jail.DISK, jail.FILES, jail.THREADS)
+        watched = Watched(pid, scratch, bounds, stop)
+        self._watch.add(watched)
+        return watched
+
+    def forget(self, channel: WorkerChannel, watched: Watched | None) -> None:
+        """Look at a worker no longer."""
+        self._open.pop(channel, None)
+        if watched is not None:
+            self._watch.remove(watched)
+
+    def explain_status(self, status: int, seconds: float) -> str:
+        """Say which limit ended a worker, "" where none did. Only the kernel's word counts, not the worker's."""
+        if status > 0 and os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU):
+            if seconds > 0.9 * self._cpu_seconds:
+                return f"stopped: it used more than {self._cpu_seconds} s of processor time"
+            return "stopped: the machine ran out of memory"
+        return ""
 
     def _order(self) -> None:
         """Ask for another worker without waiting for it."""
@@ -153,56 +199,111 @@ class WorkerChannel:
         self._stream = stream
         self._zygote = zygote
         self._identity = (pid, uid, scratch)
+        self._handle = _open_process(pid)
+        self._watched: Watched | None = None
+        self._lock = threading.RLock()
         self._status: int | None = None
+        self._limit = ""
 
     def wait_until_ready(self, deadline: float) -> list[jail.WallReport]:
-        """Return which walls hold, once the worker is behind them."""
+        """Return which walls hold, once the worker is behind them; from then on it is watched."""
         try:
             frame = read_frame(self._stream, Limits(), deadline)
         except (Closed, DeadlinePassed, Misbehaved):
             self.close()
             raise ZygoteLost(f"a worker did not start{self.explain_end()}") from None
+        pid, _, scratch = self._identity
+        self._watched = self._zygote.watched(pid, scratch, self.stop)
         return [jail.WallReport(**wall) for wall in frame.header["walls"]]
 
     def exchange(self, header: Any, buffers: list[memoryview], deadline: float | None, serve: Serve) -> Frame:
-        """Send a request and return the answer; ``serve`` answers the questions that come before it."""
+        """Send a request and return the answer; ``serve`` answers the questions that come before it.
+
+        Raises `WorkerLost`, which names the limit, where the worker passed one.
+        """
         if self._status is not None:
             raise Closed
-        write_frame(self._stream, header, buffers, deadline)
-        while True:
-            frame = read_frame(self._stream, Limits(), deadline)
-            if not is_question(frame):
-                return frame
-            write_frame(self._stream, *serve(frame), deadline)
+        try:
+            write_frame(self._stream, header, buffers, deadline)
+            while True:
+                frame = read_frame(self._stream, Limits(), deadline)
+                if not is_question(frame):
+                    return frame
+                write_frame(self._stream, *serve(frame), deadline)
+        except Closed:
+            self.close(grace=GRACE_SECONDS)
+            if self._limit:
+                raise WorkerLost(self._limit) from None
+            raise
+
+    def stop(self, reason: str) -> None:
+        """Kill the worker because of what it did; whoever waits for it learns the reason. From any thread."""
+        with self._lock:
+            if self._status is not None or self._limit:
+                return
+            self._limit = reason
+            self._kill()
+            with contextlib.suppress(OSError):
+                self._stream.shutdown(socket.SHUT_RDWR)
 
     def close(self, *, grace: float = 0.0) -> None:
         """End the worker; nothing of it is left running."""
-        if self._status is None:
-            self._stream.close()
+        with self._lock:
+            if self._status is not None:
+                return
             self._status = -1
-            self._status = self._zygote.end_worker(*self._identity, grace=grace)
+            self._stream.close()
+        self._zygote.forget(self, self._watched)
+        try:
+            self._status, seconds = self._zygote.end_worker(*self._identity, grace=grace)
+            self._limit = self._limit or self._zygote.explain_status(self._status, seconds)
+        finally:
+            self._kill()
+            self._close_handle()
 
     def abandon(self) -> None:
         """Forget a worker that ended with the zygote."""
-        self._stream.close()
-        self._status = -1
+        with self._lock:
+            self._status = -1
+            self._stream.close()
+            self._kill()
+            self._close_handle()
 
     def explain_end(self) -> str:
         """Say in words how the worker ended, where it has ended by itself."""
-        self.close(grace=1.0)
+        self.close(grace=GRACE_SECONDS)
+        if self._limit:
+            return f" ({self._limit})"
         if self._status is None or self._status < 0:
             return ""
         if os.WIFSIGNALED(self._status):
-            number = os.WTERMSIG(self._status)
-            if number == signal.SIGKILL:
-                return " (killed: out of memory, or it ran out of processor time)"
-            return f" (killed by signal {signal.Signals(number).name})"
+            return f" (killed by signal {signal.Signals(os.WTERMSIG(self._status)).name})"
         return f" (it called exit with status {os.WEXITSTATUS(self._status)})"
 
+    def _kill(self) -> None:
+        """Kill the process and no other: its handle stays good where its number is used again."""
+        with contextlib.suppress(OSError):
+            if self._handle is not None:
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
-def _live(control: socket.socket) -> NoReturn:
-    """Be the zygote: fork and end workers on demand, until the grader hangs up."""
-    workers: dict[int, int | None] = {}  # wait status by process id, None while it lives
+    def _close_handle(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def _open_process(pid: int) -> int | None:
+    """Return a handle on a process, None where the system has none; the zygote then does all the killing."""
+    try:
+        return os.pidfd_open(pid)
+    except (OSError, AttributeError):
+        return None
+
+
+def _live(control: socket.socket, folder: Path) -> NoReturn:
+    """Be the zygote: fork and end workers on demand, until the grader leaves. If it died, remove its folder too."""
+    workers: Workers = {}
+    left = False
     try:
         os.setsid()
         worker._only_keep(control.fileno())
@@ -216,6 +317,8 @@ def _live(control: socket.socket) -> NoReturn:
             if not data:
                 break
             message = json.loads(data)
+            if left := message["op"] == "leave":
+                break
             if message["op"] == "fork":
                 pid = os.fork()
                 if pid == 0:
@@ -226,7 +329,8 @@ def _live(control: socket.socket) -> NoReturn:
                 write_frame(control, {"pid": pid}, [])
             else:
                 pid = message["pid"]
-                write_frame(control, {"status": _end(pid, message["grace"], workers)}, [])
+                status, seconds = _end(pid, message["grace"], workers)
+                write_frame(control, {"status": status, "seconds": seconds}, [])
                 if message["uid"] is not None:
                     _end_all_of(message["uid"])
             _reap(workers)
@@ -234,38 +338,40 @@ def _live(control: socket.socket) -> NoReturn:
         pass
     finally:
         _end_all(workers)
+        if not left:
+            remove_tree(folder)
         os._exit(0)
 
 
-def _reap(workers: dict[int, int | None]) -> None:
-    """Note the wait status of every worker that has ended."""
+def _reap(workers: Workers) -> None:
+    """Note the wait status and the processor time of every worker that has ended."""
     with contextlib.suppress(ChildProcessError):
-        while (found := os.waitpid(-1, os.WNOHANG))[0] != 0:
-            workers[found[0]] = found[1]
+        while (found := os.wait4(-1, os.WNOHANG))[0] != 0:
+            pid, status, usage = found
+            workers[pid] = status, usage.ru_utime + usage.ru_stime
 
 
-def _end(pid: int, grace: float, workers: dict[int, int | None]) -> int:
-    """Kill a worker's whole session; return its wait status, -1 where it had not ended by itself.
+def _end(pid: int, grace: float, workers: Workers) -> tuple[int, float]:
+    """Kill a worker's whole session; return its wait status (-1 where it had not ended by itself) and its time.
 
     A killed worker is not waited for: it is collected later, while its last pages are given back.
     """
     patience = time.monotonic() + grace
     _reap(workers)
-    while workers.get(pid, -1) is None and time.monotonic() < patience:
+    while pid in workers and workers[pid] is None and time.monotonic() < patience:
         time.sleep(0.001)
         _reap(workers)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-    status = workers.get(pid, -1)
-    if status is not None:
-        workers.pop(pid, None)
-        return status
+    if (ended := workers.get(pid)) is not None:
+        del workers[pid]
+        return ended
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    return -1
+    return -1, 0.0
 
 
-def _end_all(workers: dict[int, int | None]) -> None:
+def _end_all(workers: Workers) -> None:
     """Kill every worker that is left, and wait until all are gone."""
     for pid in list(workers):
         _end(pid, 0.0, workers)
@@ -286,7 +392,11 @@ def _end_all_of(uid: int) -> None:
     os.waitpid(pid, 0)
 
 
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
+def _wait_for(pid: int, seconds: float) -> None:
+    """Wait for a child, and kill it where it takes longer than it may."""
+    patience = time.monotonic() + seconds
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > patience:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.001)
