@@ -8,13 +8,15 @@ from __future__ import annotations
 import importlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder import __version__
 from autograder.assignment import Assignment, Item
+from autograder.grading.interruption import Interruption
 from autograder.results import CheckResult, Failure, GradingResult, Notice, Outcome, Times, Wall
 from autograder.submission import Submission, read_submission, write_copy
 
@@ -27,7 +29,14 @@ if TYPE_CHECKING:
 
 STATEMENT_SHARE = 0.4
 """Part of the loading time that one top-level statement may take before it is stopped and skipped."""
-OUT_OF_TIME = "the time of the whole run was over before this check could be tried"
+SURVEY_SHARE = 0.25
+"""Part of the deadline that loading all files once may take."""
+CHECKS_SHARE = 0.9
+"""Part of what is left after that which checks may take; the rest is for new workers, reruns on the reference, results."""
+LEAST_SHARE = 0.05
+"""Part of its time without which a check is not even tried: correct code could fail."""
+OUT_OF_TIME = "the time of the whole run ({:g} s) was over before this check could be tried"
+NO_WORKER = "the grader lost the process that workers come from"
 
 Progress = Callable[[int, int], None]
 
@@ -49,14 +58,25 @@ def grade(assignment: Assignment, path: Path, options: Options, progress: Progre
     started = time.monotonic()
     wanted = _wanted(assignment, options)
     submission = read_submission(path, assignment)
-    with tempfile.TemporaryDirectory(prefix="autograder-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # workers pass through to their own folders
-        with _Run(assignment, submission, options, folder, started, progress) as run:
+    with Interruption() as interruption, _private_folder() as folder:
+        with _Run(assignment, submission, options, folder, started, progress, interruption) as run:
             run.judge_walls()
             run.survey()
             run.check(wanted)
         return run.result(wanted)
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """Give a folder for one run, and remove it whatever a worker has put there."""
+    from autograder.sandbox.remains import remove_tree
+
+    folder = Path(tempfile.mkdtemp(prefix="autograder-"))
+    try:
+        folder.chmod(0o711)  # workers pass through to their own folders
+        yield folder
+    finally:
+        remove_tree(folder)
 
 
 def _wanted(assignment: Assignment, options: Options) -> list[Item]:
@@ -75,11 +95,12 @@ class _Run:
     folder: Path
     started: float
     progress: Progress | None
+    interruption: Interruption
     notices: list[Notice] = field(default_factory=list)
     checks: dict[str, list[CheckResult]] = field(default_factory=dict)
     slow_statements: list[tuple[str, int]] = field(default_factory=list)
     done: int = 0
-    scale: float = 1.0
+    walls: list[Wall] = field(default_factory=list)
 
     def __enter__(self) -> _Run:
         self._copy = self.folder / "submission"
@@ -87,13 +108,18 @@ class _Run:
         write_copy(self.submission, self.assignment, self._copy)
         self._probes = self._copy_probes()
         _import_heavy(self.assignment.manifest.files.preload)
+        from autograder.sandbox.loading import compiled
         from autograder.sandbox.zygote import Zygote
 
+        ours = [self._copy / name for name in self.assignment.manifest.files.provided if name.endswith(".py")]
+        for path in (*ours, *self._probes):  # the workers inherit what is compiled here; only our own files are
+            compiled(path.read_text(encoding="utf-8"), str(path))
         limits = self.assignment.manifest.limits
-        memory, seconds = limits.memory_mb * 2**20, limits.check_seconds
+        memory, seconds = limits.memory_mb * 2**20, max(limits.check_seconds, limits.load_seconds)
         self._zygote: Zygote = Zygote(
             self.folder, readable=["submission", "probes"], memory=memory, cpu_seconds=seconds
         )
+        self.interruption.react(self._zygote.stop)
         self.notices += self.submission.notices
         return self
 
@@ -104,6 +130,8 @@ class _Run:
 
     def judge_walls(self) -> None:
         """Start one worker to see which walls hold; in strict mode, refuse to grade without those that are needed."""
+        if self.interruption.reason:
+            return
         from autograder.grading.plugin import GraderTrouble
         from autograder.sandbox.jail import missing_walls
         from autograder.sandbox.zygote import ZygoteLost
@@ -111,25 +139,46 @@ class _Run:
         try:
             self._zygote.fork_worker().close()
         except ZygoteLost as error:
+            if self.interruption.reason:
+                return
             raise GraderTrouble(str(error)) from None
+        self.walls = [Wall(name=w.name, held=w.held, note=w.note) for w in self._zygote.walls]
         missing = missing_walls(self._zygote.walls)
+        if not any(wall.name == "landlock" and wall.held for wall in self.walls):
+            missing += self._judge_private_folders()
         if self.options.strict and missing:
             raise GraderTrouble(f"refused in strict mode, this machine lacks: {'; '.join(missing)}")
+
+    def _judge_private_folders(self) -> list[str]:
+        """Without Landlock, only file modes keep workers from what is secret; return what is missing then."""
+        from autograder.sandbox.jail import is_open_to_others
+
+        secret = [self.assignment.hidden_checks, self.assignment.reference]
+        open_ones = [str(path) for path in secret if path is not None and path.is_dir() and is_open_to_others(path)]
+        note = f"every user can read {' and '.join(open_ones)}" if open_ones else ""
+        self.walls.append(Wall(name="private folders", held=not open_ones, note=note))
+        return [f"landlock, or folders that only their owner reads: {note}"] if note else []
 
     def survey(self) -> None:
         """Load every file once, without stand-ins and before any check, and note what did not run."""
         from autograder.sandbox.failure import SubmissionFault, WorkerLost
+        from autograder.sandbox.zygote import ZygoteLost
 
         for name, file in self.submission.files.items():
             if file.syntax_error:
                 continue
             try:
-                session = self._open(None, check_ends=None)
-                skipped, inert = session.load(Path(name).stem)
-                session.close()
+                session = self._open(None, check_ends=time.monotonic() + 2 * self._load_seconds)
+                try:
+                    skipped, inert = session.load(Path(name).stem)
+                finally:
+                    session.close()
             except (SubmissionFault, WorkerLost) as error:
-                self.notices.append(Notice(text=f"could not be loaded: {error}", file=name))
+                if not self.interruption.reason:
+                    self.notices.append(Notice(text=f"could not be loaded: {error}", file=name))
                 continue
+            except ZygoteLost:  # every check will say so
+                return
             self._note_load(skipped, inert)
 
     def _note_load(self, skipped: list[Any], inert: list[Any]) -> None:
@@ -174,8 +223,8 @@ class _Run:
         items = []
         for item in wanted:
             blocked = "the training part was not run" if item.training and not self.checks.get(item.id) else ""
-            violation = self.submission.violations.get(item.id, "")
-            items.append(score_item(item, self.checks.get(item.id, []), violation=violation, blocked=blocked))
+            lost = self._unavailable(item) or self.submission.violations.get(item.id, "")
+            items.append(score_item(item, self.checks.get(item.id, []), lost=lost, blocked=blocked))
         return GradingResult(
             assignment=self.assignment.slug,
             assignment_title=self.assignment.manifest.title,
@@ -184,7 +233,7 @@ class _Run:
             submission_digest=self.submission.digest,
             items=tuple(items),
             notices=tuple(self.notices),
-            walls=tuple(Wall(name=w.name, held=w.held, note=w.note) for w in self._zygote.walls),
+            walls=tuple(self.walls),
             times=Times(total=round(time.monotonic() - self.started, 3)),
         )
 
@@ -193,26 +242,39 @@ class _Run:
     def _plan(self, checks: list[Check]) -> None:
         """Reserve every check's time beforehand, so that none can spend another's."""
         self._total = len(checks)
+        self._reserved = self.assignment.manifest.limits.check_seconds
         if self.options.deadline is not None and checks:
-            left = self.options.deadline - (time.monotonic() - self.started)
-            reserved = len(checks) * self.assignment.manifest.limits.check_seconds
-            self.scale = min(1.0, max(left, 0.0) / reserved)
+            now = time.monotonic()
+            left = max(self._run_ends - now, 0.0) * CHECKS_SHARE
+            self._checks_end = now + left
+            self._reserved = min(self._reserved, left / len(checks))
+
+    def _allowance(self) -> float:
+        """Return the seconds for the next check: what it has reserved, and what those before it have not used."""
+        full = self.assignment.manifest.limits.check_seconds
+        if self.options.deadline is None:
+            return full
+        now = time.monotonic()
+        spare = self._checks_end - now - (self._total - self.done - 1) * self._reserved
+        return min(full, max(spare, self._reserved), self._run_ends - now)
 
     def _run_check(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None) -> None:
         from autograder.sandbox.zygote import ZygoteLost
 
         begun = time.monotonic()
-        unavailable = self._unavailable(check)
         note = ""
-        if unavailable:
-            verdict = _plain_verdict(Outcome.FAIL, unavailable)
-        elif self._is_late():
-            verdict = _plain_verdict(Outcome.BLOCKED, OUT_OF_TIME)
+        if self._unavailable(self.assignment.manifest.item(check.item)):
+            self._tick()
+            return
+        if self._is_late():
+            verdict = _plain_verdict(Outcome.BLOCKED, OUT_OF_TIME.format(self.options.deadline))
         else:
             try:
                 verdict = self._judge(check, fixtures, stand_ins)
             except ZygoteLost as error:
-                verdict, note = _plain_verdict(Outcome.BLOCKED, "the grader could not start a worker"), str(error)
+                verdict, note = _plain_verdict(Outcome.BLOCKED, NO_WORKER), str(error)
+        if self.interruption.reason:
+            verdict = _plain_verdict(Outcome.BLOCKED, self.interruption.reason)
         self._record(check, verdict, note, time.monotonic() - begun)
 
     def _judge(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None) -> Verdict:
@@ -222,7 +284,7 @@ class _Run:
 
         slug, version = self.assignment.slug, self.assignment.manifest.version
         seed = check_seed(self._seed, slug, version, check.id)
-        ends = time.monotonic() + self.assignment.manifest.limits.check_seconds * self.scale
+        ends = time.monotonic() + self._allowance()
         runner = CheckRunner(check.function, check.declaration, fixtures, seed)
         has_reference = self.assignment.reference is not None and self.options.hidden
         return runner.judge(
@@ -247,13 +309,16 @@ class _Run:
             seconds=round(seconds, 4),
         )
         self.checks.setdefault(check.item, []).append(result)
+        self._tick()
+
+    def _tick(self) -> None:
         self.done += 1
         if self.progress is not None:
             self.progress(self.done, self._total)
 
-    def _unavailable(self, check: Check) -> str:
-        """Say why a check's file cannot be used, "" where it can."""
-        name = self.assignment.manifest.item(check.item).file
+    def _unavailable(self, item: Item) -> str:
+        """Say why an item's file cannot be used, "" where it can."""
+        name = item.file
         if name is None:
             return ""
         if name in self.submission.missing:
@@ -271,7 +336,20 @@ class _Run:
         return read_grading_seed(self.assignment.reference)
 
     def _is_late(self) -> bool:
-        return self.options.deadline is not None and time.monotonic() - self.started > self.options.deadline
+        return self._allowance() < LEAST_SHARE * self.assignment.manifest.limits.check_seconds
+
+    @property
+    def _run_ends(self) -> float:
+        assert self.options.deadline is not None
+        return self.started + self.options.deadline
+
+    @property
+    def _load_seconds(self) -> float:
+        """Seconds in which one file must be loaded; all of them together stay within their share of the run."""
+        longest = self.assignment.manifest.limits.load_seconds
+        if self.options.deadline is None:
+            return longest
+        return min(longest, SURVEY_SHARE * self.options.deadline / max(1, len(self.submission.files)))
 
     # sessions
 
@@ -283,7 +361,7 @@ class _Run:
             "folder": str(self._copy),
             "extra": [str(path) for path in self._probes],
             "skip": [list(entry) for entry in self.slow_statements],
-            "statement_seconds": limits.load_seconds * STATEMENT_SHARE,
+            "statement_seconds": self._load_seconds * STATEMENT_SHARE,
             "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
         }
         return Session(
@@ -291,7 +369,7 @@ class _Run:
             loader=loader,
             stand_ins=stand_ins,
             deadlines=Deadlines(limits.call_seconds, check_ends),
-            load_seconds=limits.load_seconds,
+            load_seconds=self._load_seconds,
         )
 
     def _copy_probes(self) -> list[Path]:

@@ -16,6 +16,7 @@ from autograder.checks.declaring import Declaration
 from autograder.checks.describing import describe
 from autograder.results import Failure, Outcome
 from autograder.sandbox.failure import SubmissionFault, SubmissionRaised, WorkerLost
+from autograder.sandbox.remote import is_remote
 from autograder.sandbox.session import Call, Session
 from autograder.sandbox.stand_ins import StandIns
 
@@ -165,9 +166,13 @@ class CheckRunner:
             failure = Failure(summary="the check cannot use what came back: a value of another kind was expected")
         call = fault.calls[-1] if fault.calls else None
         if call is not None:
-            inputs = tuple(f"{name} = {describe(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs)
+            inputs = tuple(f"{name} = {_shown(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs)
             failure = failure.model_copy(update={"call": call.text, "inputs": inputs})
         return Verdict(Outcome.FAIL, _without_addresses(failure), builtin, note)
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if is_remote(value) else describe(value)
 
 
 def _is_rejection(error: BaseException) -> bool:

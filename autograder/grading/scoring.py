@@ -10,10 +10,10 @@ from autograder.results import CheckResult, ItemResult, Outcome
 NOT_TRIED = "this item has no check that was run"
 
 
-def score_item(item: Item, checks: Sequence[CheckResult], *, violation: str = "", blocked: str = "") -> ItemResult:
+def score_item(item: Item, checks: Sequence[CheckResult], *, lost: str = "", blocked: str = "") -> ItemResult:
     """Return an item's line: points are shared by weight, and 0 while the outcome is provisional.
 
-    ``violation`` is a broken rule that costs the whole item; ``blocked`` says why an item was not tried at all.
+    ``lost`` says what costs the whole item, such as a missing file; ``blocked`` why an item was not tried at all.
     """
     line = ItemResult(
         id=item.id,
@@ -28,8 +28,8 @@ def score_item(item: Item, checks: Sequence[CheckResult], *, violation: str = ""
     if not item.is_auto:
         return line
     outcome = _outcome(checks)
-    if violation:
-        return line.model_copy(update={"outcome": Outcome.FAIL, "message": violation})
+    if lost:
+        return line.model_copy(update={"outcome": Outcome.FAIL, "message": lost})
     if outcome.is_provisional:
         reason = blocked or next((c.failure.summary for c in checks if c.outcome is outcome and c.failure), "")
         return line.model_copy(update={"outcome": outcome, "message": reason or NOT_TRIED})

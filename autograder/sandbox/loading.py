@@ -6,6 +6,7 @@ A statement that raises is reported and skipped, so a broken line costs what dep
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.abc
 import importlib.machinery
 import linecache
@@ -40,6 +41,45 @@ class LoadReport:
     skipped: list[Skipped] = field(default_factory=list)
     inert: list[tuple[str, int, str]] = field(default_factory=list)
     """File, line and name of every import that an inert stand-in took the place of."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One top-level statement; ``result`` is its code, or what the compiler raised."""
+
+    line: int
+    imports: bool
+    result: types.CodeType | Exception
+
+    def code(self) -> types.CodeType:
+        """Return the code; raise what the compiler raised."""
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+@dataclass(frozen=True)
+class Script:
+    """A module's source as statements that are compiled one by one."""
+
+    docstring: str | None
+    statements: tuple[Statement, ...]
+
+
+@functools.lru_cache(maxsize=256)
+def compiled(source: str, filename: str) -> Script:
+    """Parse and compile a source, once for all sessions of a process; raises what `ast.parse` does."""
+    tree = ast.parse(source, filename)
+    flags, statements = 0, []
+    for node in tree.body:
+        flags |= _future_flags(node)
+        result: types.CodeType | Exception
+        try:
+            result = compile(ast.Module([node], []), filename, "exec", flags=flags, dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            result = error
+        statements.append(Statement(node.lineno, isinstance(node, (ast.Import, ast.ImportFrom)), result))
+    return Script(ast.get_docstring(tree), tuple(statements))
 
 
 class StatementTooSlow(BaseException):
@@ -114,41 +154,33 @@ class Loader(importlib.abc.MetaPathFinder):
         shown = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.name
         linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
         try:
-            tree = ast.parse(source, str(path))
+            script = compiled(source, str(path))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None) or 1
             self.report.skipped.append(Skipped(shown, line, type(error).__name__, str(error)))
             return
-        module.__doc__ = ast.get_docstring(tree)
+        module.__doc__ = script.docstring
         if self._bind is not None:
             self._bind(module)
-        flags = 0
-        for statement in tree.body:
-            flags |= _future_flags(statement)
-            if (shown, statement.lineno) in self._skip:
-                self.report.skipped.append(Skipped(shown, statement.lineno, "TimeoutError", "too slow", slow=True))
+        for statement in script.statements:
+            if (shown, statement.line) in self._skip:
+                self.report.skipped.append(Skipped(shown, statement.line, "TimeoutError", "too slow", slow=True))
                 continue
-            self._run(statement, module, path, shown, flags)
+            self._run(statement, module, shown)
             if self._bind is not None:
                 self._bind(module)
 
-    def _run(self, statement: ast.stmt, module: types.ModuleType, path: Path, shown: str, flags: int) -> None:
+    def _run(self, statement: Statement, module: types.ModuleType, shown: str) -> None:
         while True:
             try:
-                body = ast.Module([statement], [])
-                code = compile(body, str(path), "exec", flags=flags, dont_inherit=True)
                 with _alarm(self._seconds):
-                    exec(code, module.__dict__)
+                    exec(statement.code(), module.__dict__)
                 return
             except ModuleNotFoundError as error:
-                if (
-                    not isinstance(statement, (ast.Import, ast.ImportFrom))
-                    or not error.name
-                    or not self._replace(error.name)
-                ):
+                if not statement.imports or not error.name or not self._replace(error.name):
                     self._skipped(shown, statement, error)
                     return
-                self.report.inert.append((shown, statement.lineno, error.name))
+                self.report.inert.append((shown, statement.line, error.name))
             except StatementTooSlow as error:
                 self._skipped(shown, statement, error, slow=True)
                 return
@@ -156,9 +188,9 @@ class Loader(importlib.abc.MetaPathFinder):
                 self._skipped(shown, statement, error)
                 return
 
-    def _skipped(self, shown: str, statement: ast.stmt, error: BaseException, *, slow: bool = False) -> None:
+    def _skipped(self, shown: str, statement: Statement, error: BaseException, *, slow: bool = False) -> None:
         name = "TimeoutError" if slow else type(error).__name__
-        self.report.skipped.append(Skipped(shown, statement.lineno, name, safe_text(error, 300), slow))
+        self.report.skipped.append(Skipped(shown, statement.line, name, safe_text(error, 300), slow))
 
     def _replace(self, name: str) -> bool:
         if name in sys.modules:
