@@ -32,7 +32,7 @@ STATEMENT_SHARE = 0.4
 SURVEY_SHARE = 0.25
 """Part of the deadline that loading all files once may take."""
 CHECKS_SHARE = 0.9
-"""Part of what is left after that which checks may take; the rest is for new workers, reruns on the reference, results."""
+"""Part of what is left after that which checks may take; the rest is for new workers, reruns and results."""
 LEAST_SHARE = 0.05
 """Part of its time without which a check is not even tried: correct code could fail."""
 OUT_OF_TIME = "the time of the whole run ({:g} s) was over before this check could be tried"

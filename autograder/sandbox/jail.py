@@ -85,10 +85,11 @@ def missing_walls(walls: Sequence[WallReport]) -> list[str]:
 
 def interpreter_is_readable_by_others() -> bool:
     """Whether another user could import from this Python installation (its folders may lie in root's home)."""
-    return all(_is_open_to_others(place) for place in python_paths())
+    return all(is_open_to_others(place) for place in python_paths())
 
 
-def _is_open_to_others(place: Path) -> bool:
+def is_open_to_others(place: Path) -> bool:
+    """Whether the file modes let every user read a file or a folder."""
     return bool(place.stat().st_mode & 0o004) and all(parent.stat().st_mode & 0o001 for parent in place.parents)
 
 

@@ -66,7 +66,7 @@ SIGNAL_OTHERS = {FCNTL: (8, 10, 15), IOCTL: (0x8901, 0x8902)}
 SET_USER_ID = 0o6000
 MODES = {"creat": (85, 1), "chmod": (90, 1), "fchmod": (91, 1), "fchmodat": (268, 2), "fchmodat2": (452, 2),
          "open": (2, 2), "openat": (257, 3)}  # fmt: skip
-"""Calls that give a file its mode, and which argument that is: a program that runs as its owner could be left behind."""
+"""Calls that give a file its mode, and which argument that is: none can be made that runs as its owner."""
 AF_UNIX, SOCK_STREAM, SOCKET_TYPE = 1, 1, 0xF
 
 
