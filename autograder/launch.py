@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from autograder.errors import UserError
+
 MARK = "AUTOGRADER_CLEAN"
 PASSED_ON = (
     "HOME",
@@ -36,7 +38,9 @@ def clean_start() -> None:
 
     What is left out cannot be read by a submission, and a fixed hash seed makes two gradings agree to the byte.
     """
-    if os.environ.get(MARK) == "1" or not hasattr(os, "fork"):
+    if not hasattr(os, "fork"):
+        raise UserError("grading needs Linux (or macOS, with fewer walls); on Windows, use WSL")
+    if os.environ.get(MARK) == "1":
         os.environ.update(FIXED)
         return
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | FIXED
