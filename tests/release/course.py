@@ -39,7 +39,7 @@ source = "tests"
 [files]
 required = ["vae.py"]
 provided = ["networks.py"]
-preload = ["matplotlib.pyplot", "sklearn.datasets"]
+preload = ["matplotlib.pyplot", "PIL.Image"]
 
 [[items]]
 id = "vae.kl"

@@ -31,7 +31,7 @@ def test_a_release_has_template_student_zip_and_gradescope_zip(course: Course) -
     assert {name: student[name] for name in template} == template
     assert set(student) - set(template) == {wheel, "requirements.txt", "README.txt"}
     # networks.py is provided, so it is nothing to install.
-    assert student["requirements.txt"].decode().split() == [f"./{wheel}", "matplotlib", "scikit-learn", "torch"]
+    assert student["requirements.txt"].decode().split() == [f"./{wheel}", "matplotlib", "pillow", "torch"]
 
 
 def test_the_gradescope_zip_has_all_that_grading_needs_and_programs_that_run(course: Course) -> None:
