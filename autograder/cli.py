@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -115,18 +115,18 @@ def grade(
         assignment.manifest.item(item_id)
     if out is not None:
         _make_folder(out)
-        results_json.write_results(out / "results.json", results_json.pessimistic(assignment))
+        _write(out / "results.json", results_json.pessimistic(assignment))
     options = Options(frozenset(only or ()), not no_training, grading_seed=grading_seed, deadline=deadline)
     options = replace(options, strict=sandbox is Sandbox.STRICT)
     try:
         result = _grade(assignment, path, options)
     except UnreadableHandIn as error:
         if out is not None:
-            results_json.write_results(out / "results.json", results_json.refused(assignment, str(error)))
+            _write(out / "results.json", results_json.refused(assignment, str(error)))
         raise
     data = results_json.results_dict(result, metadata=read_metadata(metadata) if metadata is not None else None)
     if out is not None:
-        results_json.write_results(out / "results.json", data)
+        _write(out / "results.json", data)
     if json_output:
         sys.stdout.write(results_json.results_bytes(data).decode())
     else:
@@ -192,6 +192,19 @@ def _grade(assignment: Assignment, path: Path, options: object) -> GradingResult
             return run(assignment, path, options, progress)
     except GraderTrouble as error:
         print(f"autograder: the grader is broken, not the hand-in: {error}", file=sys.stderr)
+        raise SystemExit(TROUBLE) from None
+    except OSError as error:
+        print(f"autograder: this machine failed the grader, not the hand-in: {error}", file=sys.stderr)
+        raise SystemExit(TROUBLE) from None
+
+
+def _write(path: Path, data: Mapping[str, Any]) -> None:
+    from autograder.platforms.gradescope.results_json import write_results
+
+    try:
+        write_results(path, data)
+    except OSError as error:
+        print(f"autograder: {path}: cannot be written: {error.strerror}; grade again", file=sys.stderr)
         raise SystemExit(TROUBLE) from None
 
 

@@ -136,6 +136,7 @@ class Zygote:
             channel.abandon()
         if self._on_its_way is not None:
             self._on_its_way[0].close()
+            remove_tree(self._on_its_way[2])
 
     def watched(self, pid: int, scratch: Path, stop: Callable[[str], None]) -> Watched:
         """Look at a worker from outside from now on."""
@@ -268,6 +269,7 @@ class WorkerChannel:
             self._stream.close()
             self._kill()
             self._close_handle()
+        remove_tree(self._identity[2])
 
     def explain_end(self) -> str:
         """Say in words how the worker ended, where it has ended by itself."""
