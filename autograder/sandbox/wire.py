@@ -34,7 +34,7 @@ class Limits:
     """What a frame may weigh, in bytes."""
 
     header: int = 4 * 2**20
-    payload: int = 512 * 2**20
+    payload: int = 128 * 2**20
 
 
 @dataclass(frozen=True)
