@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import sys
@@ -79,6 +80,7 @@ def _collect(wanted: Iterable[tuple[str, tuple[str, ...]]], found: dict[str, str
         _collect(_requirements(name, extras), found, seen)
 
 
+@functools.cache  # several assignments of one build ask for the same packages
 def _installed(name: str) -> metadata.Distribution:
     """Return the installed package, provided that the Python of the bundle's machine can use it."""
     try:
@@ -110,12 +112,17 @@ def _requirements(name: str, extras: tuple[str, ...]) -> list[tuple[str, tuple[s
     return needed
 
 
+@functools.cache
+def _packages_by_module() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
+
+
 def _preloaded(assignment: Assignment) -> list[str]:
     """Return the packages of the modules that the assignment imports beforehand."""
     from packaging.utils import canonicalize_name
 
     modules = {name.split(".")[0] for name in assignment.manifest.files.preload} - sys.stdlib_module_names
-    packages = metadata.packages_distributions() if modules else {}
+    packages = _packages_by_module() if modules else {}
     names = []
     for module in sorted(modules):
         if module not in packages:
