@@ -33,9 +33,10 @@ SURVEY_SHARE = 0.25
 """Part of the deadline that loading all files once may take."""
 CHECKS_SHARE = 0.9
 """Part of what is left after that which checks may take; the rest is for new workers, reruns and results."""
-LEAST_SHARE = 0.05
-"""Part of its time without which a check is not even tried: correct code could fail."""
-OUT_OF_TIME = "the time of the whole run ({:g} s) was over before this check could be tried"
+FAIR_SHARE = 0.5
+"""A check that got less than this part of its time and ran out of it says nothing about the code: it is not a FAIL."""
+LEAST_SECONDS = 0.2
+OUT_OF_TIME = "the time of the whole run ({:g} s) was over before this check was done"
 NO_WORKER = "the grader lost the process that workers come from"
 
 Progress = Callable[[int, int], None]
@@ -266,25 +267,26 @@ class _Run:
         if self._unavailable(self.assignment.manifest.item(check.item)):
             self._tick()
             return
-        if self._is_late():
-            verdict = _plain_verdict(Outcome.BLOCKED, OUT_OF_TIME.format(self.options.deadline))
-        else:
-            try:
-                verdict = self._judge(check, fixtures, stand_ins)
-            except ZygoteLost as error:
-                verdict, note = _plain_verdict(Outcome.BLOCKED, NO_WORKER), str(error)
+        out_of_time = _plain_verdict(Outcome.BLOCKED, OUT_OF_TIME.format(self.options.deadline or 0.0))
+        allowance = self._allowance()
+        try:
+            verdict = self._judge(check, fixtures, stand_ins, allowance) if allowance > LEAST_SECONDS else out_of_time
+        except ZygoteLost as error:
+            verdict, note = _plain_verdict(Outcome.BLOCKED, NO_WORKER), str(error)
+        if verdict.outcome is Outcome.FAIL and self._was_unfair(allowance, time.monotonic() - begun):
+            verdict = out_of_time
         if self.interruption.reason:
             verdict = _plain_verdict(Outcome.BLOCKED, self.interruption.reason)
         self._record(check, verdict, note, time.monotonic() - begun)
 
-    def _judge(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None) -> Verdict:
+    def _judge(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None, seconds: float) -> Verdict:
         from autograder.grading.running import CheckRunner
         from autograder.grading.secrets import open_reference
         from autograder.grading.seeds import check_seed
 
         slug, version = self.assignment.slug, self.assignment.manifest.version
         seed = check_seed(self._seed, slug, version, check.id)
-        ends = time.monotonic() + self._allowance()
+        ends = time.monotonic() + seconds
         runner = CheckRunner(check.function, check.declaration, fixtures, seed)
         has_reference = self.assignment.reference is not None and self.options.hidden
         return runner.judge(
@@ -335,8 +337,9 @@ class _Run:
             return PUBLIC_SEED
         return read_grading_seed(self.assignment.reference)
 
-    def _is_late(self) -> bool:
-        return self._allowance() < LEAST_SHARE * self.assignment.manifest.limits.check_seconds
+    def _was_unfair(self, allowance: float, seconds: float) -> bool:
+        """Whether the end of the run cut a check short that used up all that it was given."""
+        return seconds >= allowance and allowance < FAIR_SHARE * self.assignment.manifest.limits.check_seconds
 
     @property
     def _run_ends(self) -> float:
