@@ -54,7 +54,11 @@ class CheckPlugin:
             self.problems.append(GraderTrouble(f"{report.nodeid}: cannot be collected:\n{report.longreprtext}"))
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the checks of the wanted items, in the order of the rubric."""
+        """Keep the checks of the wanted items, in the order of the rubric, public ones first.
+
+        Nothing that a worker saw in a hidden check can then come out in a public one, whatever it left behind in the
+        machine: the time at which a file was last read, for instance, outlives every wall.
+        """
         try:
             found = [(item, self._check(item)) for item in items]
         except (UserError, GraderTrouble) as error:
@@ -64,7 +68,7 @@ class CheckPlugin:
         order = {entry.id: number for number, entry in enumerate(self.assignment.manifest.items)}
         kept = sorted(
             ((item, check) for item, check in found if check.item in self.wanted),
-            key=lambda pair: (order[pair[1].item], not pair[1].public, pair[1].id),
+            key=lambda pair: (not pair[1].public, order[pair[1].item], pair[1].id),
         )
         items[:] = [item for item, _ in kept]
         self._checks = {item.nodeid: check for item, check in kept}

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 
 from autograder.sandbox.failure import AuthorError, SubmissionFault, SubmissionRaised, WorkerLost
+from autograder.sandbox.memory import bounded_memory
 from autograder.sandbox.remote import Remote, is_remote, state
 from autograder.sandbox.stand_ins import Callback, StandIns
 from autograder.sandbox.values import Decoder, Encoder, TensorInfo
@@ -19,6 +20,12 @@ MAX_ANSWERED_BYTES = 256 * 2**20
 """What callbacks of one example may make this side remember for their gradients."""
 
 MAX_CALLBACKS = 100_000
+
+CALLBACK_BYTES = 512 * 2**20
+"""What one callback may allocate on this side: its inputs are the submission's, and two thin ones broadcast to a
+tensor that no machine holds."""
+
+MAX_TEXT = 2000
 
 BUILTIN_EXCEPTIONS = frozenset(
     name
@@ -227,14 +234,25 @@ class Session:
             request["begin"], self._begin = self._begin, None
         deadline, length = self._deadlines.next(seconds)
         try:
-            return self._read(self._channel.exchange(request, buffers, deadline, self._serve))
+            return self._believe(self._channel.exchange(request, buffers, deadline, self._serve))
         except DeadlinePassed:
+            self._channel.close()
             after = f"stopped after {length:g} s" if length is not None else "stopped: the check's time was over"
             raise WorkerLost(f"{after}: {self._doing} did not return") from None
         except Closed:
             raise WorkerLost(f"the process ended during {self._doing}{self._channel.explain_end()}") from None
         except Misbehaved:
+            self._channel.close()
             raise WorkerLost(f"the answer to {self._doing} cannot be read") from None
+
+    def _believe(self, frame: Frame) -> Any:
+        """Read an answer; whatever surprises in it is misbehaviour, never an error of the grader."""
+        try:
+            return self._read(frame)
+        except (SubmissionFault, AuthorError):
+            raise
+        except Exception as error:
+            raise Misbehaved(f"{type(error).__name__} while an answer was read") from error
 
     def _read(self, frame: Frame) -> Any:
         header, kind = frame.header, kind_of(frame)
@@ -250,20 +268,19 @@ class Session:
         raise Misbehaved("an answer of an unknown kind")
 
     def _raise_missing(self, name: Any) -> None:
-        name = name[:200] if isinstance(name, str) else "?"
         skipped = [entry for report in self._loaded.values() for entry in report[0] if isinstance(entry, list)]
         why = ""
         if skipped and len(skipped[0]) == 5:
-            file, line, error, message, _ = skipped[0]
+            file, line, error, message = (_text(part) for part in skipped[0][:4])
             why = f"; line {line} of {file} did not run: {error}: {message}"
-        raise SubmissionRaised(f"there is no `{name}`{why}", builtin="AttributeError")
+        raise SubmissionRaised(f"there is no `{_text(name)[:200]}`{why}", builtin="AttributeError")
 
     def _raise_raised(self, header: dict[str, Any]) -> None:
-        kind, text, builtin = (str(header.get(key, ""))[:2000] for key in ("type", "text", "builtin"))
+        kind, text, builtin = (_text(header.get(key)) for key in ("type", "text", "builtin"))
         where = header.get("where")
         at = ""
         if isinstance(where, list) and where and isinstance(where[-1], list) and len(where[-1]) == 4:
-            file, line, _, source = where[-1]
+            file, line, _, source = (_text(part) for part in where[-1])
             at = f"{file}, line {line}: {source}"
         if builtin not in BUILTIN_EXCEPTIONS:
             builtin = "Exception"
@@ -354,7 +371,8 @@ class Session:
         args, kwargs = decoder.decode(header.get("args")), decoder.decode(header.get("kwargs"))
         if not isinstance(args, tuple) or not isinstance(kwargs, dict):
             raise Misbehaved("a callback without arguments")
-        value = self._callbacks[number].function(*args, **kwargs)
+        with bounded_memory(CALLBACK_BYTES):
+            value = self._callbacks[number].function(*args, **kwargs)
         call = self._remember(value, inputs)
         encoder = Encoder()
         return {"k": "answer", "call": call, "v": encoder.encode(value)}, encoder.buffers
@@ -379,7 +397,8 @@ class Session:
         found: Iterator[torch.Tensor | None] = iter([None] * len(wanted))
         if pairs and wanted:
             ends, weights = [o for o, _ in pairs], [c for _, c in pairs]
-            found = iter(torch.autograd.grad(ends, wanted, weights, retain_graph=True, allow_unused=True))
+            with bounded_memory(CALLBACK_BYTES):
+                found = iter(torch.autograd.grad(ends, wanted, weights, retain_graph=True, allow_unused=True))
         encoder = Encoder()
         return {
             "k": "answer",
@@ -399,6 +418,12 @@ def kind_of(frame: Frame) -> str:
 def is_question(frame: Frame) -> bool:
     """Whether an executor asks something before it answers."""
     return kind_of(frame) in ("callback", "product")
+
+
+def _text(value: Any) -> str:
+    """Return a part of an answer as a text of bounded length; what is neither a text nor a number becomes "?"."""
+    plain = isinstance(value, str) or type(value) is int
+    return str(value)[:MAX_TEXT] if plain else "?"
 
 
 def _identical(after: torch.Tensor, before: torch.Tensor) -> bool:

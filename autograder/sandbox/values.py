@@ -169,6 +169,8 @@ class Decoder:
         key = self.decode(pair[0], depth + 1)
         if not isinstance(key, (str, int, float, bool, type(None))):
             raise Misbehaved("a dictionary's key is not a plain scalar")
+        if isinstance(key, int) and not -(2**63) <= key < 2**64:  # multiples of 2**61 - 1 all have the hash 0
+            raise Misbehaved("a dictionary's key is too large")
         return key
 
     @staticmethod
