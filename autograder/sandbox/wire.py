@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
+"""The flag of a call that fails rather than waits; Windows has none."""
 PREFIX = struct.Struct("!IQ")  # length of the header, length of the payload, in bytes
 
 
@@ -74,10 +76,12 @@ def _no_constant(name: str) -> None:
 def _send(stream: socket.socket, data: memoryview, deadline: float | None) -> None:
     data = data.cast("B")
     while data:
-        _wait(stream, deadline, writing=True)
+        if not DONT_WAIT:
+            _wait(stream, deadline, writing=True)
         try:
-            sent = stream.send(data, socket.MSG_DONTWAIT if deadline is not None else 0)
+            sent = stream.send(data, DONT_WAIT if deadline is not None else 0)
         except BlockingIOError:
+            _wait(stream, deadline, writing=True)
             continue
         except OSError:
             raise Closed from None
@@ -88,22 +92,33 @@ def _receive(stream: socket.socket, size: int, deadline: float | None) -> bytear
     data = bytearray(size)
     view = memoryview(data)
     while view:
-        _wait(stream, deadline, writing=False)
+        if not DONT_WAIT:
+            _wait(stream, deadline, writing=False)
         try:
-            count = stream.recv_into(view)
+            count = stream.recv_into(view, 0, DONT_WAIT if deadline is not None else 0)
+        except BlockingIOError:
+            _wait(stream, deadline, writing=False)
+            continue
         except OSError:
             raise Closed from None
         if count == 0:
             raise Closed
         view = view[count:]
+        if view and deadline is not None and time.monotonic() > deadline:  # a trickle is no answer
+            raise DeadlinePassed
     return data
 
 
 def _wait(stream: socket.socket, deadline: float | None, *, writing: bool) -> None:
+    """Wait until the stream is ready; raise `DeadlinePassed` where that takes too long."""
     if deadline is None:
         return
-    left = deadline - time.monotonic()
-    poll = select.poll()
-    poll.register(stream, select.POLLOUT if writing else select.POLLIN)
-    if left <= 0 or not poll.poll(left * 1000):
+    left = max(0.0, deadline - time.monotonic())
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(stream, select.POLLOUT if writing else select.POLLIN)
+        ready = bool(left and poll.poll(left * 1000))
+    else:
+        ready = any(select.select([] if writing else [stream], [stream] if writing else [], [], left))
+    if not ready:
         raise DeadlinePassed

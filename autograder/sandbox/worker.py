@@ -40,15 +40,15 @@ def run(stream: socket.socket, settings: Mapping[str, Any]) -> NoReturn:
         walls = jail.enter(jail.JailSettings(**settings["jail"]))
         write_frame(stream, {"k": "ready", "walls": [asdict(wall) for wall in walls]}, [])
         gc.enable()
-        _serve(stream)
-        status = 0
+        serve(stream)
     except Closed:
         status = 0
     finally:
         os._exit(status)
 
 
-def _serve(stream: socket.socket) -> None:
+def serve(stream: socket.socket) -> NoReturn:
+    """Answer the grader's requests; raise `Closed` when it hangs up."""
     courtesies.install()
 
     def upcall(question: Any, buffers: list[memoryview]) -> Frame:
