@@ -33,6 +33,8 @@ SURVEY_SHARE = 0.25
 """Part of the deadline that loading all files once may take."""
 CHECKS_SHARE = 0.9
 """Part of what is left after that which checks may take; the rest is for new workers, reruns and results."""
+EXTRA_CPU_SECONDS = 5
+"""Processor time of a worker beyond its wall-clock time, so that the clock is what usually ends it."""
 FAIR_SHARE = 0.5
 """A check that got less than this part of its time and ran out of it says nothing about the code: it is not a FAIL."""
 LEAST_SECONDS = 0.2
@@ -116,7 +118,7 @@ class _Run:
         for path in (*ours, *self._probes):  # the workers inherit what is compiled here; only our own files are
             compiled(path.read_text(encoding="utf-8"), str(path))
         limits = self.assignment.manifest.limits
-        memory, seconds = limits.memory_mb * 2**20, max(limits.check_seconds, limits.load_seconds)
+        memory, seconds = limits.memory_mb * 2**20, max(limits.check_seconds, limits.load_seconds) + EXTRA_CPU_SECONDS
         self._zygote: Zygote = Zygote(
             self.folder, readable=["submission", "probes"], memory=memory, cpu_seconds=seconds
         )

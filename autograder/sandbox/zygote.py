@@ -1,7 +1,6 @@
-"""The process that workers are forked from, and the grader's handle on it.
+"""The grader's handles: on the process that workers are forked from, and on each worker.
 
-The zygote is forked from the grader after the heavy imports and before any secret is read. It has one thread, does no
-arithmetic, and keeps no descriptor but its control socket; a fresh worker is a fork, not a start.
+The zygote is forked from the grader after the heavy imports and before any secret is read; `nursery` is its life.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import contextlib
 import gc
 import itertools
 import json
+import math
 import os
 import secrets
 import signal
@@ -20,32 +20,22 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from autograder.sandbox import jail, worker
+from autograder.sandbox import jail
 from autograder.sandbox.failure import WorkerLost
+from autograder.sandbox.nursery import live
 from autograder.sandbox.remains import remove_files_of, remove_tree
 from autograder.sandbox.session import Serve, is_question
 from autograder.sandbox.watch import Bounds, Watch, Watched
 from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Limits, Misbehaved, read_frame, write_frame
 
-CLEAN_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MPLBACKEND": "Agg",
-    "CUDA_VISIBLE_DEVICES": "",
-    "WANDB_MODE": "disabled",
-}
 START_SECONDS = 30.0
 END_SECONDS = 10.0
 GRACE_SECONDS = 1.0
+MEASURED_SHARE = 0.6
+"""The kernel keeps the limit of processor time by its ticks, and reports a time that may be somewhat less than that."""
 GONE = "the process that workers come from is gone"
-
-Workers = dict[int, tuple[int, float] | None]
-"""Wait status and processor time by process id, None while it lives."""
 
 
 class ZygoteLost(BaseException):
@@ -63,7 +53,7 @@ class Zygote:
         self._folder = folder.resolve()
         self._readable = tuple(readable)
         self._memory = memory
-        self._cpu_seconds = int(cpu_seconds) + 5
+        self._cpu_seconds = math.ceil(cpu_seconds)
         self._watch = Watch()
         self._open: dict[WorkerChannel, None] = {}
         self._stopped = ""
@@ -79,7 +69,7 @@ class Zygote:
         gc.freeze()
         self._pid = os.fork()
         if self._pid == 0:
-            _live(theirs, self._folder)
+            live(theirs, self._folder)
         theirs.close()
 
     def __enter__(self) -> Zygote:
@@ -152,11 +142,10 @@ class Zygote:
             self._watch.remove(watched)
 
     def explain_status(self, status: int, seconds: float) -> str:
-        """Say which limit ended a worker, "" where none did. Only the kernel's word counts, not the worker's."""
-        if status > 0 and os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU):
-            if seconds > 0.9 * self._cpu_seconds:
-                return f"stopped: it used more than {self._cpu_seconds} s of processor time"
-            return "stopped: the machine ran out of memory"
+        """Say which limit of the kernel ended a worker, "" where none did."""
+        killed = status > 0 and os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU)
+        if killed and seconds > MEASURED_SHARE * self._cpu_seconds:
+            return f"stopped: it used more than {self._cpu_seconds} s of processor time"
         return ""
 
     def _order(self) -> None:
@@ -279,7 +268,9 @@ class WorkerChannel:
         if self._status is None or self._status < 0:
             return ""
         if os.WIFSIGNALED(self._status):
-            return f" (killed by signal {signal.Signals(os.WTERMSIG(self._status)).name})"
+            number = os.WTERMSIG(self._status)
+            why = ", as when the machine runs out of memory" if number == signal.SIGKILL else ""
+            return f" (killed by signal {_name_of_signal(number)}{why})"
         return f" (it called exit with status {os.WEXITSTATUS(self._status)})"
 
     def _kill(self) -> None:
@@ -294,104 +285,19 @@ class WorkerChannel:
             self._handle = None
 
 
+def _name_of_signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name
+        return str(number)
+
+
 def _open_process(pid: int) -> int | None:
     """Return a handle on a process, None where the system has none; the zygote then does all the killing."""
     try:
         return os.pidfd_open(pid)
     except (OSError, AttributeError):
         return None
-
-
-def _live(control: socket.socket, folder: Path) -> NoReturn:
-    """Be the zygote: fork and end workers on demand, until the grader leaves. If it died, remove its folder too."""
-    workers: Workers = {}
-    left = False
-    try:
-        os.setsid()
-        worker._only_keep(control.fileno())
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        gc.disable()
-        os.environ.clear()
-        os.environ.update(CLEAN_ENVIRONMENT)
-        while True:
-            data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
-            if not data:
-                break
-            message = json.loads(data)
-            if left := message["op"] == "leave":
-                break
-            if message["op"] == "fork":
-                pid = os.fork()
-                if pid == 0:
-                    control.close()
-                    worker.run(socket.socket(fileno=descriptors[0]), message["settings"])
-                workers[pid] = None
-                os.close(descriptors[0])
-                write_frame(control, {"pid": pid}, [])
-            else:
-                pid = message["pid"]
-                status, seconds = _end(pid, message["grace"], workers)
-                write_frame(control, {"status": status, "seconds": seconds}, [])
-                if message["uid"] is not None:
-                    _end_all_of(message["uid"])
-            _reap(workers)
-    except (Closed, OSError):
-        pass
-    finally:
-        _end_all(workers)
-        if not left:
-            remove_tree(folder)
-        os._exit(0)
-
-
-def _reap(workers: Workers) -> None:
-    """Note the wait status and the processor time of every worker that has ended."""
-    with contextlib.suppress(ChildProcessError):
-        while (found := os.wait4(-1, os.WNOHANG))[0] != 0:
-            pid, status, usage = found
-            workers[pid] = status, usage.ru_utime + usage.ru_stime
-
-
-def _end(pid: int, grace: float, workers: Workers) -> tuple[int, float]:
-    """Kill a worker's whole session; return its wait status (-1 where it had not ended by itself) and its time.
-
-    A killed worker is not waited for: it is collected later, while its last pages are given back.
-    """
-    patience = time.monotonic() + grace
-    _reap(workers)
-    while pid in workers and workers[pid] is None and time.monotonic() < patience:
-        time.sleep(0.001)
-        _reap(workers)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    if (ended := workers.get(pid)) is not None:
-        del workers[pid]
-        return ended
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    return -1, 0.0
-
-
-def _end_all(workers: Workers) -> None:
-    """Kill every worker that is left, and wait until all are gone."""
-    for pid in list(workers):
-        _end(pid, 0.0, workers)
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
-
-
-def _end_all_of(uid: int) -> None:
-    """Kill whatever runs under a worker's private uid: a child becomes that user and kills all that it may."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setresuid(uid, uid, uid)
-            os.kill(-1, signal.SIGKILL)
-        finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
 
 
 def _wait_for(pid: int, seconds: float) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from autograder.sandbox.failure import WorkerLost
 from autograder.sandbox.jail import FIRST_UID, LAST_UID
-from autograder.sandbox.zygote import CLEAN_ENVIRONMENT
+from autograder.sandbox.nursery import CLEAN_ENVIRONMENT
 
 SOURCE = """
 import os, sys, tempfile

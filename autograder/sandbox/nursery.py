@@ -1,0 +1,126 @@
+"""The life of the zygote: the process that workers are forked from.
+
+It has one thread, does no arithmetic, and keeps no descriptor but its control socket; a fresh worker is a fork, not a
+start. It takes orders from the grader alone, and ends with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from autograder.sandbox import worker
+from autograder.sandbox.remains import remove_tree
+from autograder.sandbox.wire import Closed, write_frame
+
+CLEAN_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MPLBACKEND": "Agg",
+    "CUDA_VISIBLE_DEVICES": "",
+    "WANDB_MODE": "disabled",
+}
+Workers = dict[int, tuple[int, float] | None]
+"""Wait status and processor time by process id, None while it lives."""
+
+
+def live(control: socket.socket, folder: Path) -> NoReturn:
+    """Be the zygote: fork and end workers on demand, until the grader leaves. If it died, remove its folder too."""
+    workers: Workers = {}
+    left = False
+    try:
+        os.setsid()
+        worker._only_keep(control.fileno())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        gc.disable()
+        os.environ.clear()
+        os.environ.update(CLEAN_ENVIRONMENT)
+        while True:
+            data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
+            if not data:
+                break
+            message = json.loads(data)
+            if left := message["op"] == "leave":
+                break
+            if message["op"] == "fork":
+                pid = os.fork()
+                if pid == 0:
+                    control.close()
+                    worker.run(socket.socket(fileno=descriptors[0]), message["settings"])
+                workers[pid] = None
+                os.close(descriptors[0])
+                write_frame(control, {"pid": pid}, [])
+            else:
+                pid = message["pid"]
+                status, seconds = _end(pid, message["grace"], workers)
+                write_frame(control, {"status": status, "seconds": seconds}, [])
+                if message["uid"] is not None:
+                    _end_all_of(message["uid"])
+            _reap(workers)
+    except (Closed, OSError):
+        pass
+    finally:
+        _end_all(workers)
+        if not left:
+            remove_tree(folder)
+        os._exit(0)
+
+
+def _reap(workers: Workers) -> None:
+    """Note the wait status and the processor time of every worker that has ended."""
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.wait4(-1, os.WNOHANG))[0] != 0:
+            pid, status, usage = found
+            workers[pid] = status, usage.ru_utime + usage.ru_stime
+
+
+def _end(pid: int, grace: float, workers: Workers) -> tuple[int, float]:
+    """Kill a worker's whole session; return its wait status (-1 where it had not ended by itself) and its time.
+
+    A killed worker is not waited for: it is collected later, while its last pages are given back.
+    """
+    patience = time.monotonic() + grace
+    _reap(workers)
+    while pid in workers and workers[pid] is None and time.monotonic() < patience:
+        time.sleep(0.001)
+        _reap(workers)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    if (ended := workers.get(pid)) is not None:
+        del workers[pid]
+        return ended
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    return -1, 0.0
+
+
+def _end_all(workers: Workers) -> None:
+    """Kill every worker that is left, and wait until all are gone."""
+    for pid in list(workers):
+        _end(pid, 0.0, workers)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
+def _end_all_of(uid: int) -> None:
+    """Kill whatever runs under a worker's private uid: a child becomes that user and kills all that it may."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setresuid(uid, uid, uid)
+            os.kill(-1, signal.SIGKILL)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
