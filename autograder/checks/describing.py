@@ -124,7 +124,7 @@ def _describe_tensor(tensor: torch.Tensor) -> str:
     if values.dtype is torch.bool or values.is_complex():
         return f"{head} [{first}, ...]"
     # in parts: a float64 copy of the whole would be eight times what a submission sent, if those are bytes
-    sums = [float(part.double().sum()) for part in values.flatten().split(_PART)]
+    sums = [float(part.double().sum()) for part in torch.split(values.flatten(), _PART)]
     mean_value = sum(sums) / values.numel()
     low, mean, high = (describe_number(float(x)) for x in (values.min(), mean_value, values.max()))
     return f"{head} [{first}, ...], smallest {low}, mean {mean}, largest {high}"

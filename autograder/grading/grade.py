@@ -101,7 +101,8 @@ class _Run:
     interruption: Interruption
     notices: list[Notice] = field(default_factory=list)
     checks: dict[str, list[CheckResult]] = field(default_factory=dict)
-    slow_statements: list[tuple[str, int]] = field(default_factory=list)
+    slow_statements: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    """By the file whose survey met them. A hostile file may name what it likes: it is left out for its own items."""
     done: int = 0
     walls: list[Wall] = field(default_factory=list)
 
@@ -171,7 +172,7 @@ class _Run:
             if file.syntax_error:
                 continue
             try:
-                session = self._open(None, check_ends=time.monotonic() + 2 * self._load_seconds)
+                session = self._open(name, None, check_ends=time.monotonic() + 2 * self._load_seconds)
                 try:
                     skipped, inert = session.load(Path(name).stem)
                 finally:
@@ -182,15 +183,15 @@ class _Run:
                 continue
             except ZygoteLost:  # every check will say so
                 return
-            self._note_load(skipped, inert)
+            self._note_load(name, skipped, inert)
 
-    def _note_load(self, skipped: list[Any], inert: list[Any]) -> None:
+    def _note_load(self, name: str, skipped: list[Any], inert: list[Any]) -> None:
         for entry in skipped[:20]:
             if not (isinstance(entry, list) and [type(part) for part in entry] == [str, int, str, str, bool]):
                 continue
             file, line, error, message, slow = entry
             if slow:
-                self.slow_statements.append((file, line))
+                self.slow_statements.setdefault(name, []).append((file, line))
                 text = "this statement was stopped and left out: it ran too long while the file was loaded"
             else:
                 text = f"this statement was left out, it raised {error[:80]}: {message[:200]}"
@@ -289,10 +290,11 @@ class _Run:
         slug, version = self.assignment.slug, self.assignment.manifest.version
         seed = check_seed(self._seed, slug, version, check.id)
         ends = time.monotonic() + seconds
+        file = self.assignment.manifest.item(check.item).file
         runner = CheckRunner(check.function, check.declaration, fixtures, seed)
         has_reference = self.assignment.reference is not None and self.options.hidden
         return runner.judge(
-            lambda variant: self._open(variant, check_ends=ends),
+            lambda variant: self._open(file, variant, check_ends=ends),
             stand_ins,
             (lambda: open_reference(self.assignment)) if has_reference else None,
         )
@@ -358,14 +360,14 @@ class _Run:
 
     # sessions
 
-    def _open(self, stand_ins: StandIns | None, *, check_ends: float | None) -> Session:
+    def _open(self, file: str | None, stand_ins: StandIns | None, *, check_ends: float | None) -> Session:
         from autograder.sandbox.session import Deadlines, Session
 
         limits = self.assignment.manifest.limits
         loader = {
             "folder": str(self._copy),
             "extra": [str(path) for path in self._probes],
-            "skip": [list(entry) for entry in self.slow_statements],
+            "skip": [list(entry) for entry in self.slow_statements.get(file or "", [])],
             "statement_seconds": self._load_seconds * STATEMENT_SHARE,
             "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
         }
