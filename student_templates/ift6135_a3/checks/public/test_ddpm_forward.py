@@ -2,8 +2,8 @@
 
 import torch
 
-from autograder.checks import CheckFailed, fetch, item
-from autograder.checks.closeness import assert_close
+from autograder.checks import CheckFailed, fetch, gradients, item
+from autograder.checks.closeness import assert_close, assert_gradients_close
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.tensor_assertions import assert_tensor
 from autograder.checks.uniformity import assert_uniform_integers
@@ -42,13 +42,17 @@ def test_noise_is_drawn_where_none_is_given(ddpm_solution):
 
 @item("ddpm.p_losses", weight=1)
 def test_the_price_of_a_known_error(ddpm_solution, ddpm_probes):
-    """A model that is off by 0.5 everywhere costs 0.125, by 3 costs 2.5; a batch costs the average over all entries."""
+    """Being off by 0.5 everywhere costs 0.125, by 3 costs 2.5; a batch costs the average, and its gradient arrives."""
     images, mixed = _images(6), [0.5, 0.0, -3.0, 0.0, 0.0]
     for offsets, price in (([0.5] * 5, 0.125), ([-3.0] * 5, 2.5), ([0.0] * 5, 0.0), (mixed, 0.525)):
         model = ddpm_probes.NearlyPerfect(images, SIGNAL, SPREAD, torch.tensor(offsets))
         loss = ddpm_solution.p_losses(model, images, torch.tensor(INDICES))
         # At index 0 float32 code may know a hundredth of noise only to 6e-4 of itself, hence a scale above 1.
         assert_close(loss, price, name=f"the loss of a model that is off by {offsets}", scale=10.0)
+    arriving = gradients(assert_tensor(loss), [fetch(model.offset)])
+    assert_gradients_close(
+        arriving, [torch.tensor([0.1, 0.0, -0.2, 0.0, 0.0])], ["the error"], of="the loss", scale=10.0
+    )
 
 
 @item("ddpm.p_losses", weight=0.5)

@@ -12,6 +12,8 @@ from autograder.checks.tensor_assertions import assert_tensor
 OF_IMAGE = {0: 1.00005, 1: 1.00005997, 500: 1.00506825, 999: 1.01015254}
 OF_PREDICTION = {0: -0.0100005, 1: -0.00808717663, 500: -0.0105287899, 999: -0.0202034586}
 STD = {1: 0.00738457017, 2: 0.0092460324, 3: 0.0105185323, 500: 0.10025635, 999: 0.141421298}
+# With the model of the checks of the chain, the step from noise at index 1 has mean 0 and this standard deviation.
+FIRST_STD = 0.99604375
 # Entries of the images at each time index in the checks of random numbers: 2 * 3 * 25 * 25 = 3750, enough to see at
 # each of 3 indices by itself a mean off by 0.2 and a standard deviation off by a fifth (3338 are needed).
 SHAPE, EFFECTS = (2, 3, 25, 25), {"mean_effect": 0.2, "std_effect": 1.2, "unit": Unit.ROW}
@@ -64,6 +66,19 @@ def test_each_image_is_one_step_from_the_one_before(ddpm_solution, ddpm_probes):
     name = "the last image (a step from the one before, index 0)"
     allowed = due.abs().max() + MEAN_SCALE * due.abs()
     assert_close(chain[-1], due, name=name, scale=allowed)
+
+
+@item("ddpm.p_sample_loop", weight=0.25)
+def test_the_chain_starts_from_normal_noise(ddpm_solution, ddpm_probes):
+    """The first image of a chain is one step away from standard normal noise, drawn afresh in every call."""
+    model, firsts = ddpm_probes.NoisePredictor(0.5, 1000.0, -1.0), []
+    for _ in range(2):
+        chain = assert_tensor(
+            ddpm_solution.p_sample_loop(model, SHAPE, 2), shape=(2, *SHAPE), name="the stack of images"
+        )
+        firsts.append(chain[0].double() / FIRST_STD)
+    assert_standard_normal(firsts[0], name="the first image")
+    assert_independent(*firsts, name="the first image of two chains")
 
 
 def _whitened_step(ddpm_solution, ddpm_probes, index):

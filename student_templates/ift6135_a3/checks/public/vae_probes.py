@@ -15,7 +15,15 @@ from torch import Tensor, nn
 IMAGE = (3, 32, 32)
 
 
-class Encoder(nn.Module):
+class Known(nn.Module):
+    """A network with known weights; code that asks its parameters for their device gets an answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.empty = nn.Parameter(torch.empty(0))
+
+
+class Encoder(Known):
     """Images ``(batch, 3, 32, 32)`` to features ``(batch, *shape)``: those of the given weight, then zeros."""
 
     def __init__(self, weight: Tensor, shape: torch.Size) -> None:
@@ -29,7 +37,7 @@ class Encoder(nn.Module):
         return torch.cat([known, zeros], dim=1).reshape(len(x), *self.shape)
 
 
-class Head(nn.Module):
+class Head(Known):
     """Features to ``(batch, z_dim)``, from the first of the features; remembers what it was given as ``seen``."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
@@ -42,7 +50,7 @@ class Head(nn.Module):
         return self.seen @ self.weight.T + self.bias
 
 
-class Decoder(nn.Module):
+class Decoder(Known):
     """Latent vectors ``(batch, z_dim)`` to images ``(batch, *shape)``; ``bent`` makes the map a curved one."""
 
     def __init__(self, weight: Tensor, bias: Tensor, bent: bool, shape: torch.Size) -> None:
