@@ -2,53 +2,127 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
+CPU = torch.device("cpu")
+ALONE = {"num_workers": 0, "timeout": 0}
+ABOUT_WORKERS = (
+    "worker_init_fn",
+    "multiprocessing_context",
+    "prefetch_factor",
+    "persistent_workers",
+    "pin_memory_device",
+)
+QUIET_CALLS: dict[str, Any] = {
+    "synchronize": None, "set_device": None, "empty_cache": None, "ipc_collect": None, "manual_seed": None,
+    "manual_seed_all": None, "reset_peak_memory_stats": None, "current_device": 0, "get_device_name": "CPU",
+    "memory_allocated": 0, "max_memory_allocated": 0, "memory_reserved": 0, "max_memory_reserved": 0,
+}  # fmt: skip
+"""Functions of `torch.cuda` that would raise without a GPU, and what they return here."""
+
+
+def install() -> None:
+    """Make `DataLoader` load in this process, `torch.compile` hand back what it was given, and threads stay one."""
+    import torch.utils.data
+
+    torch.utils.data.DataLoader.__init__ = _without_workers(  # type: ignore[method-assign]
+        torch.utils.data.DataLoader.__init__
+    )
+    torch.compile = _eager
+    torch.set_num_threads = torch.set_num_interop_threads = _do_nothing
+
+
+def put_cuda_on_cpu() -> None:
+    """Let code that names a CUDA device run where there is none, for the rest of this process."""
+    for name, value in QUIET_CALLS.items():
+        setattr(torch.cuda, name, functools.partial(_return, value))
+    torch.set_default_device = _defaulting_to_cpu(torch.set_default_device)
+    torch.load = _loading_to_cpu(torch.load)
+    torch.Generator = _Generator  # type: ignore[misc, assignment]
+    CudaOnCpu().__enter__()  # type: ignore[no-untyped-call]
+
 
 class CudaOnCpu(TorchFunctionMode):
-    """Lets code that names a CUDA device run where CUDA is hidden: its tensors stay on the CPU."""
+    """Keeps on the CPU every tensor that would be made on a CUDA device or moved to one."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        kwargs = kwargs or {}
-        if func is torch.Tensor.cuda:
+        kwargs = {name: value for name, value in (kwargs or {}).items() if name != "pin_memory"}
+        if func in (torch.Tensor.cuda, torch.Tensor.pin_memory):
             return args[0]
-        if func is torch.Tensor.to and any(_is_cuda(argument) for argument in args[1:]):
-            args = (args[0], *(torch.device("cpu") if _is_cuda(argument) else argument for argument in args[1:]))
+        if func is torch.Tensor.to:
+            args = (args[0], *(CPU if _is_cuda(argument) else argument for argument in args[1:]))
         if "device" in kwargs and _is_cuda(kwargs["device"]):
-            kwargs = {**kwargs, "device": torch.device("cpu")}
+            kwargs["device"] = CPU
         return func(*args, **kwargs)
 
 
 def _is_cuda(value: Any) -> bool:
+    """Whether a value names a CUDA device: as a device, as text, or by its bare number."""
     if isinstance(value, torch.device):
         return value.type == "cuda"
-    return isinstance(value, str) and value.startswith("cuda")
+    return value.startswith("cuda") if isinstance(value, str) else type(value) is int
 
 
-def install() -> None:
-    """Make `DataLoader` load in this process and `torch.compile` hand back what it was given."""
-    import torch.utils.data
+class _AnyGenerator(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, torch._C.Generator)
 
-    original = torch.utils.data.DataLoader.__init__
+    def __call__(cls, device: Any = None) -> torch._C.Generator:
+        return torch._C.Generator(CPU if device is None or _is_cuda(device) else device)
 
-    def without_workers(self: Any, dataset: Any, *args: Any, **kwargs: Any) -> None:
-        args = (*args[:4], 0, *args[5:]) if len(args) > 4 else args  # num_workers is the sixth parameter
-        for name in ("persistent_workers", "prefetch_factor", "multiprocessing_context"):
-            kwargs.pop(name, None)
-        if len(args) <= 4:
-            kwargs["num_workers"] = 0
-        original(self, dataset, *args[:9], **kwargs)  # what follows is about worker processes
 
-    torch.utils.data.DataLoader.__init__ = without_workers  # type: ignore[method-assign]
-    torch.compile = _eager
+class _Generator(metaclass=_AnyGenerator):
+    """Stands for `torch.Generator`, whose constructor does not pass through a mode."""
+
+
+def _without_workers(original: Callable[..., None]) -> Callable[..., None]:
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def without_workers(*args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(*args, **kwargs)
+        bound.arguments.update(ALONE)
+        for name in ABOUT_WORKERS:
+            bound.arguments.pop(name, None)
+        loader, dataset = bound.arguments["self"], bound.arguments["dataset"]
+        named = {name: value for name, value in bound.arguments.items() if name not in ("self", "dataset")}
+        original(loader, dataset, **named)
+
+    return without_workers
 
 
 def _eager(model: Any = None, **options: Any) -> Any:
     """Stand for `torch.compile`, as a function and as a decorator with options."""
     return model if model is not None else (lambda function: function)
+
+
+def _defaulting_to_cpu(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def set_default_device(device: Any) -> None:
+        original("cpu" if _is_cuda(device) else device)
+
+    return set_default_device
+
+
+def _loading_to_cpu(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def load(file: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return original(file, "cpu", *args, **kwargs)
+
+    return load
+
+
+def _do_nothing(*args: Any, **kwargs: Any) -> None:
+    """Stand for a setting that is fixed here."""
+
+
+def _return(value: Any, *args: Any, **kwargs: Any) -> Any:
+    return value

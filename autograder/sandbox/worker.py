@@ -71,7 +71,7 @@ def _make_loader(settings: Mapping[str, Any]) -> Loader:
     )
     sys.meta_path.append(loader)
     if settings["cuda_on_cpu"]:
-        courtesies.CudaOnCpu().__enter__()  # type: ignore[no-untyped-call]
+        courtesies.put_cuda_on_cpu()
     return loader
 
 
