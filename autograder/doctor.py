@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 
-from autograder.sandbox.failure import SubmissionFault, WorkerLost
+from autograder.sandbox.failure import SubmissionFault, WorkerLost, WorkersLost
 from autograder.sandbox.jail import missing_walls
 from autograder.sandbox.remains import remove_tree
 from autograder.sandbox.session import Deadlines, Session
-from autograder.sandbox.zygote import Zygote, ZygoteLost
+from autograder.sandbox.zygote import Zygote
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytest", "hypothesis")
 MEMORY = 2**30
@@ -52,7 +52,7 @@ def examine(*, strict: bool) -> int:
         print(f"ok    {name} {version(name)}")
     try:
         needed, kept_out, missing = look()
-    except (ZygoteLost, SubmissionFault, WorkerLost) as error:
+    except (WorkersLost, SubmissionFault, WorkerLost) as error:
         print(f"FAIL  a worker cannot be started: {error}")
         return 1
     for held, text in (*needed, *kept_out):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from autograder.grading.running import Verdict
     from autograder.sandbox.session import Session
     from autograder.sandbox.stand_ins import StandIns
-    from autograder.sandbox.zygote import Zygote
+    from autograder.sandbox.workers import Workers
 
 STATEMENT_SHARE = 0.4
 """Part of the loading time that one top-level statement may take before it is stopped and skipped."""
@@ -113,22 +113,24 @@ class _Run:
         self._probes = self._copy_probes()
         _import_heavy(self.assignment.manifest.files.preload)
         from autograder.sandbox.loading import compiled
-        from autograder.sandbox.zygote import Zygote
+        from autograder.sandbox.workers import start_workers
 
         ours = [self._copy / name for name in self.assignment.manifest.files.provided if name.endswith(".py")]
         for path in (*ours, *self._probes):  # the workers inherit what is compiled here; only our own files are
             compiled(path.read_text(encoding="utf-8"), str(path))
         limits = self.assignment.manifest.limits
         memory, seconds = limits.memory_mb * 2**20, max(limits.check_seconds, limits.load_seconds) + EXTRA_CPU_SECONDS
-        self._zygote: Zygote = Zygote(
-            self.folder, readable=["submission", "probes"], memory=memory, cpu_seconds=seconds
+        preload = ("torch", *self.assignment.manifest.files.preload)
+        readable = ["submission", "probes"]
+        self._workers: Workers = start_workers(
+            self.folder, readable=readable, memory=memory, cpu_seconds=seconds, preload=preload
         )
-        self.interruption.react(self._zygote.stop)
+        self.interruption.react(self._workers.stop)
         self.notices += self.submission.notices
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._zygote.close()
+        self._workers.close()
 
     # everything below runs after the fork of the zygote: secrets may be read
 
@@ -137,17 +139,17 @@ class _Run:
         if self.interruption.reason:
             return
         from autograder.grading.plugin import GraderTrouble
+        from autograder.sandbox.failure import WorkersLost
         from autograder.sandbox.jail import missing_walls
-        from autograder.sandbox.zygote import ZygoteLost
 
         try:
-            self._zygote.fork_worker().close()
-        except ZygoteLost as error:
+            self._workers.fork_worker().close()
+        except WorkersLost as error:
             if self.interruption.reason:
                 return
             raise GraderTrouble(str(error)) from None
-        self.walls = [Wall(name=w.name, held=w.held, note=w.note) for w in self._zygote.walls]
-        missing = missing_walls(self._zygote.walls)
+        self.walls = [Wall(name=w.name, held=w.held, note=w.note) for w in self._workers.walls]
+        missing = missing_walls(self._workers.walls)
         if not any(wall.name == "landlock" and wall.held for wall in self.walls):
             missing += self._judge_private_folders()
         if self.options.strict and missing:
@@ -165,8 +167,7 @@ class _Run:
 
     def survey(self) -> None:
         """Load every file once, without stand-ins and before any check, and note what did not run."""
-        from autograder.sandbox.failure import SubmissionFault, WorkerLost
-        from autograder.sandbox.zygote import ZygoteLost
+        from autograder.sandbox.failure import SubmissionFault, WorkerLost, WorkersLost
 
         for name, file in self.submission.files.items():
             if file.syntax_error:
@@ -181,7 +182,7 @@ class _Run:
                 if not self.interruption.reason:
                     self.notices.append(Notice(text=f"could not be loaded: {error}", file=name))
                 continue
-            except ZygoteLost:  # every check will say so
+            except WorkersLost:  # every check will say so
                 return
             self._note_load(name, skipped, inert)
 
@@ -263,7 +264,7 @@ class _Run:
         return min(full, max(spare, self._reserved), self._run_ends - now)
 
     def _run_check(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None) -> None:
-        from autograder.sandbox.zygote import ZygoteLost
+        from autograder.sandbox.failure import WorkersLost
 
         begun = time.monotonic()
         note = ""
@@ -274,7 +275,7 @@ class _Run:
         allowance = self._allowance()
         try:
             verdict = self._judge(check, fixtures, stand_ins, allowance) if allowance > LEAST_SECONDS else out_of_time
-        except ZygoteLost as error:
+        except WorkersLost as error:
             verdict, note = _plain_verdict(Outcome.BLOCKED, NO_WORKER), str(error)
         if verdict.outcome is Outcome.FAIL and self._was_unfair(allowance, time.monotonic() - begun):
             verdict = out_of_time
@@ -372,7 +373,7 @@ class _Run:
             "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
         }
         return Session(
-            self._zygote.fork_worker(),
+            self._workers.fork_worker(),
             loader=loader,
             stand_ins=stand_ins,
             deadlines=Deadlines(limits.call_seconds, check_ends),

@@ -32,3 +32,7 @@ class WorkerLost(BaseException):
 
 class AuthorError(Exception):
     """A check uses the sandbox wrongly."""
+
+
+class WorkersLost(BaseException):
+    """No further worker can be had in this run. Not an `Exception`: no check may take it for the submission's."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -132,6 +131,8 @@ def torch_folder() -> str:
 
 
 def _limit_resources(settings: JailSettings) -> str:
+    import resource  # not on Windows, where this module is read for its reports only
+
     _be_the_first_to_go()
     used = _size("VmData")
     limits = {

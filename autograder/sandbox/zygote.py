@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.sandbox import jail
-from autograder.sandbox.failure import WorkerLost
+from autograder.sandbox.failure import WorkerLost, WorkersLost
 from autograder.sandbox.nursery import live
 from autograder.sandbox.remains import remove_files_of, remove_tree
 from autograder.sandbox.session import Serve, is_question
@@ -36,10 +36,6 @@ GRACE_SECONDS = 1.0
 MEASURED_SHARE = 0.6
 """The kernel keeps the limit of processor time by its ticks, and reports a time that may be somewhat less than that."""
 GONE = "the process that workers come from is gone"
-
-
-class ZygoteLost(BaseException):
-    """No further check can be tried in this run. Not an `Exception`: no check may take it for a fault of its own."""
 
 
 class Zygote:
@@ -79,9 +75,9 @@ class Zygote:
         self.close()
 
     def fork_worker(self) -> WorkerChannel:
-        """Return the channel to a fresh jailed worker; raise `ZygoteLost` where there can be none."""
+        """Return the channel to a fresh jailed worker; raise `WorkersLost` where there can be none."""
         if self._stopped:
-            raise ZygoteLost(self._stopped)
+            raise WorkersLost(self._stopped)
         if self._on_its_way is None and self._spare is None:
             self._order()
         self._receive()
@@ -118,7 +114,7 @@ class Zygote:
         """End the zygote; its workers end with it."""
         self._watch.close()
         gc.unfreeze()  # some extension modules report objects that the collector never saw as leaks
-        with contextlib.suppress(ZygoteLost):
+        with contextlib.suppress(WorkersLost):
             self._send({"op": "leave"})
         self._control.close()
         _wait_for(self._pid, END_SECONDS)
@@ -173,13 +169,13 @@ class Zygote:
         try:
             socket.send_fds(self._control, [data], [] if descriptor is None else [descriptor])
         except OSError:
-            raise ZygoteLost(GONE) from None
+            raise WorkersLost(GONE) from None
 
     def _read(self) -> dict[str, Any]:
         try:
             return read_frame(self._control, Limits(), time.monotonic() + START_SECONDS).header  # type: ignore[no-any-return]
         except (Closed, DeadlinePassed, Misbehaved):
-            raise ZygoteLost(GONE) from None
+            raise WorkersLost(GONE) from None
 
 
 class WorkerChannel:
@@ -201,7 +197,7 @@ class WorkerChannel:
             frame = read_frame(self._stream, Limits(), deadline)
         except (Closed, DeadlinePassed, Misbehaved):
             self.close()
-            raise ZygoteLost(f"a worker did not start{self.explain_end()}") from None
+            raise WorkersLost(f"a worker did not start{self.explain_end()}") from None
         pid, _, scratch = self._identity
         self._watched = self._zygote.watched(pid, scratch, self.stop)
         return [jail.WallReport(**wall) for wall in frame.header["walls"]]

@@ -202,7 +202,9 @@ def test_threads_are_limited(s, small):
 def test_threads_are_counted_where_the_worker_has_no_user_of_its_own(monkeypatch, tmp_path):
     monkeypatch.setattr(jail, "interpreter_is_readable_by_others", lambda: False)
     tmp_path.chmod(0o711)
-    (tmp_path / "s.py").write_text(SOURCE + "\ndef crowd(n): threading.stack_size(65536); start_threads(n); time.sleep(10)\n", encoding="utf-8")
+    (tmp_path / "s.py").write_text(
+        SOURCE + "\ndef crowd(n): threading.stack_size(65536); start_threads(n); time.sleep(10)\n", encoding="utf-8"
+    )
     with Zygote(tmp_path, readable=["s.py"], memory=2**31, cpu_seconds=20) as zygote:
         loader = {"folder": str(tmp_path), "extra": [], "skip": [], "statement_seconds": None, "cuda_on_cpu": False}
         session = Session(zygote.fork_worker(), loader=loader, deadlines=Deadlines(20.0))

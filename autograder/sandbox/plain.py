@@ -1,0 +1,166 @@
+"""Workers where a process cannot be forked or jailed (Windows): plain subprocesses, and the report says so.
+
+For students on their own machines only. The conversation is the same as with a jailed worker, over a socket on this
+machine's loopback; each side proves to the other that it is no stranger by a token that travels through the pipe of
+the subprocess's standard input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import itertools
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autograder.sandbox.failure import WorkersLost
+from autograder.sandbox.jail import WallReport
+from autograder.sandbox.session import Serve, is_question
+from autograder.sandbox.wire import Closed, Frame, Limits, read_frame, write_frame
+
+START_SECONDS = 120.0
+TOKEN_BYTES = 32
+NO_WALLS = (WallReport("jail", False, "this system has none: the hand-in runs with your own rights"),)
+PASSED_ON = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "HOME", "USERPROFILE", "LD_LIBRARY_PATH")
+FIXED = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
+
+
+class PlainWorkers:
+    """Starts subprocesses, one ahead of time: each imports torch anew, which takes seconds."""
+
+    def __init__(self, folder: Path, preload: Sequence[str]) -> None:
+        self.walls = list(NO_WALLS)
+        self._folder = folder
+        self._preload = tuple(preload)
+        self._numbers = itertools.count(1)
+        self._stopped = ""
+        self._spare = self._start()
+
+    def fork_worker(self) -> PlainChannel:
+        """Return the channel to a fresh worker; raise `WorkersLost` where it did not start."""
+        if self._stopped:
+            raise WorkersLost(self._stopped)
+        channel, self._spare = self._spare, self._start()
+        channel.wait_until_ready()
+        return channel
+
+    def stop(self, reason: str) -> None:
+        """Give out no further worker, for a reason."""
+        self._stopped = reason
+
+    def close(self) -> None:
+        """End the worker that nobody asked for any more."""
+        self._spare.close()
+
+    def _start(self) -> PlainChannel:
+        scratch = self._folder / f"scratch-{next(self._numbers)}"
+        scratch.mkdir()
+        listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+        port = listener.getsockname()[1]
+        token = secrets.token_bytes(TOKEN_BYTES)
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | FIXED
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "autograder.sandbox.plain", str(port), *self._preload],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=scratch,
+            env=environment,
+        )
+        assert process.stdin is not None
+        process.stdin.write(token)
+        process.stdin.close()
+        return PlainChannel(process, listener, token)
+
+
+class PlainChannel:
+    """The grader's end of a subprocess's socket."""
+
+    def __init__(self, process: subprocess.Popen[bytes], listener: socket.socket, token: bytes) -> None:
+        self._process = process
+        self._listener = listener
+        self._token = token
+        self._stream: socket.socket | None = None
+        self._end: int | None = None
+
+    def wait_until_ready(self) -> None:
+        """Wait for the subprocess to call; raise `WorkersLost` where it does not."""
+        ends = time.monotonic() + START_SECONDS
+        while self._stream is None:
+            if self._process.poll() is not None or time.monotonic() > ends:
+                self.close()
+                raise WorkersLost("a worker did not start")
+            self._listener.settimeout(0.2)
+            with contextlib.suppress(TimeoutError):
+                self._accept(self._listener.accept()[0])
+        self._listener.close()
+
+    def _accept(self, stream: socket.socket) -> None:
+        stream.settimeout(10)
+        with contextlib.suppress(OSError):
+            if hmac.compare_digest(stream.recv(TOKEN_BYTES, socket.MSG_WAITALL), self._token):
+                stream.settimeout(None)
+                stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._stream = stream
+                return
+        stream.close()
+
+    def exchange(self, header: Any, buffers: list[memoryview], deadline: float | None, serve: Serve) -> Frame:
+        """Send a request and return the answer; ``serve`` answers the questions that come before it."""
+        if self._stream is None:
+            raise Closed
+        write_frame(self._stream, header, buffers, deadline)
+        while True:
+            frame = read_frame(self._stream, Limits(), deadline)
+            if not is_question(frame):
+                return frame
+            write_frame(self._stream, *serve(frame), deadline)
+
+    def close(self) -> None:
+        """End the subprocess."""
+        for stream in (self._stream, self._listener):
+            if stream is not None:
+                stream.close()
+        self._stream = None
+        self._end = self._process.poll()
+        if self._end is None:
+            self._process.kill()
+            self._process.wait()
+
+    def explain_end(self) -> str:
+        """Say in words how the subprocess ended, where it has ended by itself."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        self.close()
+        return "" if self._end is None else f" (it ended with status {self._end})"
+
+
+def main(port: int, preload: Sequence[str]) -> None:
+    """Be a worker: import what hand-ins import, call the grader, answer until it hangs up."""
+    import importlib
+
+    from autograder.sandbox.worker import serve
+
+    token = sys.stdin.buffer.read(TOKEN_BYTES)
+    for name in preload:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
+    tempfile.tempdir = None
+    stream = socket.create_connection(("127.0.0.1", port))
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stream.sendall(token)
+    with contextlib.suppress(Closed):
+        serve(stream)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])
