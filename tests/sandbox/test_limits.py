@@ -78,6 +78,7 @@ def shout():
     for _ in range(200): os.write(1, bytes(2**20)); os.write(2, bytes(2**20))
     return True
 def reserve(gigabytes): kept.append(mmap.mmap(-1, gigabytes * 2**30)); return True
+def end_by(number): os.kill(os.getpid(), number); time.sleep(5)
 def dump_core():
     import resource
     return list(resource.getrlimit(resource.RLIMIT_CORE))
@@ -235,8 +236,10 @@ def test_addresses_are_limited(s):
 
 
 def test_addresses_are_limited_unless_torch_is_built_for_cuda(monkeypatch):
+    import resource
+
     asked = {}
-    monkeypatch.setattr(jail.resource, "setrlimit", lambda name, value: asked.setdefault(name, value))
+    monkeypatch.setattr(resource, "setrlimit", lambda name, value: asked.setdefault(name, value))
     monkeypatch.setattr(jail, "_be_the_first_to_go", lambda: None)
     monkeypatch.setattr(jail.signal, "signal", lambda *ignored: None)
     settings = jail.JailSettings(None, "/", (), MEMORY, 1)
@@ -244,7 +247,7 @@ def test_addresses_are_limited_unless_torch_is_built_for_cuda(monkeypatch):
         asked.clear()
         monkeypatch.setattr(torch.version, "cuda", cuda)
         jail._limit_resources(settings)
-        assert (jail.resource.RLIMIT_AS in asked) == (cuda is None)
+        assert (resource.RLIMIT_AS in asked) == (cuda is None)
 
 
 def test_the_kernel_takes_the_worker_before_the_grader(s):
@@ -263,6 +266,13 @@ def test_a_small_call_is_not_slowed_down(s):
         s.double(tensor)
         times.append(time.perf_counter() - begun)
     assert sorted(times)[150] < 0.001
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(9, "SIGKILL, as when the machine runs out of memory"), (11, "SIGSEGV"), (40, "40")]
+)
+def test_a_signal_that_ended_a_worker_is_named(s, number, name):
+    assert stopped(s.end_by, number) == f"the process ended during end_by() (killed by signal {name})"
 
 
 def test_nothing_is_left_of_stopped_workers(small, open_session):
