@@ -69,6 +69,7 @@ def hide():
         os.mkdir("d"); os.chdir("d")
     time.sleep(10)
 def start_threads(number):
+    threading.stack_size(65536)  # so that it is not the memory of their stacks that ends it
     over = threading.Event()
     for _ in range(number): threading.Thread(target=over.wait, daemon=True).start()
     return number
@@ -152,8 +153,11 @@ def test_memory_that_the_kernel_does_not_count_is_counted_by_the_grader(s, call)
     assert time.monotonic() - begun < 8
 
 
-def test_some_shared_memory_is_fine(s):
+def test_shared_memory_has_the_same_limit_as_private_memory(s):
     assert s.share(100) == 100
+    s.share_later(200)
+    time.sleep(0.6)
+    assert stopped(s.pid) == "stopped: it used more than 192 MB of memory"
 
 
 def test_memory_is_watched_between_two_calls_too(s):
@@ -203,9 +207,7 @@ def test_threads_are_limited(s, small):
 def test_threads_are_counted_where_the_worker_has_no_user_of_its_own(monkeypatch, tmp_path):
     monkeypatch.setattr(jail, "interpreter_is_readable_by_others", lambda: False)
     tmp_path.chmod(0o711)
-    (tmp_path / "s.py").write_text(
-        SOURCE + "\ndef crowd(n): threading.stack_size(65536); start_threads(n); time.sleep(10)\n", encoding="utf-8"
-    )
+    (tmp_path / "s.py").write_text(SOURCE + "\ndef crowd(n): start_threads(n); time.sleep(10)\n", encoding="utf-8")
     with Zygote(tmp_path, readable=["s.py"], memory=2**31, cpu_seconds=20) as zygote:
         loader = {"folder": str(tmp_path), "extra": [], "skip": [], "statement_seconds": None, "cuda_on_cpu": False}
         session = Session(zygote.fork_worker(), loader=loader, deadlines=Deadlines(20.0))
