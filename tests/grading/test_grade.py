@@ -166,7 +166,7 @@ def test_a_broken_check_is_an_error_that_keeps_the_maximum(tiny: Tiny) -> None:
 
 
 def test_items_that_are_not_reached_are_blocked(tiny: Tiny) -> None:
-    run = tiny.grade(tiny.hand_in(), "--deadline", "0.01")
+    run = tiny.grade(tiny.hand_in(), "--deadline", "1")
     assert set(run.outcomes.values()) == {"BLOCKED"}
     assert run.results["score"] == 0
     assert run.status == 1

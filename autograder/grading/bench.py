@@ -1,0 +1,187 @@
+"""Where a submission's code runs during one grading: its private copy, the workers, and what loading it showed.
+
+A bench is set up before anything secret is read: its workers come from a process that never knew the seed, the checks
+or the reference.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder.assignment import Assignment
+from autograder.grading.interruption import Interruption
+from autograder.results import Notice, Wall
+from autograder.submission import Submission, write_copy
+
+if TYPE_CHECKING:
+    from autograder.sandbox.session import Session
+    from autograder.sandbox.stand_ins import StandIns
+    from autograder.sandbox.workers import Workers
+
+STATEMENT_SHARE = 0.4
+"""Part of the loading time that one top-level statement may take before it is stopped and skipped."""
+SURVEY_SHARE = 0.25
+"""Part of the deadline that loading all files once may take."""
+EXTRA_CPU_SECONDS = 5
+"""Processor time of a worker beyond its wall-clock time, so that the clock is what usually ends it."""
+
+
+@dataclass
+class Bench:
+    """The copy of one submission in ``folder``, and workers that load it; ``deadline`` is the run's, in seconds."""
+
+    assignment: Assignment
+    submission: Submission
+    folder: Path
+    interruption: Interruption
+    deadline: float | None = None
+    strict: bool = False
+    notices: list[Notice] = field(default_factory=list)
+    walls: list[Wall] = field(default_factory=list)
+    slow_statements: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    """By the file whose survey met them. A hostile file may name what it likes: it is left out for its own items."""
+
+    def __enter__(self) -> Bench:
+        self._copy = self.folder / "submission"
+        self._copy.mkdir(mode=0o755)
+        write_copy(self.submission, self.assignment, self._copy)
+        self._probes = self._copy_probes()
+        _import_heavy(self.assignment.manifest.files.preload)
+        from autograder.sandbox.loading import compiled
+        from autograder.sandbox.workers import start_workers
+
+        ours = [self._copy / name for name in self.assignment.manifest.files.provided if name.endswith(".py")]
+        for path in (*ours, *self._probes):  # the workers inherit what is compiled here; only our own files are
+            compiled(path.read_text(encoding="utf-8"), str(path))
+        limits = self.assignment.manifest.limits
+        memory, seconds = limits.memory_mb * 2**20, max(limits.check_seconds, limits.load_seconds) + EXTRA_CPU_SECONDS
+        preload = ("torch", *self.assignment.manifest.files.preload)
+        readable = ["submission", "probes"]
+        self._workers: Workers = start_workers(
+            self.folder, readable=readable, memory=memory, cpu_seconds=seconds, preload=preload
+        )
+        self.interruption.react(self._workers.stop)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._workers.close()
+
+    def judge_walls(self) -> None:
+        """Start one worker to see which walls hold; in strict mode, refuse to grade without those that are needed."""
+        if self.interruption.reason:
+            return
+        from autograder.grading.plugin import GraderTrouble
+        from autograder.sandbox.failure import WorkersLost
+        from autograder.sandbox.jail import missing_walls
+
+        try:
+            self._workers.fork_worker().close()
+        except WorkersLost as error:
+            if self.interruption.reason:
+                return
+            raise GraderTrouble(str(error)) from None
+        self.walls = [Wall(name=w.name, held=w.held, note=w.note) for w in self._workers.walls]
+        missing = missing_walls(self._workers.walls)
+        if not any(wall.name == "landlock" and wall.held for wall in self.walls):
+            missing += self._judge_private_folders()
+        if self.strict and missing:
+            raise GraderTrouble(f"refused in strict mode, this machine lacks: {'; '.join(missing)}")
+
+    def _judge_private_folders(self) -> list[str]:
+        """Without Landlock, only file modes keep workers from what is secret; return what is missing then."""
+        from autograder.sandbox.jail import is_open_to_others
+
+        secret = [self.assignment.hidden_checks, self.assignment.reference]
+        open_ones = [str(path) for path in secret if path is not None and path.is_dir() and is_open_to_others(path)]
+        note = f"every user can read {' and '.join(open_ones)}" if open_ones else ""
+        self.walls.append(Wall(name="private folders", held=not open_ones, note=note))
+        return [f"landlock, or folders that only their owner reads: {note}"] if note else []
+
+    def survey(self) -> None:
+        """Load every file once, without stand-ins and before any check, and note what did not run."""
+        from autograder.sandbox.failure import SubmissionFault, WorkerLost, WorkersLost
+
+        for name, file in self.submission.files.items():
+            if file.syntax_error:
+                continue
+            try:
+                session = self.open(name, None, check_ends=time.monotonic() + 2 * self._load_seconds)
+                try:
+                    skipped, inert = session.load(Path(name).stem)
+                finally:
+                    session.close()
+            except (SubmissionFault, WorkerLost) as error:
+                if not self.interruption.reason:
+                    self.notices.append(Notice(text=f"could not be loaded: {error}", file=name))
+                continue
+            except WorkersLost:  # every check will say so
+                return
+            self._note_load(name, skipped, inert)
+
+    def _note_load(self, name: str, skipped: list[Any], inert: list[Any]) -> None:
+        for entry in skipped[:20]:
+            if not (isinstance(entry, list) and [type(part) for part in entry] == [str, int, str, str, bool]):
+                continue
+            file, line, error, message, slow = entry
+            if slow:
+                self.slow_statements.setdefault(name, []).append((file, line))
+                text = "this statement was stopped and left out: it ran too long while the file was loaded"
+            else:
+                text = f"this statement was left out, it raised {error[:80]}: {message[:200]}"
+            self.notices.append(Notice(text=text, file=file[:120], line=line))
+        for entry in inert[:20]:
+            if isinstance(entry, list) and [type(part) for part in entry] == [str, int, str]:
+                text = f"`{entry[2][:80]}` is not installed here; an inert stand-in took its place"
+                self.notices.append(Notice(text=text, file=entry[0][:120], line=entry[1]))
+
+    @property
+    def _load_seconds(self) -> float:
+        """Seconds in which one file must be loaded; all of them together stay within their share of the run."""
+        longest = self.assignment.manifest.limits.load_seconds
+        if self.deadline is None:
+            return longest
+        return min(longest, SURVEY_SHARE * self.deadline / max(1, len(self.submission.files)))
+
+    def open(self, file: str | None, stand_ins: StandIns | None, *, check_ends: float | None) -> Session:
+        """Return a session with a fresh worker, for an item of ``file``; raise `WorkersLost` where there is none."""
+        from autograder.sandbox.session import Deadlines, Session
+
+        limits = self.assignment.manifest.limits
+        loader = {
+            "folder": str(self._copy),
+            "extra": [str(path) for path in self._probes],
+            "skip": [list(entry) for entry in self.slow_statements.get(file or "", [])],
+            "statement_seconds": self._load_seconds * STATEMENT_SHARE,
+            "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
+        }
+        return Session(
+            self._workers.fork_worker(),
+            loader=loader,
+            stand_ins=stand_ins,
+            deadlines=Deadlines(limits.call_seconds, check_ends),
+            load_seconds=self._load_seconds,
+        )
+
+    def _copy_probes(self) -> list[Path]:
+        folder = self.folder / "probes"
+        folder.mkdir(mode=0o755)
+        copies = []
+        for path in self.assignment.probes:
+            copies.append(folder / path.name)
+            copies[-1].write_bytes(path.read_bytes())
+            copies[-1].chmod(0o644)
+        return copies
+
+
+def _import_heavy(preload: tuple[str, ...]) -> None:
+    """Import what hand-ins import, once, so that a fork has it; a package that is missing is the loader's matter."""
+    for name in ("torch", *preload):
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError:
+            if name == "torch":
+                raise
