@@ -172,16 +172,17 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _first_problem(error: ValidationError, data: Any) -> str:
-    problem = error.errors()[0]
+    problems = error.errors()
+    # a misspelt key is also a missing one; what to mend is the key that is there
+    problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
     where = [str(part) for part in problem["loc"]]
     key = ".".join(where) or "the manifest"
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key {key!r}{did_you_mean(where[-1], _known_keys(where[:-1]))}"
+    near = did_you_mean(where[-1], _known_keys(where[:-1])) if problem["type"] == "extra_forbidden" else ""
     if where[:1] == ["items"] and len(where) > 1:
         entry = data["items"][int(where[1])]
         name = entry.get("id", f"number {int(where[1]) + 1}") if isinstance(entry, dict) else where[1]
         key = f"item {name!r}, {'.'.join(where[2:]) or 'as a whole'}"
-    return f"{key}: {problem['msg'].removeprefix('Value error, ')}"
+    return f"{key}: unknown key{near}" if near else f"{key}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _known_keys(where: list[str]) -> list[str]:

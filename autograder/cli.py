@@ -64,7 +64,10 @@ def check(
     folder: Annotated[Path, typer.Option("--folder", help="The folder of your assignment.")] = Path(),
     no_training: NoTraining = False,
 ) -> None:
-    """Check your own work with the public checks: which items pass, and what to do next."""
+    """Check your own work.
+
+    Runs the public checks in the folder that you unpacked, and says which items pass and what to do next.
+    """
     from autograder.launch import clean_start
 
     clean_start()
@@ -75,6 +78,8 @@ def check(
     if not (folder / MANIFEST).is_file():
         raise UserError(f"{folder}: no {MANIFEST} here; go to the folder that you unpacked, or name it with --folder")
     assignment = Assignment(folder.name, folder, read_manifest(folder / MANIFEST))
+    if not assignment.public_checks.is_dir():
+        raise UserError(f"{assignment.public_checks}: the checks are gone; unpack the zip that you got once more")
     options = Options(only=frozenset(items or ()), training=not no_training, hidden=False)
     result = _grade(assignment, folder, options)
     _print(result, staff=False)
@@ -90,7 +95,7 @@ def grade(
     only: Only = None,
     no_training: NoTraining = False,
     deadline: Annotated[
-        float | None, typer.Option(help="Seconds for the whole run; what is not reached is kept for a regrade.")
+        float | None, typer.Option(min=1.0, help="Seconds for the whole run; what is not reached is for a regrade.")
     ] = None,
     grading_seed: Annotated[
         str | None, typer.Option(help="Another seed than that of grading.toml, for calibration.")
@@ -138,11 +143,14 @@ def grade(
 
 @app.command(name="validate-results")
 def validate_results(file: Annotated[Path, typer.Argument(help="A results.json for Gradescope.")]) -> None:
-    """Say whether Gradescope will take a results file, and what to mend in it where it will not."""
+    """Say whether Gradescope will take a results file.
+
+    Where it will not, every line says what to mend.
+    """
     from autograder.platforms.gradescope import validate
 
     if not file.is_file():
-        raise UserError(f"{file}: there is no such file")
+        raise UserError(f"{file}: {'a folder; name the file in it' if file.is_dir() else 'there is no such file'}")
     problems = validate.validate_results(file)
     for problem in problems:
         print(f"{file}: {problem}")
@@ -155,7 +163,10 @@ def validate_results(file: Annotated[Path, typer.Argument(help="A results.json f
 def doctor(
     sandbox: SandboxOption = Sandbox.BEST_EFFORT,
 ) -> None:
-    """Try out on this machine what grading needs: libraries, and the walls around a worker, from inside one."""
+    """Try out what grading needs on this machine.
+
+    Libraries, and the walls around a worker, from inside one.
+    """
     from autograder.launch import clean_start
 
     clean_start()
@@ -170,7 +181,11 @@ def demo(
     slug: Annotated[str, typer.Option("--assignment", help="The assignment to show.")] = "ift6135_a3",
     root: Root = None,
 ) -> None:
-    """Build a release, grade the reference, the untouched template and two instructive wrong hand-ins."""
+    """Show a release and four gradings.
+
+    Builds the release of an assignment and grades the reference, the untouched template and two instructive wrong
+    hand-ins.
+    """
     from autograder.launch import clean_start
 
     clean_start()
@@ -232,6 +247,8 @@ def _print(result: GradingResult, *, staff: bool) -> None:
 
 
 def _make_folder(folder: Path) -> None:
+    if folder.is_file():
+        raise UserError(f"{folder}: this is a file; name a folder, in which results.json will be")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -17,7 +17,8 @@ class UnreadableHandIn(UserError):
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return ``'; did you mean "right"?'`` for the nearest known name, or a list of the known names."""
     names = sorted(known)
-    near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
+    folded = {name.casefold(): name for name in reversed(names)}
+    near = difflib.get_close_matches(wrong.casefold(), folded, n=1, cutoff=0.5)
     if near:
-        return f'; did you mean "{near[0]}"?'
+        return f'; did you mean "{folded[near[0]]}"?'
     return f"; known: {', '.join(names)}" if names else ""

@@ -117,6 +117,8 @@ class GradingResult(_Record):
     notices: tuple[Notice, ...] = ()
     walls: tuple[Wall, ...] = ()
     times: Times = Times()
+    public_only: bool = False
+    """Whether only the checks were run that students have: their own try, not a grading."""
 
     @property
     def points(self) -> float:

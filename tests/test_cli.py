@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,47 @@ def test_check_runs_the_public_checks_in_a_template(tiny: Tiny) -> None:
     assert "Next: start with one.double" in done.stdout.replace("\n", " ")
     done = command("check", "two.shift", cwd=folder)
     assert "PASS" in done.stdout and "one.double" not in done.stdout
+
+
+def test_check_without_its_checks_collects_none_of_the_current_folder(tiny: Tiny) -> None:
+    folder = tiny.hand_in()
+    (folder / "assignment.toml").write_text((tiny.assignment / "assignment.toml").read_text())
+    (folder / "given.py").write_text("ONE = 1\n")
+    (folder / "test_mine.py").write_text("raise SystemExit('collected')")
+    done = command("check", cwd=folder)
+    assert done.returncode == 2
+    assert "checks/public: the checks are gone; unpack the zip that you got once more" in done.stderr
+
+
+def test_a_grading_without_checks_collects_none_of_the_current_folder(tiny: Tiny) -> None:
+    shutil.rmtree(tiny.assignment / "checks")
+    folder = tiny.hand_in()
+    (folder / "test_mine.py").write_text("raise SystemExit('collected')")
+    done = command("grade", "tiny", str(folder), "--root", str(tiny.root), cwd=folder)
+    assert "collected" not in done.stdout + done.stderr
+    assert "0 of 6 points" in done.stdout and "BLOCKED" in done.stdout
+
+
+def test_out_must_be_a_folder_and_a_deadline_some_time(tiny: Tiny) -> None:
+    file = tiny.root / "file"
+    file.touch()
+    grading = ("grade", "tiny", str(tiny.reference), "--root", str(tiny.root))
+    done = command(*grading, "--out", str(file))
+    assert done.returncode == 2 and "this is a file; name a folder" in done.stderr
+    done = command(*grading, "--deadline", "-3")
+    assert done.returncode == 2 and "--deadline" in done.stderr
+
+
+def test_items_are_found_whatever_their_case(tiny: Tiny) -> None:
+    done = command("grade", "tiny", str(tiny.reference), "--root", str(tiny.root), "--only", "ONE.DOUBLE")
+    assert 'did you mean "one.double"?' in done.stderr
+
+
+def test_a_misspelt_key_is_named_although_another_is_missing_for_it(tiny: Tiny) -> None:
+    manifest = tiny.assignment / "assignment.toml"
+    manifest.write_text(manifest.read_text().replace("points = 3", "pionts = 3"))
+    done = command("grade", "tiny", str(tiny.reference), "--root", str(tiny.root))
+    assert "item 'one.quadruple', pionts: unknown key; did you mean \"points\"?" in done.stderr
 
 
 def test_a_file_named_torch_in_the_current_folder_is_not_imported(tiny: Tiny) -> None:

@@ -116,6 +116,8 @@ def run_checks(plugin: CheckPlugin, folders: Iterable[Path], modules: Iterable[s
     for name in modules:
         setattr(fixtures, name, pytest.fixture(name=name)(_give(name)))
     paths = [str(folder) for folder in folders if folder.is_dir()]
+    if not paths:
+        return  # given no path, pytest would collect the current folder
     quiet = ["terminal", "cacheprovider", "faulthandler", "logging", "hypothesispytest", "junitxml", "pastebin"]
     options = [option for name in quiet for option in ("-p", f"no:{name}")]
     options += [

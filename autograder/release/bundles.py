@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from autograder.assignment import Assignment
+from autograder.errors import UserError
 from autograder.release.archives import zip_bytes
 from autograder.release.files import Tree, read_tree
 
 PlatformFiles = Callable[[Assignment, str], dict[str, bytes]]
 
 REQUIREMENTS, README = "requirements.txt", "README.txt"
+SETTINGS = "grading.toml"
 _PROGRAMS = ("run_autograder", "setup.sh")
 # Modules whose distribution has another name.
 _DISTRIBUTIONS = {
@@ -31,6 +33,7 @@ _README = """{title}
 2. Read handout.md and fill in the blanks in {files}.
 3. See how far you are, as often as you like:
        autograder check
+4. Hand in {files}, as the handout says.
 """
 
 
@@ -54,6 +57,8 @@ def gradescope_zip(root: Path, assignment: Assignment, wheel: tuple[str, bytes],
     tree: Tree = {f"wheels/{wheel[0]}": wheel[1]}
     for folder in folders:
         tree |= read_tree(root / folder, prefix=f"{folder}/")
+    if (seed := f"solutions/{assignment.slug}/{SETTINGS}") not in tree:
+        raise UserError(f'{seed}: missing; write one line: grading_seed = "<32 random characters>"')
     # A carriage return behind `#!/bin/bash` makes a script that cannot be run.
     tree |= {name: data.replace(b"\r\n", b"\n") for name, data in platform.items()}
     return zip_bytes(tree, executable=_PROGRAMS)

@@ -87,10 +87,10 @@ def _item(
     source: Source, rubric: Rubric, pair: Paired, statements: tuple[ast.stmt, ...], around: tuple[Definition, ...]
 ) -> Item:
     where = source.place.line(pair.begin)
-    if pair.item_id is not None:
-        return rubric.named(pair.item_id, where)
     prefix = "".join(f"{definition.name}." for definition in around)
     bound = () if _in_function(around) else tuple(prefix + name for name in bound_names(statements))
+    if pair.item_id is not None:
+        return rubric.confirmed(rubric.named(pair.item_id, where), (*bound, *_enclosing(around)), where)
     return rubric.owner(bound, _enclosing(around), where)
 
 

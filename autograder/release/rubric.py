@@ -37,6 +37,18 @@ class Rubric:
             raise UserError(f"{where}: item {item_id!r} belongs to {item.file}, not to {PurePosixPath(self.file).name}")
         return item
 
+    def confirmed(self, item: Item, names: Sequence[str], where: str) -> Item:
+        """Return the item that a marker names; raise `UserError` where these names are blanks of others alone."""
+        blanks = self.blanks
+        held = {name: blanks[name].id for name in names if name in blanks}
+        if held and item.id not in held.values():
+            name, owner = next(iter(held.items()))
+            raise UserError(
+                f"{where}: the marker says {item.id!r}, but {name!r} is a blank of {owner!r}; "
+                "leave the item out of the marker, or change blanks in the manifest"
+            )
+        return item
+
     def owner(self, bound: Sequence[str], around: Sequence[str], where: str) -> Item:
         """Return the item whose blanks hold the bound names, else the innermost of the names around.
 

@@ -11,6 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from autograder.reports.plain import (
+    NOTICES,
     PART_LIMIT,
     PROVISIONAL,
     Part,
@@ -21,6 +22,7 @@ from autograder.reports.plain import (
     mark,
     next_steps,
     total_line,
+    unwritten,
 )
 from autograder.reports.text import fit, one_line, points, worth
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
@@ -46,7 +48,7 @@ def render(result: GradingResult, console: Console, *, staff: bool = False) -> N
     for item in result.items:
         if item.kind is Kind.AUTO and (item.outcome is not Outcome.PASS or is_provisional(item)):
             console.print()
-            console.print(Group(*_item(item, console, staff=staff)))
+            console.print(Group(*_item(item, console, staff=staff, own=result.public_only)))
     for block in _closing(result, console):
         console.print()
         console.print(block)
@@ -69,15 +71,21 @@ def _table(result: GradingResult, console: Console) -> Table:
         table.add_column("title", overflow="fold", ratio=1)
     table.add_column("points", justify="right", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
-    for item in result.items:
-        cells = [_words(text, console, style) for text, style in _row(item)]
+    for item in _rows(result):
+        cells = [_words(text, console, style) for text, style in _row(item, own=result.public_only)]
         if not titled and item.extra_credit:
             cells[0].append(" (extra)")
         table.add_row(*(cells if titled else [cells[0], *cells[2:]]))
     return table
 
 
-def _row(item: ItemResult) -> Iterator[tuple[str, str]]:
+def _rows(result: GradingResult) -> list[ItemResult]:
+    """Return the items of the table: in a student's own try, those that checks can say something about."""
+    checked = [item for item in result.items if item.kind is Kind.AUTO]
+    return checked if result.public_only and checked else list(result.items)
+
+
+def _row(item: ItemResult, *, own: bool) -> Iterator[tuple[str, str]]:
     style = "dim" if item.outcome is None else ""
     yield item.id, style
     yield one_line(item.title) + (" (extra credit)" if item.extra_credit else ""), style
@@ -86,17 +94,23 @@ def _row(item: ItemResult) -> Iterator[tuple[str, str]]:
         yield ("people grade it" if item.kind is Kind.MANUAL else "not graded"), style
         return
     yield f"{points(item.points)} / {points(item.max_points)}", ""
+    if own and item.outcome is Outcome.BLOCKED:
+        yield f"{mark(item.outcome)} not tried", _STYLES[item.outcome]
+        return
     provisional = ", provisional" if is_provisional(item) else ""
     yield f"{mark(item.outcome)} {item.outcome.value}{provisional}", _STYLES[item.outcome]
 
 
-def _item(item: ItemResult, console: Console, *, staff: bool) -> Iterator[RenderableType]:
+def _item(item: ItemResult, console: Console, *, staff: bool, own: bool) -> Iterator[RenderableType]:
     score = f"{points(item.points)} of {worth(item.max_points)}{count_passed(item)}"
     yield _words(f"{item.id}  {one_line(item.title)}: {score}", console, "bold")
     if item.message:
         yield _inset(_words(fit(item.message, PART_LIMIT), console))
-    if is_provisional(item):
+    if is_provisional(item) and not own:
         yield _inset(_words(PROVISIONAL, console, "yellow"))
+    if blank := unwritten(item):
+        yield _inset(_words(blank, console, _STYLES[Outcome.FAIL]))
+        return
     for check in item.checks:
         if check.outcome is not Outcome.PASS:
             yield Text()
@@ -134,7 +148,7 @@ def _staff_parts(check: CheckResult) -> Iterator[Part]:
 def _closing(result: GradingResult, console: Console) -> Iterator[RenderableType]:
     if result.notices:
         lines = [f"- {one_line(str(notice), 500)}" for notice in result.notices]
-        yield _words("\n".join(["Seen in the hand-in; this costs no points by itself:", *lines]), console)
+        yield _words("\n".join([NOTICES, *lines]), console)
     if missing := [wall for wall in result.walls if not wall.held]:
         names = "; ".join(one_line(f"{wall.name} ({wall.note})" if wall.note else wall.name) for wall in missing)
         yield _words(f"Protections that this machine does not offer: {names}", console, "dim")

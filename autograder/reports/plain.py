@@ -9,6 +9,8 @@ from autograder.reports.text import fit, indent, one_line, plural, points, worth
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
 
 PROVISIONAL = "Provisional: this could not be graded this time; it shows 0 until it is graded again."
+NOTICES = "Seen in the hand-in (points are lost only where an item says so):"
+UNWRITTEN = "is not implemented yet"
 PART_LIMIT = 4_000
 """Characters of one part of a failure: about two screens, more than anybody reads of a tensor."""
 
@@ -75,10 +77,24 @@ def item_text(item: ItemResult) -> str:
         blocks.append(fit(item.message, PART_LIMIT))
     if is_provisional(item):
         blocks.append(PROVISIONAL)
+    if blank := unwritten(item):
+        return "\n\n".join([*blocks, blank])
     blocks += [_check_text(item, check) for check in item.checks if check.outcome is not Outcome.PASS]
     if passed := [f"{mark(c.outcome)} {check_title(item, c)}" for c in item.checks if c.outcome is Outcome.PASS]:
         blocks.append("\n".join(passed))
     return "\n\n".join(blocks)
+
+
+def unwritten(item: ItemResult) -> str:
+    """Return the one sentence about an item whose checks all met the same stub; "" for any other."""
+    if any(check.outcome is not Outcome.FAIL for check in item.checks):
+        return ""
+    failures = [check.failure for check in item.checks if check.public and check.failure is not None]
+    met = {(failure.summary, failure.got.partition(": ")[0]) for failure in failures}
+    if len(met) != 1:
+        return ""
+    summary, where = met.pop()
+    return one_line(f"{summary} ({where})" if where else summary) if summary.endswith(UNWRITTEN) else ""
 
 
 def is_provisional(item: ItemResult) -> bool:
@@ -125,9 +141,20 @@ def total_line(result: GradingResult) -> str:
     """Return how many points the grader gave and how many people give."""
     extra = sum(i.points for i in result.items if i.kind is Kind.AUTO and i.extra_credit)
     manual = sum(i.max_points for i in result.items if i.kind is Kind.MANUAL and not i.extra_credit)
+    if result.public_only:
+        return _own_total(result, manual)
     given = f"{points(result.points)} of {worth(result.max_points)} given by the grader"
     given += f", {points(extra)} of them extra credit" if extra else ""
     return f"{given}; people grade another {points(manual)}." if manual else f"{given}."
+
+
+def _own_total(result: GradingResult, manual: float) -> str:
+    """Return the same for a student's own try: what passes the public checks is no grade yet."""
+    if not result.max_points:
+        return f"People grade this part, worth {worth(manual)}." if manual else "Nothing here is graded."
+    given = f"{points(result.points)} of {worth(result.max_points)} in the public checks"
+    more = f" and people grade another {points(manual)}" if manual else ""
+    return f"{given}; when you hand in, hidden checks run too{more}."
 
 
 def next_steps(result: GradingResult) -> str:
@@ -141,7 +168,15 @@ def next_steps(result: GradingResult) -> str:
             f"Next: start with {first}. {count} failed, {worth(sum(missing.values()))} to gain;"
             " each item is graded on its own."
         )
+    if result.public_only:
+        return " ".join([*steps, *_not_tried(result)]) or "Next: nothing; every public check that was run passes."
     if result.needs_regrade:
         again = ", ".join(item.id for item in result.items if item.needs_regrade)
         steps.append(f"To be graded again, nothing for you to do: {again}.")
     return " ".join(steps) or "Next: nothing is left to mend in what the grader looks at."
+
+
+def _not_tried(result: GradingResult) -> Iterator[str]:
+    """Say which items a student's own try did not reach."""
+    if left := [item.id for item in result.items if item.needs_regrade]:
+        yield f"Not tried here: {', '.join(left)}."

@@ -43,7 +43,7 @@ class Remote:
 
     def __repr__(self) -> str:
         _, base, path, kind = state(self)
-        start = base if isinstance(base, str) else f"<{kind or 'object'} in the worker>"
+        start = base if isinstance(base, str) else f"<{kind} object>" if kind else "<object>"
         return ".".join([str(start), *path])
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:

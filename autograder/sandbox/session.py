@@ -286,7 +286,8 @@ class Session:
             builtin = "Exception"
         if kind == "NotImplementedError":
             raise SubmissionRaised(f"{self._doing} is not implemented yet", got=at, builtin=builtin)
-        raise SubmissionRaised(f"{self._doing} raised {kind}: {text}", got=at, builtin=builtin)
+        raised = f"{kind}: {text}" if text else kind
+        raise SubmissionRaised(f"{self._doing} raised {raised}", got=at, builtin=builtin)
 
     def _judge_changes(self, changed: Any, decoder: Decoder) -> None:
         if changed is not None and not isinstance(changed, list):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -37,9 +37,9 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
     expected = _expected_sources(assignment)
     entries, matches = _matched(outer, expected, budget, notices)
     missing = _missing(entries, matches, assignment)
-    _report_matches(entries, matches, missing, notices)
-    files, violations = _read_matched(matches, assignment, notices)
     ours = provided_files(assignment)
+    _report_matches(entries, matches, missing, ours, notices)
+    files, violations = _read_matched(matches, assignment, notices)
     returned = report_changed(entries, ours, notices)
     taken = Taken(
         paths=frozenset(match.entry.path for match in matches.values()),
@@ -136,9 +136,10 @@ def _missing(entries: Sequence[Entry], matches: dict[str, Match], assignment: As
 
 
 def _report_matches(
-    entries: Sequence[Entry], matches: dict[str, Match], missing: Sequence[str], notices: Notices
+    entries: Sequence[Entry], matches: dict[str, Match], missing: Sequence[str], ours: Collection[str], notices: Notices
 ) -> None:
-    found = python_files(entries)
+    own = [entry for entry in entries if "checks" not in entry.parents and entry.name not in ours]
+    found = python_files(own)
     listed = ", ".join(printable(path, 40) for path in found[:5]) + (", …" if len(found) > 5 else "")
     for name in missing:
         instead = f"found {listed}" if found else "no Python file was found"

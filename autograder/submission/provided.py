@@ -23,7 +23,7 @@ def provided_files(assignment: Assignment) -> dict[str, Path]:
         elif ours.is_file():
             files[str(PurePosixPath(name))] = ours
         else:
-            raise UserError(f"{ours}: this provided file of {assignment.slug} is missing; restore it from the template")
+            raise UserError(f"{ours}: this provided file is missing; take it from the original again")
     return files
 
 

@@ -167,3 +167,9 @@ def test_private_files_that_cannot_be_read_are_named(course: Course, name: str, 
     course.write(name, text)
     with pytest.raises(UserError, match=reason):
         course.build()
+
+
+def test_a_release_without_a_grading_seed_is_refused(course: Course) -> None:
+    (course.root / "solutions/tiny/grading.toml").unlink()
+    with pytest.raises(UserError, match=r"solutions/tiny/grading\.toml: missing; write one line"):
+        course.build()

@@ -88,6 +88,11 @@ BEGIN, END = "### BEGIN SOLUTION vae.kl\n", "### END SOLUTION\n"
         ),
         ("x = 1  # SOLUTION VAE.kl\n", 1, 'did you mean "vae.kl"?'),
         ("x = 1  # SOLUTION other.file\n", 1, "belongs to other.py, not to vae.py"),
+        (
+            "def draw():\n    return 1  # SOLUTION vae.kl\n",
+            2,
+            "the marker says 'vae.kl', but 'draw' is a blank of 'vae.draw'; leave the item out",
+        ),
         ("### BEGIN SOLUTION\nx = 1\n" + END, 1, "which item is this? x is no blank of vae.py"),
         ("def f():\n    return 1  # SOLUTION\n", 2, "which item is this? f is no blank"),
         ("print(1)  # SOLUTION\n", 1, "which item is this?"),

@@ -104,6 +104,35 @@ def test_passed_items_are_one_line_in_the_table() -> None:
     assert KL not in text and "✓ PASS" in text
 
 
+def test_an_item_whose_checks_all_met_the_same_stub_is_one_sentence() -> None:
+    stub = Failure(
+        summary="kl() is not implemented yet",
+        call="DiagonalGaussianDistribution(...).kl()",
+        inputs=("mean = a lot of numbers",),
+        got="vae_solution.py, line 52: raise NotImplementedError",
+    )
+    checks = (check(Outcome.FAIL, failure=stub), check(Outcome.FAIL, failure=stub, number=3), hidden_check())
+    text = flat(shown(sample(items=(item("vae.kl", Outcome.FAIL, 0, 2, checks=checks),))))
+    assert text.count("kl() is not implemented yet (vae_solution.py, line 52)") == 1
+    assert "a lot of numbers" not in text and KL not in text
+    partly = (checks[0], check(Outcome.FAIL, number=3, failure=stub.model_copy(update={"summary": "kl() is wrong"})))
+    assert "a lot of numbers" in shown(sample(items=(item("vae.kl", Outcome.FAIL, 0, 2, checks=partly),)))
+
+
+def test_a_students_own_try_is_not_called_a_grading() -> None:
+    items = (
+        item("vae.kl", Outcome.PASS, 2, 2, checks=(check(),)),
+        item("vae.training", Outcome.BLOCKED, 0, 2, message="this is measured when you hand in"),
+        item("vae.report", None, 0, 4),
+    )
+    text = flat(shown(sample(items=items, public_only=True, notices=(), walls=())))
+    assert "2 of 4 points in the public checks; when you hand in, hidden checks run too and people grade" in text
+    assert "? not tried" in text and "Not tried here: vae.training." in text
+    assert "given by the grader" not in text and "rovisional" not in text and "graded again" not in text
+    assert "vae.report" not in text
+    assert "People grade this part, worth 4 points." in flat(shown(sample(items=items[2:], public_only=True)))
+
+
 def test_report_needs_no_torch() -> None:
     code = "import autograder.reports.console, sys; assert not {'torch', 'numpy', 'pytest'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

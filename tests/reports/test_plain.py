@@ -85,3 +85,18 @@ def test_totals_and_next_steps() -> None:
     assert "start with vae.kl. 1 item failed, 1.6 points to gain" in steps
     assert "To be graded again, nothing for you to do: ddpm.p_losses." in steps
     assert "nothing is left to mend" in next_steps(sample(items=(item("a", Outcome.PASS, 1, 1),)))
+
+
+def test_own_tries_end_with_what_the_public_checks_say() -> None:
+    passed = sample(items=(item("a", Outcome.PASS, 1, 1),), public_only=True)
+    assert next_steps(passed) == "Next: nothing; every public check that was run passes."
+    failed = sample(items=(item("a", Outcome.FAIL, 0, 1, checks=(failed_check(),)),), public_only=True)
+    assert "start with a. 1 item failed" in next_steps(failed)
+
+
+def test_an_unwritten_item_is_one_sentence() -> None:
+    stub = failed_check().failure
+    assert stub is not None
+    stub = stub.model_copy(update={"summary": "kl() is not implemented yet", "got": "vae.py, line 5: raise X"})
+    text = item_text(item("vae.kl", Outcome.FAIL, 0, 2, checks=(check(Outcome.FAIL, failure=stub), hidden_check())))
+    assert text == "0 of 2 points, 0 of 2 checks passed\n\nkl() is not implemented yet (vae.py, line 5)"

@@ -49,7 +49,7 @@ def test_values_come_back_and_objects_stay(s):
     assert torch.equal(fetch(s.numbers), torch.arange(3.0))
     assert is_from_worker(fetch(s.numbers)) and not is_from_worker(torch.ones(1))
     box = s.Box(5)
-    assert is_remote(box) and repr(box) == "<Box in the worker>" and repr(s.Box.get) == "s.Box.get"
+    assert is_remote(box) and repr(box) == "<Box object>" and repr(s.Box.get) == "s.Box.get"
     assert box.get() == 5 and fetch(box.value) == 5 and s.use(box) == 5 and s.identity(box).get() == 5
     assert s.Box.make(6).get() == 6 and s.Box.twice(4) == 8 and fetch(s.Box.state) == "class"
     assert fetch(3) == 3

@@ -87,7 +87,7 @@ def test_provided_folder_is_copied_whole_and_a_lost_one_is_an_error(tmp_path):
     write_copy(submission, assignment, tmp_path / "copy")
     assert (tmp_path / "copy" / "data" / "sub" / "x.txt").read_text() == "x"
     (assignment.folder / "provided" / "data").rename(tmp_path / "gone")
-    with pytest.raises(UserError, match="provided file of toy is missing"):
+    with pytest.raises(UserError, match="data: this provided file is missing; take it from the original"):
         write_copy(submission, assignment, tmp_path / "other")
 
 

@@ -120,6 +120,13 @@ def test_python_file_where_a_notebook_was_expected(tmp_path):
     assert (file.source, file.cells, file.copy_name) == (CODE, None, "ps3.py")
 
 
+def test_files_that_students_got_are_not_listed_where_one_is_missing(tmp_path):
+    assignment = make_assignment(tmp_path, provided={"networks.py": "x = 1\n"})
+    files = {"mine.py": "x = 2\n", "networks.py": "x = 1\n", "checks/public/test_vae.py": "", "checks/public/p.py": ""}
+    said_of = said(hand_in(tmp_path, files, assignment))
+    assert "expected vae_solution.py: it is missing (found mine.py)" in said_of
+
+
 def test_a_report_without_code_is_all_missing_and_an_empty_folder_an_error(tmp_path):
     assignment = make_assignment(tmp_path)
     submission = hand_in(tmp_path, {"report.pdf": b"%PDF"}, assignment)

@@ -14,7 +14,7 @@ from typing import Any
 from autograder import __version__
 from autograder.assignment import Assignment
 from autograder.platforms.gradescope.metadata import Metadata
-from autograder.reports.plain import item_text, next_steps, total_line
+from autograder.reports.plain import NOTICES, item_text, next_steps, total_line
 from autograder.reports.text import fit, one_line, plural, shorten
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
 
@@ -170,7 +170,7 @@ def _summary_blocks(result: GradingResult) -> Iterator[str]:
         shown = [f"- {one_line(str(notice), 500)}" for notice in result.notices[:NOTICES_SHOWN]]
         if more := len(result.notices) - len(shown):
             shown.append(f"- and {plural(more, 'more notice')} left out")
-        yield "\n".join(["Seen in your hand-in; this costs no points by itself:", *shown])
+        yield "\n".join([NOTICES, *shown])
     yield next_steps(result)
 
 
