@@ -67,6 +67,17 @@ SET_USER_ID = 0o6000
 MODES = {"creat": (85, 1), "chmod": (90, 1), "fchmod": (91, 1), "fchmodat": (268, 2), "fchmodat2": (452, 2),
          "open": (2, 2), "openat": (257, 3)}  # fmt: skip
 """Calls that give a file its mode, and which argument that is: none can be made that runs as its owner."""
+PRETENDED = {
+    "chmod": 90, "fchmod": 91, "fchmodat": 268, "fchmodat2": 452, "chown": 92, "fchown": 93, "lchown": 94,
+    "fchownat": 260, "utime": 132, "utimes": 235, "futimesat": 261, "utimensat": 280,
+}  # fmt: skip
+"""Calls that seem to work and do nothing. A worker that keeps its user could close the grader's files with them, or
+leave notes in their times for later workers, and Landlock does not look at them; honest code only copies files."""
+ATTRIBUTES = {
+    "setxattr": 188, "lsetxattr": 189, "fsetxattr": 190, "setxattrat": 463, "removexattr": 197, "lremovexattr": 198,
+    "fremovexattr": 199, "removexattrat": 466, "file_setattr": 469,
+}  # fmt: skip
+"""As those, but refused as a file system does that has no such attributes."""
 AF_UNIX, SOCK_STREAM, SOCKET_TYPE = 1, 1, 0xF
 
 
@@ -112,6 +123,9 @@ def program(pid: int) -> list[Instruction]:
         lines += _case(number, [*_load(1), *tests])
     for number, position in MODES.values():
         lines += _case(number, [*_load(position), (JUMP_ANY_BIT, 0, 1, SET_USER_ID), REFUSE])
+    for numbers, code in ((PRETENDED, 0), (ATTRIBUTES, errno.ENOTSUP)):
+        for number in numbers.values():
+            lines += [(JUMP_EQUAL, 0, 1, number), (RETURN, 0, 0, ERROR | code)]
     return [*lines, (RETURN, 0, 0, ALLOW)]
 
 

@@ -61,6 +61,7 @@ def test_no_number_is_in_the_table_twice():
 
 def test_every_number_is_decided_and_nothing_else_is_refused():
     judged = {*seccomp.UNKNOWN.values(), seccomp.CLONE, seccomp.KILL_PROCESS, seccomp.TGKILL, seccomp.SOCKETPAIR}
+    judged |= {*seccomp.PRETENDED.values(), *seccomp.ATTRIBUTES.values()}
     refused = {number for number in range(600) if verdict(number) != seccomp.ALLOW}
     assert refused == set(DENIED.values()) | judged
 
@@ -107,8 +108,15 @@ def test_no_signal_is_sent_by_way_of_a_descriptor():
 def test_no_file_runs_as_its_owner():
     for number, position in seccomp.MODES.values():
         before = [5] * position
-        assert verdict(number, *before, 0o755) == seccomp.ALLOW
+        pretended = number in seccomp.PRETENDED.values()
+        assert verdict(number, *before, 0o755) == (seccomp.ERROR if pretended else seccomp.ALLOW)
         assert verdict(number, *before, 0o4755) == verdict(number, *before, 0o102644) == EPERM
+
+
+def test_what_landlock_does_not_look_at_changes_nothing():
+    for number in (seccomp.PRETENDED["chown"], seccomp.PRETENDED["utimensat"], seccomp.PRETENDED["fchmodat2"]):
+        assert verdict(number, 5, 5, 5) == seccomp.ERROR  # an error of 0: success, says the C library
+    assert {verdict(number) for number in seccomp.ATTRIBUTES.values()} == {seccomp.ERROR | errno.ENOTSUP}
 
 
 def test_other_numberings_are_refused():

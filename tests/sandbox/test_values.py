@@ -56,7 +56,7 @@ scalars = (
     | st.text()
     | st.sampled_from([*DTYPES.values(), torch.device("cpu"), torch.device("cuda:1")])
 )
-keys = st.text() | st.integers() | st.booleans() | st.none()
+keys = st.text() | st.integers(-(2**63), 2**64 - 1) | st.booleans() | st.none()
 leaves = scalars | any_tensors()
 values = st.recursive(
     leaves,
