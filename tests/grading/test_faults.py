@@ -148,7 +148,7 @@ def test_a_grading_that_is_interrupted_at_its_start_blocks_everything(
     tiny: Tiny, start: Callable[..., Grading]
 ) -> None:
     run = start(tiny.hand_in())
-    wait_for(lambda: bool(children(run.process.pid)))
+    wait_for(lambda: any(run.temporary.iterdir()))  # its private folder is made once signals are noted
     run.process.send_signal(signal.SIGTERM)
     status, _, results = run.end()
     assert (status, results["score"], set(outcomes(results).values())) == (1, 0.0, {"BLOCKED"})
