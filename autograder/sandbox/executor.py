@@ -283,7 +283,10 @@ def _callback(executor: Executor, spec: dict[str, Any], module: types.ModuleType
     def stand_in(*args: Any, **kwargs: Any) -> Any:
         if fields is not None:
             args = (*(getattr(args[0], name) for name in fields), *args[1:])
-        value = executor.call_trusted(spec["number"], args, kwargs)
+        try:
+            value = executor.call_trusted(spec["number"], args, kwargs)
+        except TypeError as error:
+            raise TypeError(f"{stand_in.__name__}() cannot use what it was given: {error}") from None
         if not spec["construct"]:
             return value
         parts = value if isinstance(value, tuple) else (value,)

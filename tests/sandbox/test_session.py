@@ -249,7 +249,9 @@ def test_a_callback_can_construct_an_object_of_the_module(start, backend):
 
 def test_a_callback_that_is_called_wrongly_is_the_submissions_exception(start, backend):
     s = start(backend, BLANKS, stand_ins={"s.helper": Callback(torch.neg)}).module("s")
-    with pytest.raises(SubmissionRaised, match=r"wrong\(\) raised TypeError: TypeError"):
+    with pytest.raises(
+        SubmissionRaised, match=r"wrong\(\) raised TypeError: helper\(\) cannot use what it was given: TypeError"
+    ):
         s.wrong()
     assert torch.equal(s.use(torch.ones(1)), torch.tensor([-2.0]))
 
