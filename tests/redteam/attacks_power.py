@@ -11,7 +11,9 @@ LIMITS = ("resource limits", "watch")
 def call(name: str, number: int, *arguments: int | str, walls: tuple[str, ...] = SECCOMP) -> Attack:
     """A system call that must be refused; one that complains of its arguments counts as won."""
     given = ", ".join(map(str, arguments))
-    body = f"import errno\nif syscall({number}, {given}) >= 0 or ctypes.get_errno() not in (1, 13, 38): won()"
+    body = f"if globals().get('done_{number}'): won()\n"  # a second time it may fail, being done
+    body += f"if syscall({number}, {given}) >= 0 or ctypes.get_errno() not in (1, 13, 38):\n"
+    body += f"    globals()['done_{number}'] = True\n    won()"
     return Attack(name, body, walls=walls)
 
 

@@ -52,6 +52,7 @@ def score(folder: Path, source: str, item: str) -> float:
     return float(json.loads(done.stdout)["score"])
 
 
+@pytest.mark.slow
 @pytest.mark.xfail(
     strict=True, reason="a coefficient may follow from others that the submission chooses for each check"
 )
