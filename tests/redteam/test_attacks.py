@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.sandbox.jail import interpreter_is_readable_by_others
 from tests.redteam.arena import CANARIES, CANNED, HIDDEN_INPUT, WON, WRONG, Arena, Attack, Outcome
 from tests.redteam.attacks_forge import FORGERIES, LOADING
 from tests.redteam.attacks_leak import LEAKS
@@ -65,6 +66,8 @@ class Situation:
 
     def why_not(self) -> str:
         """Why it cannot be had here, "" where it can."""
+        if self.name == "user" and os.getuid() == 0 and not interpreter_is_readable_by_others():
+            return "this Python lies where an ordinary user cannot read it"
         if self.name != "user" and os.getuid() != 0:
             return "needs root"
         return "" if not self.before or shutil.which("setpriv") else "needs setpriv"
