@@ -322,6 +322,7 @@ def test_slow_loading_cannot_use_up_the_run(tiny: Tiny) -> None:
     assert run.results["execution_time"] < 12
 
 
+@pytest.mark.slow  # its deadline means the same only on a machine with nothing else to do
 def test_a_run_ends_at_its_deadline_and_blames_nobody_for_it(tiny: Tiny) -> None:
     """Three checks of 60 s cannot fit into 7 s: one that is cut short has not failed, one that is done counts."""
     sleep = "import time; time.sleep(100)"
