@@ -98,6 +98,7 @@ class _Run:
         """Run all checks of the wanted items."""
         from autograder.grading.plugin import CheckPlugin, run_checks
         from autograder.grading.secrets import read_stand_ins
+        from autograder.sandbox.stand_ins import stand_ins_of
 
         self._seed = self._grading_seed()
         stand_ins = read_stand_ins(self.assignment) if self.options.hidden else {}
@@ -105,7 +106,7 @@ class _Run:
         plugin = CheckPlugin(
             assignment=self.assignment,
             wanted=ids,
-            run=lambda check, fixtures: self._run_check(check, fixtures, stand_ins.get(check.item)),
+            run=lambda check, fixtures: self._run_check(check, fixtures, stand_ins_of(stand_ins, check.item, check.id)),
             on_collected=self._plan,
         )
         folders = [self.assignment.public_checks]

@@ -54,7 +54,9 @@ def open_trusted(assignment: Assignment, folder: Path, stand_ins: StandIns | Non
 def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
     """Return the stand-ins of every item: the ``STAND_INS`` of all ``checks/hidden/*stand_ins.py``.
 
-    Also lets the hidden checks import the shared oracles. Raises `UserError` for one that is not in its place.
+    A key is an item, ``"vae.kl"``, or one check of it, ``"vae.kl::test_kl_of_a_point"``. Only the latter may replace
+    blanks of its own item: those that this check does not judge. Also lets the hidden checks import the shared oracles.
+    Raises `UserError` for one that is not in its place.
     """
     root = str(assignment.folder.parent)
     if root not in sys.path:
@@ -65,13 +67,14 @@ def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        for item_id, mapping in module.STAND_INS.items():
-            _judge_stand_ins(assignment, item_id, mapping, path)
-            stand_ins[item_id] = mapping
+        for key, mapping in module.STAND_INS.items():
+            _judge_stand_ins(assignment, key, mapping, path)
+            stand_ins[key] = mapping
     return stand_ins
 
 
-def _judge_stand_ins(assignment: Assignment, item_id: str, stand_ins: StandIns, path: Path) -> None:
+def _judge_stand_ins(assignment: Assignment, key: str, stand_ins: StandIns, path: Path) -> None:
+    item_id, _, check = key.partition("::")
     blanks = {
         f"{Path(item.file or '').stem}.{blank}": item.id for item in assignment.manifest.items for blank in item.blanks
     }
@@ -79,5 +82,5 @@ def _judge_stand_ins(assignment: Assignment, item_id: str, stand_ins: StandIns, 
     for place in stand_ins:
         if place not in blanks:
             raise UserError(f"{path}: {place!r} is no blank of this assignment{did_you_mean(place, blanks)}")
-        if blanks[place] == item_id:
+        if blanks[place] == item_id and not check:
             raise UserError(f"{path}: {place!r} is what {item_id!r} grades; it cannot have a stand-in there")

@@ -36,3 +36,8 @@ class Callback:
 
 StandIns = Mapping[str, Canned | Callback]
 """Stand-ins by where they go: ``"vae_solution.DiagonalGaussianDistribution.kl"``: file stem, then qualified name."""
+
+
+def stand_ins_of(book: Mapping[str, StandIns], item: str, check: str) -> StandIns | None:
+    """Return the stand-ins of a check (``check`` is its id), else those of its item, else None."""
+    return book.get(f"{item}::{check.rpartition('::')[2]}", book.get(item))

@@ -14,7 +14,7 @@ from autograder.grading.scoring import score_item
 from autograder.grading.secrets import open_reference, open_trusted, read_stand_ins
 from autograder.grading.seeds import check_seed
 from autograder.results import CheckResult, ItemResult
-from autograder.sandbox.stand_ins import StandIns
+from autograder.sandbox.stand_ins import StandIns, stand_ins_of
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class CheckSuite:
             seed = check_seed(grading_seed, self.assignment.slug, self.assignment.manifest.version, check.id)
             verdict = CheckRunner(check.function, check.declaration, fixtures, seed).judge(
                 lambda stand_ins: open_trusted(self.assignment, folder, stand_ins),
-                self.stand_ins.get(check.item),
+                stand_ins_of(self.stand_ins, check.item, check.id),
                 (lambda: open_reference(self.assignment)) if against_reference else None,
             )
             verdicts.setdefault(check.item, []).append((check, verdict))

@@ -213,6 +213,16 @@ def test_a_stand_in_for_the_graded_blank_is_refused(tiny: Tiny) -> None:
     assert "it cannot have a stand-in" in run.stderr
 
 
+def test_a_stand_in_for_one_check_holds_for_no_other(tiny: Tiny) -> None:
+    tiny.write(
+        "assignments/tiny/checks/hidden/tiny_stand_ins.py",
+        "from autograder.checks import Callback\n"
+        'STAND_INS = {"one.double::test_hidden_double": {"one.double": Callback(lambda x: x * 2)}}\n',
+    )
+    run = tiny.grade(tiny.hand_in(one=ONE.replace("return x * 2", "return x * 3")))
+    assert [check["outcome"] for check in run.auto[0]["extra_data"]["checks"]] == ["FAIL", "PASS"]
+
+
 def test_a_check_of_an_unknown_item_is_the_graders_trouble(tiny: Tiny) -> None:
     tiny.write("assignments/tiny/checks/hidden/test_hidden.py", HIDDEN.replace("one.double", "one.duoble"))
     run = tiny.grade(tiny.reference)

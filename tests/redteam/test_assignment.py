@@ -53,9 +53,6 @@ def score(folder: Path, source: str, item: str) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="a coefficient may follow from others that the submission chooses for each check"
-)
 def test_coefficients_that_follow_from_nothing_gain_no_points(tmp_path: Path) -> None:
     """Of a table that is 1 everywhere, or 0, every formula of a schedule is the table itself."""
     twin = score(tmp_path / "twin", TWIN, "ddpm.coefficients")

@@ -63,12 +63,18 @@ def _judge_time(x: Tensor, t: Tensor, t_index: int) -> None:
         raise TypeError("p_sample needs the same time index in t and in t_index")
 
 
+def _before(name: str) -> StandIns:
+    """All coefficients before one, in the order of the template: what it may be computed from."""
+    return {f"ddpm_solution.{other}": Canned(getattr(TABLES, other).float()) for other in NAMES[: NAMES.index(name)]}
+
+
 def _canned(*extra: Callable[..., Any]) -> StandIns:
     tables = {f"ddpm_solution.{name}": Canned(getattr(TABLES, name).float()) for name in NAMES}
     return {**tables, **{f"ddpm_solution.{function.__name__}": Callback(function) for function in extra}}
 
 
 STAND_INS: dict[str, StandIns] = {
+    **{f"ddpm.coefficients::test_{name}": _before(name) for name in NAMES[1:]},
     "ddpm.q_sample": _canned(),
     "ddpm.p_sample": _canned(),
     "ddpm.p_sample_loop": _canned(p_sample),
