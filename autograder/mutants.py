@@ -1,0 +1,142 @@
+"""The catalogue of wrong variants: ``mutants.toml`` of an assignment.
+
+One entry is one bug in the reference, with the misconception behind it. The same entries prove the checks, price
+mistakes, and explain them to students.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from autograder.assignment import Assignment
+from autograder.errors import UserError, did_you_mean
+
+CATALOGUE = "mutants.toml"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Replacement(_Table):
+    """One exact replacement in a file of the reference; ``old`` must be there exactly once."""
+
+    old: Annotated[str, Field(min_length=1)]
+    new: str
+
+
+class Mutant(_Table):
+    """One bug. ``misconception`` says why somebody would write it, ``hint`` where to look, without the answer."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    item: str
+    misconception: Annotated[str, Field(min_length=1)]
+    hint: str = ""
+    old: Annotated[str, Field(min_length=1)]
+    new: str
+    also: tuple[Replacement, ...] = ()
+    """Further replacements that belong to the same bug."""
+    raises: bool = False
+    """Whether the bug shows as an exception, and not as a wrong answer."""
+    statistical: bool = False
+    """Whether only a statistical check can see it: its detection is measured by `verify --power`."""
+    equivalent: str = ""
+    """Why the variant is right after all; "" where it is wrong."""
+    price: tuple[float, float] | None = None
+    """The least and the greatest part of the item's points that the bug may cost."""
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Mutant:
+        if not self.equivalent and not self.hint:
+            raise ValueError("a wrong variant needs a hint")
+        if self.price is not None and not 0 <= self.price[0] <= self.price[1] <= 1:
+            raise ValueError("price must be two parts of the item's points, [least, greatest], between 0 and 1")
+        return self
+
+    @property
+    def replacements(self) -> tuple[Replacement, ...]:
+        """All replacements, in the order of the catalogue."""
+        return (Replacement(old=self.old, new=self.new), *self.also)
+
+
+class _Catalogue(_Table):
+    mutants: tuple[Mutant, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The mutants of one assignment, in the order of the file."""
+
+    assignment: Assignment
+    mutants: tuple[Mutant, ...]
+
+    def of_item(self, item_id: str) -> tuple[Mutant, ...]:
+        """The wrong variants of one item; those that are right after all are left out."""
+        return tuple(mutant for mutant in self.mutants if mutant.item == item_id and not mutant.equivalent)
+
+    def source(self, mutant: Mutant) -> tuple[str, str]:
+        """Return the file that a mutant changes and its text with the bug; raise `UserError` if it does not fit."""
+        assert self.assignment.reference is not None
+        file = self.assignment.manifest.item(mutant.item).file
+        assert file is not None
+        text = (self.assignment.reference / file).read_text(encoding="utf-8")
+        return file, apply(mutant.replacements, text, where=f"{CATALOGUE}: mutant {mutant.id!r}, {file}")
+
+
+def apply(replacements: Sequence[Replacement], text: str, *, where: str) -> str:
+    """Return the text with all replacements made; raise `UserError` for one that does not fit exactly once."""
+    for replacement in replacements:
+        if (count := text.count(replacement.old)) != 1:
+            raise UserError(f"{where}: {replacement.old!r} is there {count} times; it must be there exactly once")
+        if replacement.old == replacement.new:
+            raise UserError(f"{where}: {replacement.old!r} is replaced by itself")
+        text = text.replace(replacement.old, replacement.new)
+    return text
+
+
+def read_catalogue(assignment: Assignment) -> Catalogue:
+    """Read ``mutants.toml``; an assignment without one has no mutants. `UserError` names file, mutant and key."""
+    path = assignment.folder / CATALOGUE
+    if not path.is_file():
+        return Catalogue(assignment, ())
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from None
+    try:
+        mutants = _Catalogue.model_validate(data).mutants
+    except ValidationError as error:
+        raise UserError(f"{path}: {_first_problem(error, data)}") from None
+    _judge(assignment, mutants, path)
+    return Catalogue(assignment, mutants)
+
+
+def _judge(assignment: Assignment, mutants: Sequence[Mutant], path: Path) -> None:
+    known = [item.id for item in assignment.manifest.items if item.is_auto and item.file is not None]
+    seen: set[str] = set()
+    for mutant in mutants:
+        if mutant.id in seen:
+            raise UserError(f"{path}: mutant {mutant.id!r} is there twice")
+        seen.add(mutant.id)
+        if mutant.item not in known:
+            near = did_you_mean(mutant.item, known)
+            raise UserError(f"{path}: mutant {mutant.id!r}: no auto item {mutant.item!r} with a file{near}")
+
+
+def _first_problem(error: ValidationError, data: object) -> str:
+    problems = error.errors()
+    # a misspelt key is also a missing one; what to mend is the key that is there
+    problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
+    where = [str(part) for part in problem["loc"]]
+    near = did_you_mean(where[-1], list(Mutant.model_fields)) if problem["type"] == "extra_forbidden" else ""
+    key = ".".join(where)
+    if where[:1] == ["mutants"] and len(where) > 1 and isinstance(data, dict):
+        entry = data["mutants"][int(where[1])]
+        key = f"mutant {entry.get('id', int(where[1]) + 1)!r}, {'.'.join(where[2:]) or 'as a whole'}"
+    return f"{key}: unknown key{near}" if near else f"{key}: {problem['msg'].removeprefix('Value error, ')}"
