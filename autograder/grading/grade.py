@@ -22,7 +22,7 @@ from autograder.submission import read_submission
 
 if TYPE_CHECKING:
     from autograder.grading.plugin import Check
-    from autograder.grading.running import Verdict
+    from autograder.grading.running import Evidence, Verdict
     from autograder.sandbox.stand_ins import StandIns
 
 CHECKS_SHARE = 0.9
@@ -30,6 +30,8 @@ CHECKS_SHARE = 0.9
 FAIR_SHARE = 0.5
 """A check that got less than this part of its time and ran out of it says nothing about the code: it is not a FAIL."""
 LEAST_SECONDS = 0.2
+HINT_SECONDS = 10.0
+"""Longest time that hints may take, all together."""
 OUT_OF_TIME = "the time of the whole run ({:g} s) was over before this check was done"
 NO_WORKER = "the grader lost the process that workers come from"
 
@@ -60,6 +62,7 @@ def grade(assignment: Assignment, path: Path, options: Options, progress: Progre
             bench.survey()
             run = _Run(assignment, bench, options, started, progress)
             run.check(wanted)
+        run.explain(folder)  # every worker is dead: what lies there now is read by nobody
         return run.result(wanted)
 
 
@@ -92,6 +95,7 @@ class _Run:
     started: float
     progress: Progress | None
     checks: dict[str, list[CheckResult]] = field(default_factory=dict)
+    evidence: dict[str, list[Evidence]] = field(default_factory=dict)
     done: int = 0
 
     def check(self, wanted: list[Item]) -> None:
@@ -135,6 +139,27 @@ class _Run:
             times=Times(total=round(time.monotonic() - self.started, 3)),
             public_only=not self.options.hidden,
         )
+
+    def explain(self, folder: Path) -> None:
+        """Give an item's first failed check the hint of the one known mistake that explains its failures, if any."""
+        if not self.options.hidden or not self.evidence:
+            return
+        from autograder.grading.hints import Explainer
+        from autograder.mutants import read_catalogue
+
+        place = folder / "variants"
+        place.mkdir(mode=0o700)
+        explainer = Explainer(read_catalogue(self.assignment), place)
+        ends = time.monotonic() + HINT_SECONDS
+        if self.options.deadline is not None:
+            ends = min(ends, self._run_ends - HINT_SECONDS / 2)
+        for item, evidence in self.evidence.items():
+            if time.monotonic() > ends or self.bench.interruption.reason:
+                return
+            if mutant := explainer.explain(item, evidence):
+                checks = self.checks[item]
+                first = next(i for i, check in enumerate(checks) if check.outcome is Outcome.FAIL)
+                checks[first] = checks[first].model_copy(update={"hint": mutant.hint, "misconception": mutant.id})
 
     def _left_out(self) -> str:
         """Say why an item of training has no check that was run."""
@@ -216,6 +241,8 @@ class _Run:
             seconds=round(seconds, 4),
         )
         self.checks.setdefault(check.item, []).append(result)
+        if verdict.outcome is Outcome.FAIL and verdict.evidence is not None:
+            self.evidence.setdefault(check.item, []).append(verdict.evidence)
         self._tick()
 
     def _tick(self) -> None:

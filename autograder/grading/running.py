@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,25 @@ class Verdict:
     failure: Failure | None = None
     builtin: str = ""
     staff_note: str = ""
+    evidence: Evidence | None = None
+    """What a known mistake would have to reproduce to explain a FAIL; None where it cannot be said."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The first failing example of a check, which is still in generic position, and everything that was replied."""
+
+    runner: CheckRunner
+    stand_ins: StandIns | None
+    drawn: Mapping[str, Any]
+    replies: Sequence[Any]
+
+    def replay(self, session: Session) -> Sequence[Any] | None:
+        """Run the check on the same example in another session, and return what is replied there."""
+        session.begin(self.runner.seed)
+        with suppress(Exception, WorkerLost):
+            self.runner.body(**self.runner.arguments(session), **self.drawn)
+        return session.example.replies
 
 
 @dataclass(frozen=True)
@@ -52,6 +72,7 @@ class Fault:
     drawn: dict[str, Any]
     error: BaseException
     calls: list[Call] = field(default_factory=list)
+    evidence: Evidence | None = None
 
 
 class _EnoughShrinking(BaseException):
@@ -94,10 +115,11 @@ class CheckRunner:
         def once(drawn: dict[str, Any]) -> None:
             session.begin(self.seed)
             try:
-                self.body(**self._arguments(session), **drawn)
+                self.body(**self.arguments(session), **drawn)
             except (Exception, WorkerLost) as error:
                 if not _is_rejection(error):
-                    found.append(Fault(drawn, error, session.example.calls))
+                    evidence = found[0].evidence if found else self._evidence(error, stand_ins, drawn, session)
+                    found.append(Fault(drawn, error, session.example.calls, evidence))
                     if len(found) > MAX_SHRINKS:
                         raise _EnoughShrinking from error
                 raise
@@ -128,7 +150,16 @@ class CheckRunner:
         prepared = settings_for(self.declaration.examples)(hypothesis.given(drawn=inputs)(test))
         hypothesis.seed(self.seed)(prepared)()
 
-    def _arguments(self, session: Session) -> dict[str, Any]:
+    def _evidence(
+        self, error: BaseException, stand_ins: StandIns | None, drawn: dict[str, Any], session: Session
+    ) -> Evidence | None:
+        replies = session.example.replies
+        if isinstance(error, WorkerLost) or not replies:
+            return None
+        return Evidence(self, stand_ins, drawn, replies)
+
+    def arguments(self, session: Session) -> dict[str, Any]:
+        """Return the fixtures of the check as it sees them in a session."""
         return {
             name: session.module(value.name) if isinstance(value, RemoteName) else value
             for name, value in self.fixtures.items()
@@ -140,7 +171,7 @@ class CheckRunner:
         try:
             session.begin(self.seed)
             if fault.drawn or not self.declaration.strategies:
-                self.body(**self._arguments(session), **fault.drawn)
+                self.body(**self.arguments(session), **fault.drawn)
             else:
                 self._search(lambda drawn: self._on_reference(session, drawn))
         except (Exception, WorkerLost):
@@ -151,7 +182,7 @@ class CheckRunner:
 
     def _on_reference(self, session: Session, drawn: dict[str, Any]) -> None:
         session.begin(self.seed)
-        self.body(**self._arguments(session), **drawn)
+        self.body(**self.arguments(session), **drawn)
 
     def _verdict(self, fault: Fault) -> Verdict:
         error = fault.error
@@ -168,7 +199,7 @@ class CheckRunner:
         if call is not None:
             inputs = tuple(f"{name} = {_shown(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs)
             failure = failure.model_copy(update={"call": call.text, "inputs": inputs})
-        return Verdict(Outcome.FAIL, _without_addresses(failure), builtin, note)
+        return Verdict(Outcome.FAIL, _without_addresses(failure), builtin, note, fault.evidence)
 
 
 def _shown(value: Any) -> str:

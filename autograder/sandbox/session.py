@@ -16,6 +16,8 @@ from autograder.sandbox.stand_ins import Callback, StandIns
 from autograder.sandbox.values import Decoder, Encoder, TensorInfo
 from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Misbehaved
 
+MAX_REMEMBERED_BYTES = 8 * 2**20
+"""Replies of one example that are kept to be compared with those of known mistakes."""
 MAX_ANSWERED_BYTES = 256 * 2**20
 """What callbacks of one example may make this side remember for their gradients."""
 
@@ -88,15 +90,46 @@ class Call:
         return (*before, *own)
 
 
+@dataclass(frozen=True)
+class Raised:
+    """A reply that was no value: what was said of it."""
+
+    summary: str
+
+
 @dataclass
 class Example:
-    """What belongs to one example: tensors sent as leaves, calls made, callbacks answered."""
+    """What belongs to one example: tensors sent as leaves, calls made, replies, callbacks answered."""
 
     leaves: dict[int, tuple[torch.Tensor, int]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     origins: dict[int, Call] = field(default_factory=dict)
     answered: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = field(default_factory=dict)
     answered_bytes: int = 0
+    replies: list[Any] | None = field(default_factory=list)
+    """What came back, in order; None once it was too much to keep."""
+    replied_bytes: int = 0
+
+    def remember(self, reply: Any) -> None:
+        """Keep a reply."""
+        if self.replies is None:
+            return
+        self.replied_bytes += size_of(reply)
+        if self.replied_bytes > MAX_REMEMBERED_BYTES:
+            self.replies = None
+        else:
+            self.replies.append(reply)
+
+
+def size_of(value: Any) -> int:
+    """Bytes of the tensors and texts in a value, at least one for each entry."""
+    if isinstance(value, torch.Tensor):
+        return value.numel() * value.element_size() + 1
+    if isinstance(value, (list, tuple)):
+        return sum(map(size_of, value)) + 1
+    if isinstance(value, dict):
+        return sum(size_of(key) + size_of(entry) for key, entry in value.items()) + 1
+    return len(value) + 1 if isinstance(value, str) else 1
 
 
 class Session:
@@ -234,7 +267,10 @@ class Session:
             request["begin"], self._begin = self._begin, None
         deadline, length = self._deadlines.next(seconds)
         try:
-            return self._believe(self._channel.exchange(request, buffers, deadline, self._serve))
+            reply = self._believe(self._channel.exchange(request, buffers, deadline, self._serve))
+        except SubmissionFault as fault:
+            self.example.remember(Raised(fault.summary))
+            raise
         except DeadlinePassed:
             self._channel.close()
             after = f"stopped after {length:g} s" if length is not None else "stopped: the check's time was over"
@@ -244,6 +280,9 @@ class Session:
         except Misbehaved:
             self._channel.close()
             raise WorkerLost(f"the answer to {self._doing} cannot be read") from None
+        if request["op"] in ("call", "get", "has", "gradients"):
+            self.example.remember(reply)
+        return reply
 
     def _believe(self, frame: Frame) -> Any:
         """Read an answer; whatever surprises in it is misbehaviour, never an error of the grader."""

@@ -1,0 +1,124 @@
+"""Hints: shown where exactly one known mistake explains what came back, and silent everywhere else."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.grading.hints import distance
+from autograder.sandbox.session import MAX_REMEMBERED_BYTES, Example, Raised
+from tests.tiny import ONE, Tiny
+
+ENTRY = """
+[[mutants]]
+id = "{id}"
+item = "one.double"
+misconception = "Something else was meant."
+hint = "{hint}"
+old = "return x * 2"
+new = "{new}"
+"""
+TRIPLE, SQUARE = "How often is x in the sum?", "Is doubling a product of x with itself?"
+CATALOGUE = ENTRY.format(id="double-triple", hint=TRIPLE, new="return x * 3")
+CATALOGUE += ENTRY.format(id="double-square", hint=SQUARE, new="return x * x")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Tiny:
+    made = Tiny(tmp_path)
+    made.write("assignments/tiny/mutants.toml", CATALOGUE)
+    return made
+
+
+def told(tiny: Tiny, body: str, *options: str) -> tuple[str, str | None]:
+    """What a student who wrote this body for ``double`` reads, and which misconception staff read."""
+    run = tiny.grade(tiny.hand_in(one=ONE.replace("return x * 2", body)), *options)
+    data = next(test["extra_data"] for test in run.auto if test["extra_data"]["item"] == "one.double")
+    return run.output("one.double"), data.get("misconception")
+
+
+@pytest.mark.parametrize("body", ["return x * 3", "return x + x + x", "return (x.double() * 3).float()"])
+def test_a_known_mistake_gets_its_hint_however_it_is_written(tiny, body):
+    output, misconception = told(tiny, body)
+    assert output.count(TRIPLE) == 1 and SQUARE not in output
+    assert misconception == "double-triple"
+
+
+@pytest.mark.parametrize(
+    "body", ["return x * 5", "return None", "raise NotImplementedError", "return x * 2 + 1e-3", "while True: pass"]
+)
+def test_another_mistake_gets_no_hint(tiny, body):
+    output, misconception = told(tiny, body)
+    assert TRIPLE not in output and SQUARE not in output
+    assert misconception is None
+
+
+def test_two_mistakes_that_look_alike_get_no_hint(tiny):
+    tiny.write(
+        "assignments/tiny/mutants.toml",
+        CATALOGUE + ENTRY.format(id="double-thrice", hint="Another hint.", new="return 3 * x"),
+    )
+    output, misconception = told(tiny, "return x * 3")
+    assert TRIPLE not in output and "Another hint." not in output and misconception is None
+
+
+def test_a_mistake_must_explain_every_failed_check(tiny):
+    """The public check asks for 3 numbers, the hidden one for 5."""
+    output, misconception = told(tiny, "return x * 3 if len(x) == 3 else x * x")
+    assert TRIPLE not in output and SQUARE not in output and misconception is None
+
+
+def test_a_hidden_check_alone_gives_its_hint_too(tiny):
+    output, _ = told(tiny, "return x * 2 if len(x) == 3 else x * 3")
+    assert TRIPLE in output
+
+
+def test_hints_leave_no_trace_of_the_reference(tiny):
+    listing = "import os; raise ValueError(str([os.listdir(d) for d in ('..', '../..') if os.access(d, os.R_OK)]))"
+    output, _ = told(tiny, listing)
+    assert "double-triple" not in output
+
+
+ONES = torch.ones(2, 2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "least", "most"),
+    [
+        (ONES, ONES, 0, 0),
+        (ONES, ONES.double() * (1 + 1e-6), 1e-7, 1e-5),
+        (ONES, ONES * 1.1, 0.05, 0.2),
+        (ONES, torch.ones(4), math.inf, math.inf),
+        (ONES, ONES.long(), math.inf, math.inf),
+        (torch.tensor([1.0, 1e-3]), torch.tensor([1.0, 2e-3]), 0.05, 1),
+        (torch.tensor([1.0, 1e-9]), torch.tensor([1.0, 2e-9]), 0, 1e-6),
+        (torch.tensor([math.nan]), torch.tensor([math.nan]), 0, 0),
+        (torch.tensor([math.inf]), torch.tensor([math.nan]), math.inf, math.inf),
+        (torch.tensor([math.inf]), torch.tensor([1.0]), math.inf, math.inf),
+        (torch.zeros(0, 3), torch.zeros(0, 3), 0, 0),
+        ((1.0, ONES), (1.0, ONES), 0, 0),
+        ((1.0, ONES), [1.0, ONES], math.inf, math.inf),
+        ([1.0], [1.0, 2.0], math.inf, math.inf),
+        ({"a": 1}, {"a": 2}, math.inf, math.inf),
+        (1, True, math.inf, math.inf),
+        (None, None, 0, 0),
+        (Raised("f() raised KeyError"), Raised("f() raised KeyError"), 0, 0),
+        (Raised("f() raised KeyError"), Raised("f() raised ValueError"), math.inf, math.inf),
+    ],
+)
+def test_the_distance_of_two_replies(one, other, least, most):
+    assert least <= distance(one, other) <= most
+    assert least <= distance(other, one) <= most
+
+
+def test_replies_that_are_too_large_are_not_kept():
+    example = Example()
+    example.remember(torch.zeros(MAX_REMEMBERED_BYTES // 8))
+    assert example.replies is not None and len(example.replies) == 1
+    example.remember([torch.zeros(MAX_REMEMBERED_BYTES // 8)])
+    assert example.replies is None
+    example.remember(1)
+    assert example.replies is None
