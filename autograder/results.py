@@ -7,8 +7,20 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from autograder.assignment import Kind
+from autograder.exhibits import Exhibit
 
-__all__ = ["CheckResult", "Failure", "GradingResult", "ItemResult", "Kind", "Notice", "Outcome", "Times", "Wall"]
+__all__ = [
+    "CheckResult",
+    "Exhibit",
+    "Failure",
+    "GradingResult",
+    "ItemResult",
+    "Kind",
+    "Notice",
+    "Outcome",
+    "Times",
+    "Wall",
+]
 
 
 class Outcome(StrEnum):
@@ -43,7 +55,7 @@ class Failure(_Record):
 
 
 class CheckResult(_Record):
-    """One check: ``failure`` is for the student where the check is public, ``staff_note`` never is."""
+    """One check: ``failure`` and ``exhibits`` are for students where it is public, ``staff_note`` never is."""
 
     id: str
     item: str
@@ -56,6 +68,7 @@ class CheckResult(_Record):
     misconception: str = ""
     staff_note: str = ""
     seconds: float = 0.0
+    exhibits: tuple[Exhibit, ...] = ()
 
 
 class ItemResult(_Record):
