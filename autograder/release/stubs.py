@@ -52,9 +52,9 @@ def strip_python(text: str, place: Place, rubric: Rubric) -> Stripped:
     return Stripped(mark + stripped.text, stripped.removed, stripped.blanks, stripped.covered)
 
 
-def strip_source(source: Source, rubric: Rubric) -> Stripped:
-    """Replace the marked pieces of parsed source by stubs."""
-    marks = find_marks(source, rubric)
+def strip_source(source: Source, rubric: Rubric, *, only: str | None = None) -> Stripped:
+    """Replace the marked pieces of parsed source by stubs; ``only`` those of one item where it is given."""
+    marks = [mark for mark in find_marks(source, rubric) if only in (None, mark.item.id)]
     used = used_names(source.tree, [statement for mark in marks for statement in mark.statements])
     pieces: list[str] = []
     done = 0

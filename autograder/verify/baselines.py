@@ -1,0 +1,39 @@
+"""Where an assignment plugs in the trivial methods that must earn nothing in its items of training.
+
+``checks/hidden/baselines.py`` holds ``BASELINES``: for each item of training, by name, a function without arguments
+that returns the part of the item's points, in [0, 1], that the method earns::
+
+    BASELINES = {"vae.training": {"the mean picture": score_of_the_mean_picture}}
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping
+
+from autograder.assignment import Assignment
+from autograder.errors import UserError, did_you_mean
+
+BASELINES = "baselines.py"
+
+Baselines = Mapping[str, Mapping[str, Callable[[], float]]]
+
+
+def read_baselines(assignment: Assignment) -> Baselines:
+    """Return the baselines by item and name; an assignment without the file has none.
+
+    Raises `UserError` for an item that is none of training.
+    """
+    path = assignment.hidden_checks / BASELINES
+    if not path.is_file():
+        return {}
+    spec = importlib.util.spec_from_file_location("autograder_baselines", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    baselines: Baselines = module.BASELINES
+    known = [item.id for item in assignment.manifest.items if item.training]
+    for item_id in baselines:
+        if item_id not in known:
+            raise UserError(f"{path}: no item of training {item_id!r}{did_you_mean(item_id, known)}")
+    return baselines

@@ -1,0 +1,190 @@
+"""What speaks against a release: problems, found in what was graded. Each says what, where, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from autograder.mutants import CATALOGUE, Catalogue, Mutant
+from autograder.verify.matrix import Cell, CheckColumn, Problem, Report, Role, Row, Sees, Trouble
+
+CLOSE = 1e-6
+"""Parts of points that are closer than this are equal: they are sums of a few decimal numbers."""
+
+
+def judge(report: Report, catalogue: Catalogue, misfits: Sequence[Problem] = ()) -> Report:
+    """Return the report with its problems, kind by kind and otherwise in the order of the rows."""
+    found = [
+        *misfits,
+        *_faults(report),
+        *_correct_rows(report),
+        *_mutants(report, {mutant.id: mutant for mutant in catalogue.mutants}),
+        *_claims(report),
+        *_hints(report),
+        *_baselines(report),
+    ]
+    report = report.model_copy(update={"checks": tuple(_counted(report))})
+    found += _idle(report)
+    kinds = list(Trouble)
+    return report.model_copy(
+        update={"problems": tuple(sorted(found, key=lambda problem: kinds.index(problem.trouble)))}
+    )
+
+
+def _at(row: Row) -> str:
+    return (
+        f"{CATALOGUE}: mutant {row.name!r}"
+        if row.role in (Role.MUTANT, Role.EQUIVALENT)
+        else f"{row.role} {row.name!r}"
+    )
+
+
+def _points(number: float) -> str:
+    return f"{number:g} point{'' if number == 1 else 's'}"
+
+
+def _failures(report: Report, cell: Cell) -> str:
+    """Say which checks failed, by name, and what the first of them says."""
+    names = [check.id for check in report.checks_of(cell.item) if check.label in cell.failed]
+    return f"{', '.join(names)} ({cell.note})" if cell.note else ", ".join(names)
+
+
+def _faults(report: Report) -> Iterator[Problem]:
+    for row in report.rows:
+        for cell in row.cells:
+            names = [check.id for check in report.checks_of(cell.item) if check.label in cell.errors]
+            if names:
+                what = f"{', '.join(names)} also fails on the reference, on the same example"
+                mend = "mend the check: a right answer must pass on every input"
+                yield Problem(trouble=Trouble.FAULT, where=_at(row), what=what, mend=mend)
+
+
+def _correct_rows(report: Report) -> Iterator[Problem]:
+    """The reference and alternatives lose nothing; the template earns nothing."""
+    troubles = {
+        Role.REFERENCE: (Trouble.REFERENCE, "mend the reference or the check"),
+        Role.ALTERNATIVE: (Trouble.ALTERNATIVE, "the check asks for more than the handout does: loosen it"),
+    }
+    for row in report.rows:
+        for cell in row.cells:
+            if row.role in troubles and cell.failed:
+                trouble, mend = troubles[row.role]
+                what = f"loses {_points(cell.lost)} of {cell.item}: {_failures(report, cell)}"
+                yield Problem(trouble=trouble, where=_at(row), what=what, mend=mend)
+            if row.role is Role.TEMPLATE and cell.passed:
+                names = [check.id for check in report.checks_of(cell.item) if check.label in cell.passed]
+                what = f"passes {', '.join(names)} of {cell.item} with nothing written"
+                mend = "a check must fail until its item is written; ask it for a value"
+                yield Problem(trouble=Trouble.TEMPLATE, where=_at(row), what=what, mend=mend)
+
+
+def _mutants(report: Report, known: dict[str, Mutant]) -> Iterator[Problem]:
+    for row in report.of_role(Role.MUTANT):
+        yield from _own(report, row, known[row.name])
+        for cell in row.cells:
+            if cell.item != row.own and cell.failed:
+                what = f"a bug of {row.own} costs {_points(cell.lost)} of {cell.item}: {_failures(report, cell)}"
+                mend = f"give {cell.item} a stand-in for what the bug is in, or let its checks not call it"
+                yield Problem(trouble=Trouble.BLAST_RADIUS, where=_at(row), what=what, mend=mend)
+
+
+def _own(report: Report, row: Row, mutant: Mutant) -> Iterator[Problem]:
+    """What must hold in the item that the bug belongs to."""
+    cell = row.cell(row.own)
+    if cell is None:
+        return  # an item without checks is a problem of its own
+    if not cell.failed:
+        mend = "add a check that sees it, or say under `equivalent` why it is right"
+        what = f"passes all checks of {row.own}"
+        yield Problem(trouble=Trouble.SURVIVOR, where=_at(row), what=what, mend=mend)
+        return
+    if not row.raises and not cell.killed_by:
+        mend = "set `raises = true` if that is the bug, else let it give a wrong answer"
+        what = f"is seen in {row.own} only as an exception: {_failures(report, cell)}"
+        yield Problem(trouble=Trouble.UNDECLARED_RAISE, where=_at(row), what=what, mend=mend)
+    if row.raises and not cell.raised_by:
+        what = f"is declared to raise, but fails {row.own} by a wrong answer: {_failures(report, cell)}"
+        yield Problem(trouble=Trouble.DECLARED_RAISE, where=_at(row), what=what, mend="remove `raises`")
+    yield from _price(report, row, cell, mutant)
+
+
+def _price(report: Report, row: Row, cell: Cell, mutant: Mutant) -> Iterator[Problem]:
+    points = next(item.points for item in report.items if item.id == row.own)
+    if mutant.price is None or not points:
+        return
+    part = cell.lost / points
+    least, greatest = mutant.price
+    if not least - CLOSE <= part <= greatest + CLOSE:
+        what = f"costs {part:.3g} of {row.own} ({', '.join(cell.failed)}), its price is {least:g} to {greatest:g}"
+        mend = "change the weights of the checks, or the price"
+        yield Problem(trouble=Trouble.PRICE, where=_at(row), what=what, mend=mend)
+
+
+def _claims(report: Report) -> Iterator[Problem]:
+    mend = "remove `equivalent` and give a hint: it is a bug"
+    for row in report.of_role(Role.EQUIVALENT):
+        for cell in row.cells:
+            if cell.failed:
+                what = f"is said to be right, but loses {_points(cell.lost)} of {cell.item}: {_failures(report, cell)}"
+                yield Problem(trouble=Trouble.FALSE_CLAIM, where=_at(row), what=what, mend=mend)
+    for claim in report.claims:
+        where = f"{CATALOGUE}: mutant {claim.mutant!r}"
+        if claim.at_fault:
+            what = f"{claim.check} fails on the reference, on a drawn input: {claim.difference}"
+            repair = "mend the check: a right answer must pass on every input"
+            yield Problem(trouble=Trouble.FAULT, where=where, what=what, mend=repair)
+        elif claim.difference:
+            what = f"is said to be right, but in {claim.check}, within {claim.inputs} inputs: {claim.difference}"
+            yield Problem(trouble=Trouble.FALSE_CLAIM, where=where, what=what, mend=mend)
+        elif not claim.inputs:
+            what = f"is said to be right, but no check of {claim.item} draws inputs (@given) to try that on"
+            repair = "add one, or leave the variant out"
+            yield Problem(trouble=Trouble.UNPROVED_CLAIM, where=where, what=what, mend=repair)
+
+
+def _hints(report: Report) -> Iterator[Problem]:
+    rows = report.of_role(Role.MUTANT)
+    told: set[frozenset[str]] = set()
+    for row in rows:
+        for twin in row.twins:
+            if frozenset((row.name, twin)) not in told:
+                told.add(frozenset((row.name, twin)))
+                what = f"replies the same as {twin!r} wherever checks of {row.own} fail first"
+                mend = "keep the one that students make, or add a check in which they differ"
+                yield Problem(trouble=Trouble.TWINS, where=_at(row), what=what, mend=mend)
+        if row.sees is Sees.WRONG:
+            what = f"a student with this bug would see the hint of {row.shown!r}"
+            mend = "add a check in which the two differ"
+            yield Problem(trouble=Trouble.WRONG_HINT, where=_at(row), what=what, mend=mend)
+
+
+def _baselines(report: Report) -> Iterator[Problem]:
+    for baseline in report.baselines:
+        if baseline.earned > CLOSE:
+            where = f"baseline {baseline.name!r}"
+            what = f"earns {baseline.earned:.3g} of {baseline.item} without having learnt anything"
+            yield Problem(trouble=Trouble.BASELINE, where=where, what=what, mend="ask for a larger margin")
+
+
+def _counted(report: Report) -> Iterator[CheckColumn]:
+    """Count, for every check, the mutants of its item that it catches."""
+    for check in report.checks:
+        rows = [row for row in report.of_role(Role.MUTANT) if row.own == check.item]
+        yield check.model_copy(update={"kills": sum(check.label in row.killers for row in rows)})
+
+
+def _idle(report: Report) -> Iterator[Problem]:
+    """Checks that catch nothing, and items that nothing proves; items of training have baselines instead."""
+    items = [item for item in report.items if not item.training and report.scope in ("", item.id)]
+    for item in items:
+        checks = report.checks_of(item.id)
+        has_mutants = any(row.own == item.id for row in report.of_role(Role.MUTANT))
+        if not checks or not has_mutants:
+            missing = "check" if not checks else "mutant"
+            mend = f"add a {missing} for it"
+            yield Problem(trouble=Trouble.UNPROVED_ITEM, where=item.id, what=f"has no {missing}", mend=mend)
+            continue
+        for check in checks:
+            if not check.kills:
+                what = f"kills no mutant of {item.id}"
+                mend = "add the mistake that it is there for, or remove the check"
+                yield Problem(trouble=Trouble.IDLE_CHECK, where=check.id, what=what, mend=mend)

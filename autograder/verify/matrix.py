@@ -1,0 +1,210 @@
+"""What a verification found, as values: the kill matrix, the claims of equivalence, the problems.
+
+The JSON form (``matrix.json``) is a `Report`. It is stable: fields may be added; when one is renamed or means something
+else, ``version`` grows. It depends on the bytes of the assignment alone, not on the clock or the number of jobs.
+
+- ``items``, ``checks``: the columns, in the order of the rubric; a check's ``label`` is unique within its item.
+- ``rows``: one for each variant: ``role`` is `Role`, ``own`` the item that the bug belongs to ("" where there is none).
+  A row's ``cells`` are the items that it was graded on: ``lost`` points, and labels of the checks that failed by
+  comparison (``killed_by``), by an exception (``raised_by``), or for a fault of their own (``errors``).
+  ``untouched`` are items that the bug cannot reach, which is proved by leaving the whole item unwritten.
+  ``shown`` is the misconception whose hint a student with this bug would see, ``sees`` what that is worth, ``twins``
+  the mutants that cannot be told from it.
+- ``claims``: variants that are said to be right after all, with the number of ``inputs`` that they survived.
+- ``baselines``: part of an item of training that a trivial method earns.
+- ``problems``: why the rubric may not be released; without any, ``passed`` is true.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+FORMAT = 1
+
+
+class Role(StrEnum):
+    """What a variant is graded for."""
+
+    REFERENCE = "reference"
+    TEMPLATE = "template"
+    ALTERNATIVE = "alternative"
+    MUTANT = "mutant"
+    EQUIVALENT = "equivalent"
+    """A mutant that is said to be right after all."""
+    UNWRITTEN = "unwritten"
+    """The reference with one item left unwritten: what still passes cannot be reached by a bug of that item."""
+
+
+class Sees(StrEnum):
+    """What the hint that a student with a bug would see is worth."""
+
+    RIGHT = "right"
+    NONE = "none"
+    WRONG = "wrong"
+
+
+class Trouble(StrEnum):
+    """The kinds of problems, in the order in which they are told."""
+
+    MISFIT = "mutant does not fit"
+    REFERENCE = "reference loses points"
+    ALTERNATIVE = "alternative loses points"
+    TEMPLATE = "template earns points"
+    FAULT = "check at fault"
+    SURVIVOR = "mutant survives"
+    UNDECLARED_RAISE = "killed by an exception only"
+    DECLARED_RAISE = "does not raise"
+    BLAST_RADIUS = "costs points elsewhere"
+    PRICE = "wrong price"
+    FALSE_CLAIM = "not equivalent"
+    UNPROVED_CLAIM = "equivalence cannot be tried"
+    TWINS = "cannot be told apart"
+    WRONG_HINT = "wrong hint"
+    UNPROVED_ITEM = "item without proof"
+    IDLE_CHECK = "check kills nothing"
+    BASELINE = "baseline earns points"
+
+
+class Record(BaseModel):
+    """A value that can be written as JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ItemColumn(Record):
+    """One auto item."""
+
+    id: str
+    title: str
+    points: float
+    file: str
+    training: bool
+
+
+class CheckColumn(Record):
+    """One check of an item; ``kills`` counts the mutants of its own item that it catches."""
+
+    id: str
+    label: str
+    item: str
+    title: str
+    weight: float
+    kills: int = 0
+
+
+class Cell(Record):
+    """What one variant loses in one item."""
+
+    item: str
+    lost: float
+    passed: tuple[str, ...] = ()
+    killed_by: tuple[str, ...] = ()
+    raised_by: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    note: str = ""
+    """What the first check that failed says."""
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Labels of all checks that failed, for whatever reason that is the variant's."""
+        return (*self.killed_by, *self.raised_by)
+
+
+class Row(Record):
+    """One variant."""
+
+    role: Role
+    name: str
+    own: str = ""
+    misconception: str = ""
+    raises: bool = False
+    """Whether the bug is declared to show as an exception."""
+    statistical: bool = False
+    files: tuple[str, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    untouched: tuple[str, ...] = ()
+    shown: str = ""
+    sees: Sees | None = None
+    twins: tuple[str, ...] = ()
+
+    def cell(self, item_id: str) -> Cell | None:
+        """The cell of an item, None where the variant was not graded on it."""
+        return next((cell for cell in self.cells if cell.item == item_id), None)
+
+    @property
+    def killers(self) -> tuple[str, ...]:
+        """Labels of the checks of its own item that catch a bug, in the way in which it is declared to show."""
+        cell = self.cell(self.own)
+        return () if cell is None else cell.failed if self.raises else cell.killed_by
+
+    @property
+    def lost(self) -> float:
+        """Points lost on all items together."""
+        return round(sum(cell.lost for cell in self.cells), 4)
+
+
+class Claim(Record):
+    """A variant that is said to be right after all, and on how many inputs it was; ``difference`` is "" if on all."""
+
+    mutant: str
+    item: str
+    reason: str
+    inputs: int
+    difference: str = ""
+    check: str = ""
+    """The check that showed the difference."""
+    at_fault: bool = False
+    """Whether the reference failed that check too."""
+
+
+class Baseline(Record):
+    """The part of an item of training, in [0, 1], that a trivial method earns."""
+
+    item: str
+    name: str
+    earned: float
+
+
+class Problem(Record):
+    """One reason not to release: what, where, and how to mend it."""
+
+    trouble: Trouble
+    where: str
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.mend}"
+
+
+class Report(Record):
+    """One verification; ``scope`` is the item that it was limited to, "" for all."""
+
+    version: int = FORMAT
+    slug: str
+    title: str
+    assignment_version: str
+    grader_version: str
+    scope: str = ""
+    items: tuple[ItemColumn, ...]
+    checks: tuple[CheckColumn, ...]
+    rows: tuple[Row, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def passed(self) -> bool:
+        """Whether nothing speaks against a release."""
+        return not self.problems
+
+    def of_role(self, role: Role) -> tuple[Row, ...]:
+        """The rows of one role."""
+        return tuple(row for row in self.rows if row.role is role)
+
+    def checks_of(self, item_id: str) -> tuple[CheckColumn, ...]:
+        """The checks of one item."""
+        return tuple(check for check in self.checks if check.item == item_id)

@@ -1,0 +1,128 @@
+"""Grading one variant: what it loses in each item, which checks see it, and which hint a student would see."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from autograder.assignment import Assignment
+from autograder.grading.hints import AGREES, REFERENCE, Explainer
+from autograder.grading.plugin import Check
+from autograder.grading.running import Verdict
+from autograder.mutants import Catalogue
+from autograder.results import Outcome
+from autograder.verify.matrix import Cell, CheckColumn, Role, Row, Sees
+from autograder.verify.suite import CheckSuite
+from autograder.verify.variants import Variant
+
+Judged = Sequence[tuple[Check, Verdict]]
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What every trial needs; ``folder`` is for what is written on the way."""
+
+    suite: CheckSuite
+    catalogue: Catalogue
+    folder: Path
+
+    @property
+    def assignment(self) -> Assignment:
+        """The assignment that is verified."""
+        return self.suite.assignment
+
+    @cached_property
+    def columns(self) -> tuple[CheckColumn, ...]:
+        """The checks, labelled ``p1``, ``p2`` ... (public) and ``h1`` ... (hidden) within their items."""
+        order = {item.id: number for number, item in enumerate(self.assignment.manifest.items)}
+        checks = sorted((check for check, _ in self.suite.checks), key=lambda c: (order[c.item], not c.public, c.id))
+        counts: dict[tuple[str, bool], int] = {}
+        columns = []
+        for check in checks:
+            counts[check.item, check.public] = number = counts.get((check.item, check.public), 0) + 1
+            label = f"{'p' if check.public else 'h'}{number}"
+            columns.append(
+                CheckColumn(id=check.id, label=label, item=check.item, title=check.title, weight=check.weight)
+            )
+        return tuple(columns)
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Labels by the id of the check."""
+        return {column.id: column.label for column in self.columns}
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """What chooses hints; made when it is first asked for, so that every process has its own."""
+        return Explainer(self.catalogue, Path(tempfile.mkdtemp(dir=self.folder)))
+
+    @contextmanager
+    def written(self, variant: Variant) -> Iterator[Path]:
+        """Give a folder with a variant in it."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        try:
+            variant.write(self.assignment, folder)
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+
+def try_variant(bench: Workbench, variant: Variant) -> Row:
+    """Grade a variant on its items. A check that fails on the reference too is at fault, and costs nothing."""
+    with bench.written(variant) as folder:
+        against = variant.role is not Role.REFERENCE
+        judged = bench.suite.judge(folder, items=variant.items, against_reference=against)
+        cells = tuple(_cell(bench, item_id, judged[item_id]) for item_id in variant.items if item_id in judged)
+        row = Row(role=variant.role, name=variant.name, own=variant.own, files=tuple(variant.files), cells=cells)
+        if variant.mutant is None:
+            return row
+        row = row.model_copy(
+            update={
+                "misconception": variant.mutant.misconception,
+                "raises": variant.mutant.raises,
+                "statistical": variant.mutant.statistical,
+            }
+        )
+        return _explained(bench, row, judged[variant.own]) if variant.own in judged else row
+
+
+def _cell(bench: Workbench, item_id: str, judged: Judged) -> Cell:
+    item = bench.assignment.manifest.item(item_id)
+    failed = [(check, verdict) for check, verdict in judged if verdict.outcome is Outcome.FAIL]
+    total = sum(check.weight for check, _ in judged)
+    first = next((verdict.failure.summary for _, verdict in failed if verdict.failure), "")
+    return Cell(
+        item=item_id,
+        lost=round(item.points * sum(check.weight for check, _ in failed) / total, 4),
+        passed=_labels(bench, [check for check, verdict in judged if verdict.outcome is Outcome.PASS]),
+        killed_by=_labels(bench, [check for check, verdict in failed if verdict.by_comparison]),
+        raised_by=_labels(bench, [check for check, verdict in failed if not verdict.by_comparison]),
+        errors=_labels(bench, [check for check, verdict in judged if verdict.outcome is Outcome.ERROR]),
+        note=first,
+    )
+
+
+def _labels(bench: Workbench, checks: Sequence[Check]) -> tuple[str, ...]:
+    ids = {check.id for check in checks}
+    return tuple(column.label for column in bench.columns if column.id in ids)
+
+
+def _explained(bench: Workbench, row: Row, judged: Judged) -> Row:
+    """Add the hint that grading would show for this bug, and the mutants that reply the same."""
+    if row.role is not Role.MUTANT:
+        return row
+    evidence = [verdict.evidence for _, verdict in judged if verdict.evidence is not None]
+    if not evidence:
+        return row.model_copy(update={"sees": Sees.NONE})
+    distances = bench.explainer.distances(row.own, evidence)
+    chosen = bench.explainer.choose(row.own, distances)
+    others = (name for name in distances if name not in (row.name, REFERENCE))
+    twins = tuple(name for name in others if distances[name] <= AGREES)
+    shown = chosen.id if chosen is not None else ""
+    sees = Sees.RIGHT if shown == row.name else Sees.WRONG if shown else Sees.NONE
+    return row.model_copy(update={"shown": shown, "sees": sees, "twins": twins})

@@ -1,0 +1,145 @@
+"""What a verification grades: the reference and what stands beside it, each as the files that differ."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.assignment import Assignment, Item
+from autograder.errors import UserError
+from autograder.mutants import CATALOGUE, Catalogue, Mutant
+from autograder.release.files import is_junk, read_tree
+from autograder.release.grammar import Place
+from autograder.release.rubric import Rubric
+from autograder.release.source import Source
+from autograder.release.stubs import strip_source
+from autograder.release.template import make_template
+from autograder.verify.matrix import Problem, Role, Trouble
+
+ALTERNATIVES = "alternatives"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The reference with some files in place of its own, and the items that it is graded on."""
+
+    role: Role
+    name: str
+    files: Mapping[str, bytes]
+    items: tuple[str, ...]
+    own: str = ""
+    mutant: Mutant | None = None
+
+    def write(self, assignment: Assignment, folder: Path) -> None:
+        """Write the variant's files, and the reference's own for the rest, into a folder."""
+        assert assignment.reference is not None
+        required = assignment.manifest.files.required
+        there = {name: assignment.reference / name for name in required if (assignment.reference / name).is_file()}
+        for name, data in {**{name: path.read_bytes() for name, path in there.items()}, **self.files}.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+
+def auto_items(assignment: Assignment, files: Iterable[str] | None = None, *, training: bool = True) -> tuple[str, ...]:
+    """Return the auto items of some files (of all without a choice), in the order of the rubric."""
+    wanted = None if files is None else set(files)
+    return tuple(
+        item.id
+        for item in assignment.manifest.items
+        if item.is_auto and (wanted is None or item.file in wanted) and (training or not item.training)
+    )
+
+
+def reference(assignment: Assignment) -> Variant:
+    """Return the reference, graded on everything."""
+    return Variant(Role.REFERENCE, "reference", {}, auto_items(assignment))
+
+
+def template(assignment: Assignment) -> Variant:
+    """Return what students start from: it must earn nothing."""
+    made = make_template(assignment).files
+    files = {name: made[name] for name in assignment.manifest.files.required if name in made}
+    return Variant(Role.TEMPLATE, "template", files, auto_items(assignment, files))
+
+
+def alternatives(assignment: Assignment) -> list[Variant]:
+    """Return the other correct solutions; each is graded on the items of the files that it has."""
+    found = []
+    for folder in sorted((assignment.folder / ALTERNATIVES).glob("*/")):
+        if is_junk(folder.name):
+            continue
+        files = read_tree(folder)
+        if not set(files) & set(assignment.manifest.files.required):
+            raise UserError(f"{folder}: none of {', '.join(assignment.manifest.files.required)} is in it")
+        found.append(Variant(Role.ALTERNATIVE, folder.name, files, auto_items(assignment, files)))
+    return found
+
+
+def mutants(assignment: Assignment, catalogue: Catalogue) -> tuple[list[Variant], list[Problem]]:
+    """Return the mutants, each graded on all items that its file can reach, and those that do not fit."""
+    found, problems = [], []
+    for mutant in catalogue.mutants:
+        try:
+            file, text = catalogue.source(mutant)
+        except UserError as error:
+            mend = "copy `old` anew from the reference, with enough of its surroundings to be there once"
+            where = f"{CATALOGUE}: mutant {mutant.id!r}"
+            what = str(error).removeprefix(f"{where}, ")
+            problems.append(Problem(trouble=Trouble.MISFIT, where=where, what=what, mend=mend))
+            continue
+        role = Role.EQUIVALENT if mutant.equivalent else Role.MUTANT
+        items = auto_items(assignment, reached_files(assignment, file), training=False)
+        found.append(Variant(role, mutant.id, {file: text.encode()}, items, mutant.item, mutant))
+    return found, problems
+
+
+def reached_files(assignment: Assignment, file: str) -> set[str]:
+    """Return a file and the files of the reference that import it, at whatever remove: nothing else can change."""
+    assert assignment.reference is not None
+    imported = {name: _imports(assignment.reference / name) for name in assignment.manifest.files.required}
+    reached = {file}
+    while more := {n for n, names in imported.items() if n not in reached and names & {Path(r).stem for r in reached}}:
+        reached |= more
+    return reached
+
+
+def unwritten(assignment: Assignment, item: Item) -> Variant | None:
+    """Return the reference with one item left unwritten, graded on the items beside it; None where it is not marked."""
+    assert assignment.reference is not None and item.file is not None
+    text = (assignment.reference / item.file).read_bytes()
+    stripped = without_item(assignment, item, text)
+    if stripped is None or stripped == text:
+        return None
+    items = auto_items(assignment, reached_files(assignment, item.file), training=False)
+    others = tuple(other for other in items if other != item.id)
+    return Variant(Role.UNWRITTEN, item.id, {item.file: stripped}, others, item.id)
+
+
+def without_item(assignment: Assignment, item: Item, text: bytes) -> bytes | None:
+    """Return a file with the marked pieces of one item as stubs; None where that cannot be said."""
+    assert item.file is not None
+    place = Place(item.file)
+    try:
+        source = Source.parse(text.decode(), place)
+        return strip_source(source, Rubric(assignment.manifest, item.file), only=item.id).text.encode()
+    except (UserError, UnicodeDecodeError):
+        return None
+
+
+def _imports(path: Path) -> set[str]:
+    """Return the names of the modules that a file imports."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").split(".")[0])
+            names |= {alias.name for alias in node.names} if node.level else set()
+    return names

@@ -1,0 +1,177 @@
+"""One verification from the start: what to grade, on how many processes, and what that says of the rubric."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from autograder import __version__
+from autograder.assignment import Assignment
+from autograder.errors import UserError
+from autograder.mutants import read_catalogue
+from autograder.verify import variants
+from autograder.verify.baselines import Baselines, read_baselines
+from autograder.verify.equivalence import INPUTS, QUICK_INPUTS, Chunk, chunks_of, try_chunk
+from autograder.verify.judging import judge
+from autograder.verify.matrix import Baseline, Claim, ItemColumn, Problem, Record, Report, Role, Row
+from autograder.verify.pool import do_all
+from autograder.verify.suite import CheckSuite
+from autograder.verify.trial import Workbench, try_variant
+from autograder.verify.variants import Variant
+
+Progress = Callable[[int, int], None]
+_R = TypeVar("_R", bound=Record)
+
+
+def verify(assignment: Assignment, *, item: str = "", jobs: int = 1, progress: Progress | None = None) -> Report:
+    """Grade everything that proves a rubric, and return what was found.
+
+    With ``item`` this is the author's working loop: that item's checks on the reference, the template, the alternatives
+    and the item's mutants. What a bug of it can cost elsewhere is found out by leaving the whole item unwritten: only
+    items that this reaches are graded on its mutants. Claims of equivalence get `QUICK_INPUTS` inputs.
+
+    Raises `UserError` for what cannot be read and `GraderTrouble` where grading itself breaks.
+    """
+    import torch
+
+    if item and not assignment.manifest.item(item).is_auto:
+        raise UserError(f"{item!r} is no auto item: there is nothing to verify")
+    torch.set_num_threads(1)  # each process has one core; results must not depend on how a sum is split
+    with tempfile.TemporaryDirectory(prefix="autograder-verify-") as folder:
+        bench = Workbench(CheckSuite.collect(assignment), read_catalogue(assignment), Path(folder))
+        return _Verification(bench, item, jobs, progress).report()
+
+
+@dataclass
+class _Verification:
+    """The state of one verification."""
+
+    bench: Workbench
+    item: str
+    jobs: int
+    progress: Progress | None
+    done: int = 0
+    total: int = 0
+    baselines: Baselines = field(default_factory=dict)
+
+    def report(self) -> Report:
+        """Grade, judge, and put together."""
+        graded, problems = self._variants()
+        known = {name: every for name, every in read_baselines(self.bench.assignment).items() if self._wants(name)}
+        self.baselines = known
+        graded, untouched = self._narrowed(graded)
+        claims = [variant for variant in graded if variant.role is Role.EQUIVALENT]
+        chunks = [chunk for variant in claims for chunk in chunks_of(self.bench, variant, self._inputs)]
+        trials = [(item_id, name) for item_id, every in known.items() for name in every]
+        tried = self._do([f"claim {chunk.variant.name!r}" for chunk in chunks], self._try_chunk(chunks), Claim)
+        rows = self._do([f"{v.role} {v.name!r}" for v in graded], self._try_variant(graded), Row)
+        rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in rows]
+        earned = self._do([f"baseline {name!r}" for _, name in trials], self._try_baseline(trials), Baseline)
+        report = self._report(rows, _joined(claims, tried), earned)
+        return judge(report, self.bench.catalogue, problems)
+
+    @property
+    def _inputs(self) -> int:
+        return QUICK_INPUTS if self.item else INPUTS
+
+    def _wants(self, item_id: str) -> bool:
+        return not self.item or item_id == self.item
+
+    # what to grade
+
+    def _variants(self) -> tuple[list[Variant], list[Problem]]:
+        """Return all variants, or those of the one item, reference first."""
+        assignment = self.bench.assignment
+        found, problems = variants.mutants(assignment, self.bench.catalogue)
+        base = [variants.reference(assignment), variants.template(assignment), *variants.alternatives(assignment)]
+        if not self.item:
+            return [*base, *found], problems
+        base = [_only(variant, self.item) for variant in base if self.item in variant.items]
+        of_item = {f"mutant {mutant.id!r}" for mutant in self.bench.catalogue.mutants if mutant.item == self.item}
+        problems = [problem for problem in problems if any(problem.where.endswith(name) for name in of_item)]
+        return [*base, *(variant for variant in found if variant.own == self.item)], problems
+
+    def _narrowed(self, graded: list[Variant]) -> tuple[list[Variant], dict[str, tuple[str, ...]]]:
+        """Leave out of the one item's mutants the items that they provably cannot reach; say which these are."""
+        item = self.bench.assignment.manifest.item(self.item) if self.item else None
+        blank = variants.unwritten(self.bench.assignment, item) if item is not None and item.file else None
+        if item is None or blank is None:
+            return graded, {}
+        alone = [_only(blank, other) for other in blank.items]
+        rows = self._do([f"{blank.role} {v.items[0]!r}" for v in alone], self._try_variant(alone), Row)
+        safe = {cell.item for row in rows for cell in row.cells if not cell.failed and not cell.errors}
+        narrowed, untouched = [], {}
+        for variant in graded:
+            text = variants.without_item(self.bench.assignment, item, next(iter(variant.files.values()), b""))
+            if variant.mutant is not None and text == blank.files[item.file or ""]:
+                untouched[variant.name] = tuple(other for other in variant.items if other in safe)
+                kept = tuple(other for other in variant.items if other not in safe)
+                variant = Variant(variant.role, variant.name, variant.files, kept, variant.own, variant.mutant)
+            narrowed.append(variant)
+        return narrowed, untouched
+
+    # doing it
+
+    def _do(self, names: Sequence[str], work: Callable[[int], Record], kind: type[_R]) -> list[_R]:
+        self.total += len(names)
+        answers = do_all(names, lambda number: work(number).model_dump(mode="json"), self.jobs, self._tick)
+        return [kind.model_validate(answer) for answer in answers]
+
+    def _tick(self) -> None:
+        self.done += 1
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+    def _try_variant(self, graded: Sequence[Variant]) -> Callable[[int], Row]:
+        return lambda number: try_variant(self.bench, graded[number])
+
+    def _try_chunk(self, chunks: Sequence[Chunk]) -> Callable[[int], Claim]:
+        return lambda number: try_chunk(self.bench, chunks[number])
+
+    def _try_baseline(self, trials: Sequence[tuple[str, str]]) -> Callable[[int], Baseline]:
+        def earned(number: int) -> Baseline:
+            item_id, name = trials[number]
+            return Baseline(item=item_id, name=name, earned=self.baselines[item_id][name]())
+
+        return earned
+
+    def _report(self, rows: Sequence[Row], claims: Sequence[Claim], earned: Sequence[Baseline]) -> Report:
+        manifest = self.bench.assignment.manifest
+        reached = {cell.item for row in rows for cell in row.cells} | {other for row in rows for other in row.untouched}
+        items = tuple(
+            ItemColumn(id=i.id, title=i.title, points=i.points, file=i.file or "", training=i.training)
+            for i in manifest.items
+            if i.is_auto and (self._wants(i.id) or i.id in reached)
+        )
+        shown = {column.id for column in items}
+        return Report(
+            slug=self.bench.assignment.slug,
+            title=manifest.title,
+            assignment_version=manifest.version,
+            grader_version=__version__,
+            scope=self.item,
+            items=items,
+            checks=tuple(column for column in self.bench.columns if column.item in shown),
+            rows=tuple(rows),
+            claims=tuple(claims),
+            baselines=tuple(earned),
+        )
+
+
+def _only(variant: Variant, item: str) -> Variant:
+    return Variant(variant.role, variant.name, variant.files, (item,), variant.own, variant.mutant)
+
+
+def _joined(claims: Sequence[Variant], tried: Sequence[Claim]) -> list[Claim]:
+    """Put the parts of every claim together: all inputs, and the first difference."""
+    joined = []
+    for variant in claims:
+        assert variant.mutant is not None
+        parts = [part for part in tried if part.mutant == variant.name]
+        whole = Claim(mutant=variant.name, item=variant.own, reason=variant.mutant.equivalent, inputs=0)
+        found = next((part for part in parts if part.difference), whole)
+        joined.append(found.model_copy(update={"inputs": sum(part.inputs for part in parts)}))
+    return joined
