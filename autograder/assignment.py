@@ -63,6 +63,39 @@ class Limits(_Table):
     memory_mb: int = Field(default=2048, gt=0)
 
 
+class LatePolicy(StrEnum):
+    """How the worth of late work falls."""
+
+    NONE = "none"
+    LINEAR = "linear"
+    """With every second, down to ``lowest`` after ``days``; then nothing."""
+    PER_DAY = "per_day"
+    """With every cut-off that passes, down to ``lowest`` at the last of ``days``; then nothing."""
+    DROP = "drop"
+    """Nothing for late work."""
+
+
+class Late(_Table):
+    """The late policy: the score is multiplied by a coefficient."""
+
+    policy: LatePolicy = LatePolicy.NONE
+    zone: str = "UTC"
+    cutoff: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "23:59"
+    days: int = Field(default=7, gt=0, le=366)
+    lowest: float = Field(default=0.0, ge=0, le=1)
+    grace_minutes: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _zone_is_known(self) -> Late:
+        from zoneinfo import ZoneInfo, available_timezones
+
+        try:
+            ZoneInfo(self.zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"no time zone {self.zone!r}{did_you_mean(self.zone, available_timezones())}") from None
+        return self
+
+
 class Item(_Table):
     """One line of the rubric."""
 
@@ -90,6 +123,7 @@ class Manifest(_Table):
     files: Files
     rules: Rules = Rules()
     limits: Limits = Limits()
+    late: Late = Late()
     items: tuple[Item, ...]
 
     @model_validator(mode="after")
@@ -186,7 +220,7 @@ def _first_problem(error: ValidationError, data: Any) -> str:
 
 
 def _known_keys(where: list[str]) -> list[str]:
-    tables: dict[str, type[_Table]] = {"files": Files, "rules": Rules, "limits": Limits, "items": Item}
+    tables: dict[str, type[_Table]] = {"files": Files, "rules": Rules, "limits": Limits, "late": Late, "items": Item}
     return list((tables[where[0]] if where else Manifest).model_fields)
 
 

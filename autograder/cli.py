@@ -110,6 +110,7 @@ def grade(
     clean_start()
     from autograder.assignment import find_root, load_assignment
     from autograder.grading.grade import Options
+    from autograder.grading.late import apply_late_policy
     from autograder.platforms.gradescope import results_json
     from autograder.platforms.gradescope.metadata import read_metadata
 
@@ -129,7 +130,10 @@ def grade(
         if out is not None:
             _write(out / "results.json", results_json.refused(assignment, str(error)))
         raise
-    data = results_json.results_dict(result, metadata=read_metadata(metadata) if metadata is not None else None)
+    facts = read_metadata(metadata) if metadata is not None else None
+    if facts is not None:
+        result = apply_late_policy(assignment, result, facts.created_at, facts.due_date)
+    data = results_json.results_dict(result, metadata=facts)
     if out is not None:
         _write(out / "results.json", data)
     if json_output:

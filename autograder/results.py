@@ -118,6 +118,14 @@ class Times(_Record):
     total: float = 0.0
 
 
+class Lateness(_Record):
+    """What handing in late does to the score."""
+
+    coefficient: float = 1.0
+    seconds: float = 0.0
+    reason: str = ""
+
+
 class GradingResult(_Record):
     """Everything that one grading found out."""
 
@@ -130,13 +138,20 @@ class GradingResult(_Record):
     notices: tuple[Notice, ...] = ()
     walls: tuple[Wall, ...] = ()
     times: Times = Times()
+    late: Lateness | None = None
+    """None where the assignment has no late policy, or nobody asked."""
     public_only: bool = False
     """Whether only the checks were run that students have: their own try, not a grading."""
 
     @property
     def points(self) -> float:
-        """Points that the grader gave, extra credit included."""
+        """Points that the grader gave, extra credit included, whenever it was handed in."""
         return round(sum(item.points for item in self._auto()), 4)
+
+    @property
+    def final_points(self) -> float:
+        """Points after the late policy."""
+        return round(self.points * (1.0 if self.late is None else self.late.coefficient), 4)
 
     @property
     def max_points(self) -> float:

@@ -19,6 +19,7 @@ from autograder.reports.plain import (
     check_title,
     count_passed,
     is_provisional,
+    late_line,
     mark,
     next_steps,
     total_line,
@@ -45,6 +46,8 @@ def render(result: GradingResult, console: Console, *, staff: bool = False) -> N
     console.print(Text(one_line(result.assignment_title), style="bold"))
     console.print(_table(result, console))
     console.print(_words(total_line(result), console, "bold"))
+    if late := late_line(result):
+        console.print(_words(late, console, "bold"))
     for item in result.items:
         if item.kind is Kind.AUTO and (item.outcome is not Outcome.PASS or is_provisional(item)):
             console.print()

@@ -157,6 +157,17 @@ def _own_total(result: GradingResult, manual: float) -> str:
     return f"{given}; when you hand in, hidden checks run too{more}."
 
 
+def late_line(result: GradingResult) -> str:
+    """Return what handing in late did to the score, with both numbers; "" where it did nothing."""
+    late = result.late
+    if late is None or (late.coefficient == 1.0 and not late.reason):
+        return ""
+    if late.coefficient == 1.0:
+        return f"Late policy: nothing taken off, {late.reason}."
+    product = f"{points(result.points)} points x {late.coefficient:.4g} = {worth(result.final_points)}"
+    return f"Late: {late.reason}. {product}."
+
+
 def next_steps(result: GradingResult) -> str:
     """Return what the student should do next, in one or two sentences; text from the submission is not in it."""
     missing = {i.id: i.max_points - i.points for i in result.items if i.outcome is Outcome.FAIL}

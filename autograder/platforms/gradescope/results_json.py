@@ -14,9 +14,9 @@ from typing import Any
 from autograder import __version__
 from autograder.assignment import Assignment
 from autograder.platforms.gradescope.metadata import Metadata
-from autograder.reports.plain import NOTICES, item_text, next_steps, total_line
+from autograder.reports.plain import NOTICES, item_text, late_line, next_steps, total_line
 from autograder.reports.text import fit, one_line, plural, shorten
-from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
+from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Lateness, Outcome
 
 RESULTS_NAME = "results.json"
 PLATFORM_LIMIT = 100_000
@@ -55,7 +55,7 @@ def results_dict(
     note_limit = min(STAFF_NOTE_LIMIT, ALL_STAFF_NOTES_LIMIT // max(1, notes))
     tests = [_test(item, number, limit, note_limit) for item, number in zip(result.items, numbers, strict=True)]
     return {
-        "score": _finite(sum(test.get("score", 0.0) for test in tests)),
+        "score": _finite(sum(test.get("score", 0.0) for test in tests) * (result.late or Lateness()).coefficient),
         "execution_time": round(max(0.0, _finite(result.times.total)), 3),
         "output": shorten(_summary(result), OUTPUT_LIMIT),
         "output_format": "text",
@@ -147,6 +147,8 @@ def _extra_data(result: GradingResult) -> dict[str, Any]:
         "walls": [{"name": w.name, "held": w.held, "note": one_line(w.note, 500)} for w in result.walls],
         "times": {"total": round(_finite(result.times.total), 3), "checks": seconds},
     }
+    if result.late is not None:
+        data["late"] = {**result.late.model_dump(), "points_before": _finite(result.points)}
     return data | ({"digest": result.submission_digest} if result.submission_digest else {})
 
 
@@ -165,7 +167,7 @@ def _summary(result: GradingResult) -> str:
 
 
 def _summary_blocks(result: GradingResult) -> Iterator[str]:
-    yield f"{one_line(result.assignment_title)}\n{total_line(result)}"
+    yield "\n".join(filter(None, [one_line(result.assignment_title), total_line(result), late_line(result)]))
     if result.notices:
         shown = [f"- {one_line(str(notice), 500)}" for notice in result.notices[:NOTICES_SHOWN]]
         if more := len(result.notices) - len(shown):
