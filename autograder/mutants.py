@@ -65,8 +65,21 @@ class Mutant(_Table):
         return (Replacement(old=self.old, new=self.new), *self.also)
 
 
+class Equivalent(_Table):
+    """An automatic mutant that is right after all: in this item, the lines ``old`` may as well be ``new``.
+
+    Lines are compared without their indentation; they find the mutant wherever it has moved to.
+    """
+
+    item: str
+    old: Annotated[str, Field(min_length=1)]
+    new: str
+    reason: Annotated[str, Field(min_length=1)]
+
+
 class _Catalogue(_Table):
     mutants: tuple[Mutant, ...] = ()
+    automatic: tuple[Equivalent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,7 @@ class Catalogue:
 
     assignment: Assignment
     mutants: tuple[Mutant, ...]
+    automatic: tuple[Equivalent, ...] = ()
 
     def of_item(self, item_id: str) -> tuple[Mutant, ...]:
         """The wrong variants of one item; those that are right after all are left out."""
@@ -110,17 +124,21 @@ def read_catalogue(assignment: Assignment) -> Catalogue:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
     try:
-        mutants = _Catalogue.model_validate(data).mutants
+        found = _Catalogue.model_validate(data)
     except ValidationError as error:
         raise UserError(f"{path}: {_first_problem(error, data)}") from None
-    _judge(assignment, mutants, path)
-    return Catalogue(assignment, mutants)
+    _judge(assignment, found, path)
+    return Catalogue(assignment, found.mutants, found.automatic)
 
 
-def _judge(assignment: Assignment, mutants: Sequence[Mutant], path: Path) -> None:
+def _judge(assignment: Assignment, catalogue: _Catalogue, path: Path) -> None:
     known = [item.id for item in assignment.manifest.items if item.is_auto and item.file is not None]
+    for number, entry in enumerate(catalogue.automatic, start=1):
+        if entry.item not in known:
+            near = did_you_mean(entry.item, known)
+            raise UserError(f"{path}: automatic {number}: no auto item {entry.item!r} with a file{near}")
     seen: set[str] = set()
-    for mutant in mutants:
+    for mutant in catalogue.mutants:
         if mutant.id in seen:
             raise UserError(f"{path}: mutant {mutant.id!r} is there twice")
         seen.add(mutant.id)
@@ -134,8 +152,12 @@ def _first_problem(error: ValidationError, data: object) -> str:
     # a misspelt key is also a missing one; what to mend is the key that is there
     problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
     where = [str(part) for part in problem["loc"]]
-    near = did_you_mean(where[-1], list(Mutant.model_fields)) if problem["type"] == "extra_forbidden" else ""
+    tables: dict[str, type[_Table]] = {"mutants": Mutant, "automatic": Equivalent}
+    table = tables.get(where[0], _Catalogue) if len(where) > 1 else _Catalogue
+    near = did_you_mean(where[-1], list(table.model_fields)) if problem["type"] == "extra_forbidden" else ""
     key = ".".join(where)
+    if where[:1] == ["automatic"] and len(where) > 1:
+        key = f"automatic {int(where[1]) + 1}, {'.'.join(where[2:]) or 'as a whole'}"
     if where[:1] == ["mutants"] and len(where) > 1 and isinstance(data, dict):
         entry = data["mutants"][int(where[1])]
         key = f"mutant {entry.get('id', int(where[1]) + 1)!r}, {'.'.join(where[2:]) or 'as a whole'}"

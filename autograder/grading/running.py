@@ -40,6 +40,11 @@ class Verdict:
     evidence: Evidence | None = None
     """What a known mistake would have to reproduce to explain a FAIL; None where it cannot be said."""
 
+    @property
+    def by_comparison(self) -> bool:
+        """Whether a value was found wrong, rather than that an exception or a value of another kind came back."""
+        return self.outcome is Outcome.FAIL and not self.builtin and not self.staff_note
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -87,6 +92,7 @@ class CheckRunner:
     declaration: Declaration
     fixtures: Mapping[str, Any]
     seed: int
+    max_shrinks: int = MAX_SHRINKS
 
     def judge(
         self, open_session: OpenSession, stand_ins: StandIns | None, open_reference: Callable[[], Session] | None
@@ -120,7 +126,7 @@ class CheckRunner:
                 if not _is_rejection(error):
                     evidence = found[0].evidence if found else self._evidence(error, stand_ins, drawn, session)
                     found.append(Fault(drawn, error, session.example.calls, evidence))
-                    if len(found) > MAX_SHRINKS:
+                    if len(found) > self.max_shrinks:
                         raise _EnoughShrinking from error
                 raise
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autograder.assignment import Assignment
 from autograder.grading.plugin import Check, CheckPlugin, run_checks
-from autograder.grading.running import CheckRunner, Verdict
+from autograder.grading.running import MAX_SHRINKS, CheckRunner, Verdict
 from autograder.grading.scoring import score_item
 from autograder.grading.secrets import open_reference, open_trusted, read_stand_ins
 from autograder.grading.seeds import check_seed
@@ -52,17 +52,32 @@ class CheckSuite:
         With ``against_reference`` a failed check is tried on the reference too, as grading does (outcome ERROR).
         """
         verdicts: dict[str, list[tuple[Check, Verdict]]] = {}
+        for check, verdict in self.verdicts(folder, items, grading_seed, against_reference=against_reference):
+            verdicts.setdefault(check.item, []).append((check, verdict))
+        return verdicts
+
+    def verdicts(
+        self,
+        folder: Path,
+        items: Collection[str] | None = None,
+        grading_seed: str = "verify",
+        *,
+        against_reference: bool = False,
+        max_shrinks: int = MAX_SHRINKS,
+    ) -> Iterator[tuple[Check, Verdict]]:
+        """Yield each check with its verdict as soon as it is run; see `judge`."""
         for check, fixtures in self.checks:
             if items is not None and check.item not in items:
                 continue
             seed = check_seed(grading_seed, self.assignment.slug, self.assignment.manifest.version, check.id)
-            verdict = CheckRunner(check.function, check.declaration, fixtures, seed).judge(
-                lambda stand_ins: open_trusted(self.assignment, folder, stand_ins),
-                stand_ins_of(self.stand_ins, check.item, check.id),
-                (lambda: open_reference(self.assignment)) if against_reference else None,
+            yield (
+                check,
+                CheckRunner(check.function, check.declaration, fixtures, seed, max_shrinks).judge(
+                    lambda stand_ins: open_trusted(self.assignment, folder, stand_ins),
+                    stand_ins_of(self.stand_ins, check.item, check.id),
+                    (lambda: open_reference(self.assignment)) if against_reference else None,
+                ),
             )
-            verdicts.setdefault(check.item, []).append((check, verdict))
-        return verdicts
 
     def score(
         self, folder: Path, *, items: Collection[str] | None = None, grading_seed: str = "verify"
