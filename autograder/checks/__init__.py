@@ -6,6 +6,7 @@ from autograder.checks.failure import CheckFailed
 from autograder.checks.gaussians import DiagonalGaussian, standardised_noise
 from autograder.checks.means import assert_bounded_mean, assert_equals_monte_carlo_mean, assert_mean
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
+from autograder.checks.recording import PValue, record_p_values
 from autograder.checks.strategies import (
     diagonal_gaussians,
     images,
@@ -25,6 +26,7 @@ __all__ = [
     "Canned",
     "CheckFailed",
     "DiagonalGaussian",
+    "PValue",
     "Remote",
     "StandIns",
     "Unit",
@@ -51,6 +53,7 @@ __all__ = [
     "is_remote",
     "item",
     "noising_problems",
+    "record_p_values",
     "schedules",
     "seeds",
     "standardised_noise",

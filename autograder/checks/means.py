@@ -11,6 +11,7 @@ from autograder.checks import p_values
 from autograder.checks.closeness import RELATIVE_TOLERANCE, assert_close
 from autograder.checks.describing import describe, describe_number
 from autograder.checks.failure import CheckFailed
+from autograder.checks.recording import PValue, record_p_values
 from autograder.checks.sample_sizes import ALPHA, sample_size_for_mean, validate
 from autograder.checks.tensor_assertions import assert_tensor
 
@@ -62,6 +63,7 @@ def assert_mean(
         raise ValueError(f"{n} samples are too few to see a mean off by {effect:g} standard deviations: give {needed}")
     statistics = (drawn.mean(0) - due) / spread * math.sqrt(n)
     p_value = p_values.two_sided_normal(statistics) * entries
+    record_p_values("mean", {"mean": PValue(min(1.0, float(p_value.min())), exact=entries == 1)}, alpha)
     if bool((p_value > alpha).all()):
         return
     index = int(p_value.argmin())
@@ -107,6 +109,8 @@ def assert_bounded_mean(
         raise CheckFailed(f"{name} leaves [{low:g}, {high:g}]", got=describe(drawn))
     due = torch.as_tensor(mean, dtype=torch.float64)
     off = (drawn.mean(0) - due).abs()
+    p_value = min(1.0, 2 * entries * math.exp(-((float(off.max()) / width) ** 2)))
+    record_p_values("bounded mean", {"mean": PValue(p_value)}, alpha)
     if bool((off > allowed).any()):
         raise CheckFailed(
             f"the mean of {name} is off by {describe_number(off.max().item())}, where chance explains"

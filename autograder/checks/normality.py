@@ -17,6 +17,7 @@ import torch
 from autograder.checks import p_values
 from autograder.checks.describing import describe_number, describe_shape
 from autograder.checks.failure import CheckFailed
+from autograder.checks.recording import PValue, record_p_values
 from autograder.checks.sample_sizes import (
     ALPHA,
     sample_size_for_correlation,
@@ -43,6 +44,7 @@ class _Test:
     name: str
     p_value: float  # over all its rows or coordinates
     finding: Callable[[], str]
+    exact: bool  # whether the p-value is uniform for a correct sampler, and not only a bound
     is_local: Callable[[float], bool] = lambda alpha: False  # whether few groups fail, and the rest is sound
 
 
@@ -67,6 +69,7 @@ def assert_standard_normal(
     tests = _tests(values)
     _assert_large_enough(values, alpha / len(tests), mean_effect, std_effect, unit)
     level = alpha / len(tests)
+    record_p_values("standard normal", {test.name: PValue(test.p_value, test.exact) for test in tests}, level)
     failed = [test for test in tests if test.p_value <= level]
     if failed:
         telling = next((test for test in failed if test.is_local(level)), failed[0])
@@ -88,6 +91,7 @@ def assert_independent(
     if first.numel() < (needed := sample_size_for_correlation(1.0, alpha)):
         raise ValueError(f"two draws of {first.numel()} values are too few to see that they are equal: give {needed}")
     p_value = p_values.p_value_of_independence(first, second)
+    record_p_values("independent", {"inner product": PValue(p_value, exact=True)}, alpha)
     if p_value > alpha:
         return
     correlation = float((first * second).sum() / (first.norm() * second.norm()))
@@ -130,7 +134,7 @@ def _tests(values: torch.Tensor) -> list[_Test]:
         tests += _moments("row", rows, "in one row")
     shape_p = p_values.p_value_of_normal_shape(values)
     words = "does not have the shape of a normal distribution, though mean and standard deviation may be right"
-    return [*tests, _Test("shape", shape_p, lambda: words)]
+    return [*tests, _Test("shape", shape_p, lambda: words, exact=False)]
 
 
 def _moments(name: str, groups: torch.Tensor, where: str) -> list[_Test]:
@@ -150,7 +154,7 @@ def _moments(name: str, groups: torch.Tensor, where: str) -> list[_Test]:
             sound = groups[each() * count > alpha]
             return count > 1 and 2 * sound.shape[0] >= count and _is_sound(sound, alpha)
 
-        return _Test(f"{what} {name}", min(1.0, p_value), finding, is_local)
+        return _Test(f"{what} {name}", min(1.0, p_value), finding, count == 1, is_local)
 
     return [
         test("std", p_std, lambda: p_values.two_sided_chi_square(squares, n - 1)),
@@ -187,12 +191,15 @@ def _independence(values: torch.Tensor, axis: int) -> list[_Test]:
     def finding() -> str:
         return _sharing_words(slices, axis, values.ndim)
 
-    tests = [_Test(f"neighbours along {axis}", p_value(slices[0 : 2 * half : 2], slices[1 : 2 * half : 2]), finding)]
+    def test(name: str, p_value: float) -> _Test:
+        return _Test(f"{name} along {axis}", p_value, finding, exact=True)
+
+    tests = [test("neighbours", p_value(slices[0 : 2 * half : 2], slices[1 : 2 * half : 2]))]
     if size > 3:
-        tests.append(_Test(f"halves along {axis}", p_value(slices[:half], slices[half : 2 * half]), finding))
+        tests.append(test("halves", p_value(slices[:half], slices[half : 2 * half])))
     if size > 2:  # given the first slice, the others' sum is N(0, size - 1) in each entry
         total = slices[1:].sum(0) / math.sqrt(size - 1)
-        tests.append(_Test(f"first along {axis}", p_value(total, slices[0]), finding))
+        tests.append(test("first", p_value(total, slices[0])))
     return tests
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from autograder.checks import p_values
 from autograder.checks.describing import describe
 from autograder.checks.failure import CheckFailed
+from autograder.checks.recording import PValue, record_p_values
 from autograder.checks.sample_sizes import ALPHA, sample_size_for_distribution, sample_size_for_reach, validate
 from autograder.checks.tensor_assertions import assert_integers
 
@@ -36,36 +39,45 @@ def assert_uniform_integers(
     _assert_enough(drawn.numel(), high - low + 1, alpha, distance, tests)
     _assert_range(drawn, low, high, name)
     found = _findings(drawn.long(), low, high)
-    for p_value, words in found:
-        if p_value <= alpha / tests:
+    record_p_values("uniform integers", {test.name: PValue(test.p_value) for test in found}, alpha / tests)
+    for test in found:
+        if test.p_value <= alpha / tests:
             raise CheckFailed(
-                f"{name} {words}",
+                f"{name} {test.words}",
                 expected=f"whole numbers, uniform on {low}..{high}, independent of each other",
                 got=describe(drawn),
-                worst=f"a correct implementation does this with probability at most {p_value * tests:.1e}",
+                worst=f"a correct implementation does this with probability at most {test.p_value * tests:.1e}",
             )
 
 
 def uniform_integers_p_values(samples: torch.Tensor, low: int, high: int) -> dict[str, float]:
-    """Return the p-value of each test of `assert_uniform_integers` by its words; each is at most p w.p. <= p."""
-    return {words: p_value for p_value, words in _findings(samples.long(), low, high)}
+    """Return the p-value of each test of `assert_uniform_integers` by name; each is at most p w.p. <= p."""
+    return {test.name: test.p_value for test in _findings(samples.long(), low, high)}
 
 
-def _findings(drawn: torch.Tensor, low: int, high: int) -> list[tuple[float, str]]:
+@dataclass(frozen=True)
+class _Test:
+    name: str
+    p_value: float
+    words: str
+
+
+def _findings(drawn: torch.Tensor, low: int, high: int) -> list[_Test]:
     count, n = high - low + 1, drawn.numel()
     found, repeats = [], []
     for axis in range(drawn.ndim):
         equal, pairs = _equal_neighbours(drawn, axis)
         words = f"repeats itself along dimension {axis}: draw each one afresh"
-        repeats.append((equal / max(pairs, 1), (p_values.binomial_above(equal, pairs, 1 / count), words)))
+        p_value = p_values.binomial_above(equal, pairs, 1 / count)
+        repeats.append((equal / max(pairs, 1), _Test(f"neighbours along {axis}", p_value, words)))
     for value, end in ((low, "smallest"), (high, "largest")):
         seen = int((drawn == value).sum())
         words = f"gives the {end} value {value} {seen} times in {n}, where about {n / count:.0f} are due"
-        found.append((p_values.p_value_of_count(seen, n, 1 / count), words))
+        found.append(_Test(end, p_values.p_value_of_count(seen, n, 1 / count), words))
     words = "is not uniform: some values come too often, others too rarely"
-    found.append((p_values.p_value_of_uniform_integers(drawn, low, high), words))
+    found.append(_Test("shape", p_values.p_value_of_uniform_integers(drawn, low, high), words))
     # Copies upset every other test, while a skewed distribution makes neighbours agree a little more often.
-    copies = [entry for share, entry in sorted(repeats, reverse=True) if share > 0.5]
+    copies = [entry for share, entry in sorted(repeats, key=lambda pair: -pair[0]) if share > 0.5]
     return copies + found + [entry for share, entry in repeats if share <= 0.5]
 
 
