@@ -21,6 +21,7 @@ from autograder.results import CheckResult, Failure, GradingResult, Outcome, Tim
 from autograder.submission import read_submission
 
 if TYPE_CHECKING:
+    from autograder.grading.hints import Passed
     from autograder.grading.plugin import Check
     from autograder.grading.running import Evidence, Verdict
     from autograder.sandbox.stand_ins import StandIns
@@ -96,6 +97,7 @@ class _Run:
     progress: Progress | None
     checks: dict[str, list[CheckResult]] = field(default_factory=dict)
     evidence: dict[str, list[Evidence]] = field(default_factory=dict)
+    passed: dict[str, list[Passed]] = field(default_factory=dict)
     done: int = 0
 
     def check(self, wanted: list[Item]) -> None:
@@ -156,7 +158,7 @@ class _Run:
         for item, evidence in self.evidence.items():
             if time.monotonic() > ends or self.bench.interruption.reason:
                 return
-            if mutant := explainer.explain(item, evidence):
+            if mutant := explainer.explain(item, evidence, self.passed.get(item, [])):
                 checks = self.checks[item]
                 first = next(i for i, check in enumerate(checks) if check.outcome is Outcome.FAIL)
                 checks[first] = checks[first].model_copy(update={"hint": mutant.hint, "misconception": mutant.id})
@@ -209,6 +211,7 @@ class _Run:
         self._record(check, verdict, note, time.monotonic() - begun)
 
     def _judge(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None, seconds: float) -> Verdict:
+        from autograder.grading.hints import Passed
         from autograder.grading.running import CheckRunner
         from autograder.grading.secrets import open_reference
         from autograder.grading.seeds import check_seed
@@ -219,11 +222,14 @@ class _Run:
         file = self.assignment.manifest.item(check.item).file
         runner = CheckRunner(check.function, check.declaration, fixtures, seed)
         has_reference = self.assignment.reference is not None and self.options.hidden
-        return runner.judge(
+        verdict = runner.judge(
             lambda variant: self.bench.open(file, variant, check_ends=ends),
             stand_ins,
             (lambda: open_reference(self.assignment)) if has_reference else None,
         )
+        if verdict.outcome is Outcome.PASS:
+            self.passed.setdefault(check.item, []).append(Passed(runner, stand_ins))
+        return verdict
 
     def _record(self, check: Check, verdict: Verdict, note: str, seconds: float) -> None:
         failure = verdict.failure

@@ -1,27 +1,30 @@
 """Which known mistake explains a failure: its hint is shown where exactly one does.
 
 The first failing example of every failed check of an item is run again, in process, on each mutant of that item and on
-the reference; what they reply is compared with what the submission replied. A mistake explains the item's failures if
-its replies agree in all of them, and if no other mistake, nor the reference, comes near. Nothing of the submission runs
-here, and everything that a hint says was written by the instructor.
+the reference; what they reply is compared with what the submission replied. A mistake explains the item if its replies
+agree in all of them, if it passes the checks that the submission passed, and if no other mistake, nor the reference,
+comes near. Nothing of the submission runs here, and everything that a hint says was written by the instructor.
 """
 
 from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from autograder.grading.running import Evidence
+from autograder.grading.running import CheckRunner, Evidence
 from autograder.grading.secrets import open_trusted
 from autograder.mutants import Catalogue, Mutant
+from autograder.results import Outcome
 from autograder.sandbox.remote import is_remote
 from autograder.sandbox.session import Raised
+from autograder.sandbox.stand_ins import StandIns
 
 AGREES = 1e-4
 """Farthest relative distance of replies that are the same up to the roundings of float32."""
@@ -32,6 +35,14 @@ FLOOR = 1e-5
 REFERENCE = ""
 
 
+@dataclass(frozen=True)
+class Passed:
+    """A check that the submission passed."""
+
+    runner: CheckRunner
+    stand_ins: StandIns | None
+
+
 @dataclass
 class Explainer:
     """Compares failures with the mutants of a catalogue. ``folder`` must be empty, and closed to every worker."""
@@ -40,18 +51,18 @@ class Explainer:
     folder: Path
     _prepared: dict[str, Path] = field(default_factory=dict)
 
-    def explain(self, item: str, evidence: Sequence[Evidence]) -> Mutant | None:
-        """Return the one mutant of an item that explains all failures; None where none does, or more than one."""
-        return self.choose(item, self.distances(item, evidence))
-
-    def choose(self, item: str, distances: Mapping[str, float]) -> Mutant | None:
-        """Return the one mutant that is near, given the distances of all."""
-        ordered = sorted(distances, key=lambda name: distances[name])
-        if len(ordered) < 2 or distances[ordered[0]] > AGREES or ordered[0] == REFERENCE:
+    def explain(self, item: str, evidence: Sequence[Evidence], passed: Sequence[Passed] = ()) -> Mutant | None:
+        """Return the one mutant of an item that explains what failed and what passed; None where not exactly one."""
+        distances = self.distances(item, evidence)
+        near = [name for name in distances if distances[name] < AGREES * APART]
+        mutants = [mutant for mutant in self.catalogue.of_item(item) if mutant.id in near]
+        fitting = {mutant.id: distances[mutant.id] for mutant in mutants if self._passes(mutant, passed)}
+        if REFERENCE in near or not fitting:
             return None
-        if distances[ordered[1]] < APART * max(distances[ordered[0]], FLOOR):
+        first, *others = sorted(fitting, key=lambda name: fitting[name])
+        if fitting[first] > AGREES or any(fitting[name] < APART * max(fitting[first], FLOOR) for name in others):
             return None
-        return next(mutant for mutant in self.catalogue.of_item(item) if mutant.id == ordered[0])
+        return next(mutant for mutant in mutants if mutant.id == first)
 
     def distances(self, item: str, evidence: Sequence[Evidence]) -> dict[str, float]:
         """Return how far the replies of each mutant of an item are from those in the evidence, by id; "" is the
@@ -77,6 +88,14 @@ class Explainer:
             self._prepared[mutant.id] = folder
         return self._prepared[mutant.id]
 
+    def _passes(self, mutant: Mutant, passed: Sequence[Passed]) -> bool:
+        folder = self._variant(mutant)
+        verdicts = (
+            check.runner.judge(partial(open_trusted, self.catalogue.assignment, folder), check.stand_ins, None)
+            for check in passed
+        )
+        return all(verdict.outcome is Outcome.PASS for verdict in verdicts)
+
     def _distance(self, folder: Path, evidence: Sequence[Evidence]) -> float:
         farthest = 0.0
         for piece in evidence:
@@ -85,8 +104,8 @@ class Explainer:
                 farthest = max(farthest, distance(piece.replies, piece.replay(session)))
             finally:
                 session.close()
-            if farthest == math.inf:
-                break
+            if farthest >= AGREES * APART:
+                break  # it is not near, however far
         return farthest
 
 

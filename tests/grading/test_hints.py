@@ -71,9 +71,24 @@ def test_a_mistake_must_explain_every_failed_check(tiny):
     assert TRIPLE not in output and SQUARE not in output and misconception is None
 
 
+def test_a_mistake_that_what_passed_rules_out_gives_no_hint(tiny):
+    """Five numbers come out as the mistake would have it, three do not: somebody thought of something else."""
+    tiny.write("assignments/tiny/mutants.toml", ENTRY.format(id="double-triple", hint=TRIPLE, new="return x * 3"))
+    assert told(tiny, "return x * 2 if len(x) == 3 else x * 3")[1] is None
+
+
+def test_what_passed_tells_two_mistakes_apart(tiny):
+    only_long = ENTRY.format(id="double-long", hint="Another hint.", new="return x * 2 if len(x) == 3 else x * 3")
+    tiny.write("assignments/tiny/mutants.toml", CATALOGUE + only_long)
+    assert told(tiny, "return x * 2 if len(x) == 3 else x * 3")[1] == "double-long"
+    assert told(tiny, "return x * 3")[1] == "double-triple"
+
+
 def test_a_hidden_check_alone_gives_its_hint_too(tiny):
+    only_long = ENTRY.format(id="double-long", hint="Another hint.", new="return x * 2 if len(x) == 3 else x * 3")
+    tiny.write("assignments/tiny/mutants.toml", only_long)
     output, _ = told(tiny, "return x * 2 if len(x) == 3 else x * 3")
-    assert TRIPLE in output
+    assert "Another hint." in output
 
 
 def test_hints_leave_no_trace_of_the_reference(tiny):
