@@ -1,10 +1,14 @@
-"""The instructor's entry: ``build.py [SLUG...]`` builds releases; see ``build.py --help``.
+"""The instructor's entry: ``build.py [SLUG...]`` builds; ``verify`` proves a rubric; ``release`` builds what is proved.
 
-Without a subcommand it builds. Exit status: 0 done, 1 a leak or stale templates, 2 something for you to mend.
+Without a subcommand it builds. Exit status: 0 done; 1 a leak, stale templates, a rubric that is not proved; 2 something
+for you to mend before that can be said.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +20,8 @@ from autograder.release.building import Release, build, stale_files
 from autograder.release.leakcheck import LeakFound
 
 ROOT = Path(__file__).resolve().parent
+DIST = ROOT / "dist"
+VERIFIED = DIST / "verify"
 
 
 class BuildByDefault(TyperGroup):
@@ -39,15 +45,53 @@ def main() -> None:
 @app.command("build")
 def build_command(
     slugs: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="Assignments; all by default.")] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the zips go.")] = ROOT / "dist",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the zips go.")] = DIST,
     check: Annotated[bool, typer.Option("--check", help="Only say whether student_templates/ is up to date.")] = False,
 ) -> None:
     """Build student_templates/, <slug>_student.zip and <slug>_gradescope.zip."""
-    try:
+    with _one_line():
         if check:
             _check(slugs or [])
         else:
             _build(slugs or [], out)
+
+
+@app.command("verify")
+def verify_command(
+    slugs: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="Assignments; all by default.")] = None,
+    item: Annotated[str, typer.Option("--item", metavar="ID", help="Only this item, in seconds; see above.")] = "",
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")] = os.cpu_count() or 1,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the matrices go.")] = VERIFIED,
+) -> None:
+    """Prove a rubric: grade the reference, the template, the alternatives and all mutants.
+
+    Saves the kill matrix as DIR/<slug>/matrix.html and matrix.json. Exit status 1, and a line for each problem, unless
+    every mutant is killed by its own item and by no other, at its price, and can be told from the others; every check
+    kills; alternatives have full marks; the template has none; and claims of equivalence hold on 10,000 inputs.
+
+    With --item: this item's checks on the reference, the template, the alternatives and its own mutants. What a bug can
+    cost elsewhere is found out by leaving the item unwritten; only items that fail then are graded on its mutants.
+    Claims of equivalence are tried on 200 inputs. It counts for no release.
+    """
+    with _one_line():
+        _verify(slugs or [], item, jobs, out)
+
+
+@app.command("release")
+def release_command(
+    slugs: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="Assignments; all by default.")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the zips go.")] = DIST,
+) -> None:
+    """Build only what was verified: exit status 1 unless `verify` passed with exactly the files that are there now."""
+    with _one_line():
+        _release(slugs or [], out)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn what the instructor can mend into one line and an exit status."""
+    try:
+        yield
     except UserError as error:
         typer.echo(f"build.py: {error}", err=True)
         raise typer.Exit(2) from None
@@ -70,6 +114,41 @@ def _build(slugs: list[str], out: Path) -> None:
     from autograder.platforms.gradescope.bundle import bundle_files
 
     _show(build(ROOT, slugs, out=out, platform_files=bundle_files))
+
+
+def _verify(slugs: list[str], item: str, jobs: int, out: Path) -> None:
+    from rich.console import Console
+
+    from autograder.grading.plugin import GraderTrouble
+    from autograder.verify.command import choose, verify_and_save
+    from autograder.verify.tables import show_item, show_summary
+
+    console = Console(highlight=False)
+    try:
+        found = [verify_and_save(ROOT, one, out, item=item, jobs=jobs) for one in choose(ROOT, slugs, item)]
+    except GraderTrouble as error:
+        typer.echo(f"build.py: {error}", err=True)
+        raise typer.Exit(1) from None
+    if item:
+        show_item(found[0][0], console)
+    show_summary([report for report, _ in found], console)
+    for report, page in found:
+        for problem in report.problems:
+            typer.echo(f"{report.slug}: {problem}", err=True)
+        typer.echo(page)
+    if not all(report.passed for report, _ in found):
+        raise typer.Exit(1)
+
+
+def _release(slugs: list[str], out: Path) -> None:
+    from autograder.verify.command import choose, objections
+
+    lines = objections(ROOT, choose(ROOT, slugs), VERIFIED)
+    for line in lines:
+        typer.echo(line, err=True)
+    if lines:
+        raise typer.Exit(1)
+    _build(slugs, out)
 
 
 def _show(releases: list[Release]) -> None:

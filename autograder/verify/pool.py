@@ -1,4 +1,4 @@
-"""Independent tasks on several processes that share what was prepared before; results come in the order of the tasks."""
+"""Independent tasks on several processes that share what was prepared; results in the order of the tasks."""
 
 from __future__ import annotations
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from autograder.assignment import Assignment
-from autograder.grading.hints import AGREES, REFERENCE, Explainer
+from autograder.grading.hints import AGREES, REFERENCE, Explainer, Passed
 from autograder.grading.plugin import Check
-from autograder.grading.running import Verdict
-from autograder.mutants import Catalogue
+from autograder.grading.running import CheckRunner, Evidence, Verdict
+from autograder.grading.seeds import check_seed
+from autograder.mutants import Catalogue, Mutant
 from autograder.results import Outcome
+from autograder.sandbox.stand_ins import stand_ins_of
 from autograder.verify.matrix import Cell, CheckColumn, Role, Row, Sees
 from autograder.verify.suite import CheckSuite
 from autograder.verify.variants import Variant
+
+SEED = "verify"
+"""The grading seed of a verification."""
 
 Judged = Sequence[tuple[Check, Verdict]]
 
@@ -57,9 +63,9 @@ class Workbench:
         return {column.id: column.label for column in self.columns}
 
     @cached_property
-    def explainer(self) -> Explainer:
+    def explainer(self) -> _Recording:
         """What chooses hints; made when it is first asked for, so that every process has its own."""
-        return Explainer(self.catalogue, Path(tempfile.mkdtemp(dir=self.folder)))
+        return _Recording(self.catalogue, Path(tempfile.mkdtemp(dir=self.folder)))
 
     @contextmanager
     def written(self, variant: Variant) -> Iterator[Path]:
@@ -76,7 +82,7 @@ def try_variant(bench: Workbench, variant: Variant) -> Row:
     """Grade a variant on its items. A check that fails on the reference too is at fault, and costs nothing."""
     with bench.written(variant) as folder:
         against = variant.role is not Role.REFERENCE
-        judged = bench.suite.judge(folder, items=variant.items, against_reference=against)
+        judged = bench.suite.judge(folder, items=variant.items, grading_seed=SEED, against_reference=against)
         cells = tuple(_cell(bench, item_id, judged[item_id]) for item_id in variant.items if item_id in judged)
         row = Row(role=variant.role, name=variant.name, own=variant.own, files=tuple(variant.files), cells=cells)
         if variant.mutant is None:
@@ -88,7 +94,9 @@ def try_variant(bench: Workbench, variant: Variant) -> Row:
                 "statistical": variant.mutant.statistical,
             }
         )
-        return _explained(bench, row, judged[variant.own]) if variant.own in judged else row
+        if variant.role is not Role.MUTANT or variant.own not in judged:
+            return row
+        return _explained(bench, row, judged[variant.own])
 
 
 def _cell(bench: Workbench, item_id: str, judged: Judged) -> Cell:
@@ -113,16 +121,51 @@ def _labels(bench: Workbench, checks: Sequence[Check]) -> tuple[str, ...]:
 
 
 def _explained(bench: Workbench, row: Row, judged: Judged) -> Row:
-    """Add the hint that grading would show for this bug, and the mutants that reply the same."""
-    if row.role is not Role.MUTANT:
-        return row
+    """Add the hint that grading would show for this bug, and the mutants that reply the same where it fails."""
     evidence = [verdict.evidence for _, verdict in judged if verdict.evidence is not None]
-    if not evidence:
-        return row.model_copy(update={"sees": Sees.NONE})
-    distances = bench.explainer.distances(row.own, evidence)
-    chosen = bench.explainer.choose(row.own, distances)
-    others = (name for name in distances if name not in (row.name, REFERENCE))
-    twins = tuple(name for name in others if distances[name] <= AGREES)
+    bench.explainer.tried = row.name
+    chosen = bench.explainer.explain(row.own, evidence, _passed(bench, judged))
+    near = [name for name, distance in bench.explainer.last.items() if distance <= AGREES]
     shown = chosen.id if chosen is not None else ""
     sees = Sees.RIGHT if shown == row.name else Sees.WRONG if shown else Sees.NONE
+    twins = tuple(name for name in near if name not in (row.name, REFERENCE))
     return row.model_copy(update={"shown": shown, "sees": sees, "twins": twins})
+
+
+def _passed(bench: Workbench, judged: Judged) -> list[Passed]:
+    """Return the checks that passed, as grading remembers them."""
+    passed = {check.id for check, verdict in judged if verdict.outcome is Outcome.PASS}
+    slug, version = bench.assignment.slug, bench.assignment.manifest.version
+    return [
+        Passed(
+            CheckRunner(check.function, check.declaration, fixtures, check_seed(SEED, slug, version, check.id)),
+            stand_ins_of(bench.suite.stand_ins, check.item, check.id),
+        )
+        for check, fixtures in bench.suite.checks
+        if check.id in passed
+    ]
+
+
+class _Recording(Explainer):
+    """An explainer that does not find out again what is known: the last distances, and what a mutant itself passes."""
+
+    last: Mapping[str, float] = MappingProxyType({})
+    tried = ""
+
+    def distances(self, item: str, evidence: Sequence[Evidence]) -> dict[str, float]:
+        """See `Explainer.distances`."""
+        found = super().distances(item, evidence)
+        self.last = found
+        return found
+
+    def _passes(self, mutant: Mutant, passed: Sequence[Passed]) -> bool:
+        return mutant.id == self.tried or super()._passes(mutant, passed)
+
+
+def told_apart(rows: Sequence[Row]) -> list[Row]:
+    """Keep as twins of a mutant only those that also pass every check that it passes: grading tells the others."""
+    passed = {row.name: set(cell.passed) for row in rows if (cell := row.cell(row.own)) is not None}
+    return [
+        row.model_copy(update={"twins": tuple(twin for twin in row.twins if passed[row.name] <= passed[twin])})
+        for row in rows
+    ]

@@ -19,7 +19,7 @@ from autograder.verify.judging import judge
 from autograder.verify.matrix import Baseline, Claim, ItemColumn, Problem, Record, Report, Role, Row
 from autograder.verify.pool import do_all
 from autograder.verify.suite import CheckSuite
-from autograder.verify.trial import Workbench, try_variant
+from autograder.verify.trial import Workbench, told_apart, try_variant
 from autograder.verify.variants import Variant
 
 Progress = Callable[[int, int], None]
@@ -68,7 +68,7 @@ class _Verification:
         trials = [(item_id, name) for item_id, every in known.items() for name in every]
         tried = self._do([f"claim {chunk.variant.name!r}" for chunk in chunks], self._try_chunk(chunks), Claim)
         rows = self._do([f"{v.role} {v.name!r}" for v in graded], self._try_variant(graded), Row)
-        rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in rows]
+        rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in told_apart(rows)]
         earned = self._do([f"baseline {name!r}" for _, name in trials], self._try_baseline(trials), Baseline)
         report = self._report(rows, _joined(claims, tried), earned)
         return judge(report, self.bench.catalogue, problems)

@@ -1,0 +1,89 @@
+"""What `build.py verify` and `build.py release` do: choose, verify with a progress bar, save, say what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.assignment import Assignment, load_assignment, slugs
+from autograder.errors import UserError, did_you_mean
+from autograder.verify.matrix import Report
+from autograder.verify.record import digests_of, objection, remove_record, write_record
+
+if TYPE_CHECKING:
+    from autograder.verify.verifying import Progress
+
+FOLDER = "verify"
+"""Where results lie, below the folder of what is built."""
+ITEMS = "items"
+"""Where results for one item lie, below those of their assignment: they are no licence to release."""
+JSON, PAGE = "matrix.json", "matrix.html"
+
+
+def choose(root: Path, chosen: Sequence[str], item: str = "") -> list[Assignment]:
+    """Return the chosen assignments (all without a choice) that have the item; raise `UserError` where none has it."""
+    assignments = [load_assignment(root, slug) for slug in dict.fromkeys(chosen or slugs(root))]
+    if not assignments:
+        raise UserError(f"{root / 'assignments'}: no assignments here (folders with an assignment.toml)")
+    if not item:
+        return assignments
+    having = [a for a in assignments if any(entry.id == item for entry in a.manifest.items)]
+    if not having:
+        known = [entry.id for a in assignments for entry in a.manifest.items]
+        raise UserError(f"no item {item!r} in {', '.join(a.slug for a in assignments)}{did_you_mean(item, known)}")
+    return having
+
+
+def verify_and_save(root: Path, assignment: Assignment, out: Path, *, item: str, jobs: int) -> tuple[Report, Path]:
+    """Verify one assignment and save what was found; return it with the page. A pass of all items goes on record."""
+    from autograder.verify.verifying import verify
+
+    before = digests_of(root, assignment)
+    with _progress(assignment.slug) as progress:
+        report = verify(assignment, item=item, jobs=jobs, progress=progress)
+    folder = out / assignment.slug
+    page = _save(report, folder / ITEMS / item if item else folder)
+    if not item:
+        if report.passed and digests_of(root, assignment) == before:
+            write_record(folder, assignment.slug, before)
+        else:
+            remove_record(folder)
+    return report, page
+
+
+def objections(root: Path, assignments: Sequence[Assignment], out: Path) -> list[str]:
+    """Say for every assignment that may not be released what stands against it, and what to do."""
+    found = ((assignment.slug, objection(root, assignment, out / assignment.slug)) for assignment in assignments)
+    return [f"{what}; run: python build.py verify {slug}" for slug, what in found if what]
+
+
+def _save(report: Report, folder: Path) -> Path:
+    from autograder.verify.pages import page
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / JSON).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (folder / PAGE).write_text(page(report), encoding="utf-8")
+    return folder / PAGE
+
+
+@contextmanager
+def _progress(slug: str) -> Iterator[Progress | None]:
+    """Show how far it is, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(f"{slug}: loading", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, description=slug, completed=done, total=total)
+
+        yield show
