@@ -42,6 +42,7 @@ SandboxOption = Annotated[
 ]
 Only = Annotated[list[str] | None, typer.Option("--only", metavar="ITEM", help="Grade this item only; repeatable.")]
 NoTraining = Annotated[bool, typer.Option("--no-training", help="Leave out the training items.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write a report to look at into this file.")]
 Root = Annotated[
     Path | None, typer.Option("--root", help="Folder that holds assignments/ and solutions/ [default: found].")
 ]
@@ -63,6 +64,7 @@ def check(
     ] = None,
     folder: Annotated[Path, typer.Option("--folder", help="The folder of your assignment.")] = Path(),
     no_training: NoTraining = False,
+    html: Html = None,
 ) -> None:
     """Check your own work.
 
@@ -74,6 +76,7 @@ def check(
     from autograder.assignment import MANIFEST, Assignment, read_manifest
     from autograder.grading.grade import Options
 
+    _forget_report(html)
     folder = folder.absolute()
     if not (folder / MANIFEST).is_file():
         raise UserError(f"{folder}: no {MANIFEST} here; go to the folder that you unpacked, or name it with --folder")
@@ -83,6 +86,9 @@ def check(
     options = Options(only=frozenset(items or ()), training=not no_training, hidden=False)
     result = _grade(assignment, folder, options)
     _print(result, staff=False)
+    if html is not None:
+        _write_report(html, result, staff=False)
+        print(f"\nwritten: {html}")
     raise SystemExit(_status(result))
 
 
@@ -90,8 +96,14 @@ def check(
 def grade(
     slug: Annotated[str, typer.Argument(help="The assignment, such as ift6135_a3.")],
     path: Annotated[Path, typer.Argument(help="What was handed in: a folder, a zip, or one file.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Write results.json into this folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write results.json and report.html into this folder.")
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print results.json instead of a table.")] = False,
+    html: Html = None,
+    html_for_staff: Annotated[
+        bool, typer.Option("--html-for-staff", help="In the report: also hidden checks, walls and times.")
+    ] = False,
     only: Only = None,
     no_training: NoTraining = False,
     deadline: Annotated[
@@ -122,6 +134,9 @@ def grade(
     if out is not None:
         _make_folder(out)
         _write(out / "results.json", results_json.pessimistic(assignment))
+    reports = [path for path in (out and out / "report.html", html) if path is not None]
+    for report in reports:
+        _forget_report(report)
     options = Options(frozenset(only or ()), not no_training, grading_seed=grading_seed, deadline=deadline)
     options = replace(options, strict=sandbox is Sandbox.STRICT)
     try:
@@ -136,12 +151,14 @@ def grade(
     data = results_json.results_dict(result, metadata=facts)
     if out is not None:
         _write(out / "results.json", data)
+    for report in reports:
+        _write_report(report, result, staff=html_for_staff)
     if json_output:
         sys.stdout.write(results_json.results_bytes(data).decode())
     else:
         _print(result, staff=True)
-        if out is not None:
-            print(f"\nwritten: {out / 'results.json'}")
+        if written := [str(path) for path in (out and out / "results.json", *reports) if path is not None]:
+            print(f"\nwritten: {', '.join(written)}")
     raise SystemExit(_status(result))
 
 
@@ -220,8 +237,33 @@ def _grade(assignment: Assignment, path: Path, options: object) -> GradingResult
 def _write(path: Path, data: Mapping[str, Any]) -> None:
     from autograder.platforms.gradescope.results_json import write_results
 
-    try:
+    with _writing(path):
         write_results(path, data)
+
+
+def _forget_report(path: Path | None) -> None:
+    """Remove the report of an earlier grading: where this one breaks off, none must look like its own."""
+    if path is None:
+        return
+    if path.is_dir() or not path.parent.is_dir():
+        raise UserError(f"{path}: name a file, such as report.html, in a folder that is there")
+    with _writing(path):
+        path.unlink(missing_ok=True)
+
+
+def _write_report(path: Path, result: GradingResult, *, staff: bool) -> None:
+    from autograder.platforms.gradescope.results_json import replace_file
+    from autograder.reports.html import render_html
+
+    with _writing(path):
+        replace_file(path, render_html(result, staff=staff).encode("utf-8"))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say in one line that a file cannot be written."""
+    try:
+        yield
     except OSError as error:
         print(f"autograder: {path}: cannot be written: {error.strerror}; grade again", file=sys.stderr)
         raise SystemExit(TROUBLE) from None

@@ -14,7 +14,6 @@ from autograder.reports.plain import (
     NOTICES,
     PART_LIMIT,
     PROVISIONAL,
-    Part,
     check_parts,
     check_title,
     count_passed,
@@ -22,6 +21,7 @@ from autograder.reports.plain import (
     late_line,
     mark,
     next_steps,
+    staff_parts,
     total_line,
     unwritten,
 )
@@ -32,7 +32,6 @@ _STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "yellow", 
 _PART_STYLES = {"hint": "cyan", "expected": "green", "got": "red", "staff": "magenta"}
 _LABEL_WIDTH = 9
 _ASCII = str.maketrans({"✓": "+", "✗": "x", "…": "~"})
-STAFF_NOTE_LIMIT = 20_000
 TITLE_NEEDS = 60
 """Columns beside the longest id that titles, points and outcomes need; a narrower console shows no titles."""
 
@@ -127,7 +126,7 @@ def _inset(block: RenderableType) -> Padding:
 def _check(item: ItemResult, check: CheckResult, console: Console, *, staff: bool) -> Table:
     """Return a grid: the mark, and beside it the title, the sentences and the labelled parts."""
     style = _STYLES[check.outcome]
-    parts = [*check_parts(check), *(_staff_parts(check) if staff else ())]
+    parts = [*check_parts(check), *(staff_parts(check) if staff else ())]
     sentences = [_words(part.text, console) for part in parts if not part.label]
     labelled = Table.grid(Column(width=_LABEL_WIDTH, no_wrap=True), Column(overflow="fold"), padding=(0, 1))
     for part in (part for part in parts if part.label):
@@ -136,16 +135,6 @@ def _check(item: ItemResult, check: CheckResult, console: Console, *, staff: boo
     title = _words(check_title(item, check), console, style)
     grid.add_row(_words(mark(check.outcome), console, style), Group(title, *sentences, labelled))
     return grid
-
-
-def _staff_parts(check: CheckResult) -> Iterator[Part]:
-    if check.failure is not None and not (check.public and check.outcome is not Outcome.ERROR):
-        open_check = check.model_copy(update={"public": True, "outcome": Outcome.FAIL, "hint": ""})
-        yield from check_parts(open_check)
-    if check.misconception:
-        yield Part("mutant", one_line(check.misconception))
-    if check.staff_note:
-        yield Part("staff", fit(check.staff_note.strip("\n"), STAFF_NOTE_LIMIT))
 
 
 def _closing(result: GradingResult, console: Console) -> Iterator[RenderableType]:

@@ -13,6 +13,7 @@ NOTICES = "Seen in the hand-in (points are lost only where an item says so):"
 UNWRITTEN = "is not implemented yet"
 PART_LIMIT = 4_000
 """Characters of one part of a failure: about two screens, more than anybody reads of a tensor."""
+STAFF_NOTE_LIMIT = 20_000
 
 _MARKS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.ERROR: "?", Outcome.BLOCKED: "?"}
 
@@ -32,12 +33,23 @@ def mark(outcome: Outcome) -> str:
 
 def check_title(item: ItemResult, check: CheckResult) -> str:
     """Return the check's title on one line, and what hangs on it where it did not pass."""
+    remarks = check_remarks(item, check)
+    return check_name(check) + (f" ({', '.join(remarks)})" if remarks else "")
+
+
+def check_name(check: CheckResult) -> str:
+    """Return the check's title on one line."""
+    return one_line(check.title or check.id)
+
+
+def check_remarks(item: ItemResult, check: CheckResult) -> list[str]:
+    """Return whether the check is hidden and, where it did not pass, what hangs on it."""
     remarks = [] if check.public else ["hidden check"]
     if check.outcome is not Outcome.PASS:
         remarks.append(f"worth {worth(check_cost(item, check))}")
     if check.outcome.is_provisional:
         remarks.append("could not be graded")
-    return one_line(check.title or check.id) + (f" ({', '.join(remarks)})" if remarks else "")
+    return remarks
 
 
 def check_parts(check: CheckResult) -> tuple[Part, ...]:
@@ -60,6 +72,17 @@ def _failure_parts(check: CheckResult) -> Iterator[Part]:
     yield Part("expected", failure.expected)
     yield Part("got", failure.got)
     yield Part("worst", failure.worst)
+
+
+def staff_parts(check: CheckResult) -> Iterator[Part]:
+    """Give what `check_parts` keeps from students."""
+    if check.failure is not None and not (check.public and check.outcome is not Outcome.ERROR):
+        open_check = check.model_copy(update={"public": True, "outcome": Outcome.FAIL, "hint": ""})
+        yield from check_parts(open_check)
+    if check.misconception:
+        yield Part("mutant", one_line(check.misconception))
+    if check.staff_note:
+        yield Part("staff", fit(check.staff_note.strip("\n"), STAFF_NOTE_LIMIT))
 
 
 def check_cost(item: ItemResult, check: CheckResult) -> float:

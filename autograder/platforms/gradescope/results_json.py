@@ -218,8 +218,12 @@ def results_bytes(data: Mapping[str, Any]) -> bytes:
 
 
 def write_results(path: Path, data: Mapping[str, Any]) -> None:
-    """Replace ``path`` by ``data`` in one step: readers, and a crash at any moment, find the old file or the new."""
-    content = results_bytes(data)
+    """Replace ``path`` by ``data`` in one step."""
+    replace_file(path, results_bytes(data))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write in one step: readers, and a crash at any moment, find the old file or the new."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
