@@ -77,9 +77,11 @@ def test_every_transition_of_the_chain(ddpm_solution: Any, ddpm_probes: Any) -> 
     model, timesteps = ddpm_probes.NoisePredictor(*CHAIN_MODEL), 6
     chain = ddpm_solution.p_sample_loop(model, SHAPE, timesteps)
     chain = assert_tensor(chain, shape=(timesteps, *SHAPE), name="the stack of images")
+    pairs = [(chain[timesteps - 2 - index], chain[timesteps - 1 - index], index) for index in range(4, 0, -1)]
     if fetch(model.times):  # nothing, where p_sample is the grader's own
         _judge_times(model, range(timesteps - 1, -1, -1))
-    pairs = [(chain[timesteps - 2 - index], chain[timesteps - 1 - index], index) for index in range(4, 0, -1)]
+        start = assert_tensor(fetch(model.images)[-timesteps], shape=SHAPE, name="the model's input")
+        pairs.insert(0, (start, chain[0], timesteps - 1))
     assert_standard_normal(torch.stack([_whitened(CHAIN_MODEL, *pair) for pair in pairs]), **EFFECTS)
     _assert_mean(chain[-1], CHAIN_MODEL, chain[-2], name="the last image")
 

@@ -54,12 +54,17 @@ def test_each_image_is_one_step_from_the_one_before(ddpm_solution, ddpm_probes):
     model, timesteps = ddpm_probes.NoisePredictor(0.5, 1000.0, -1.0), 4
     chain = ddpm_solution.p_sample_loop(model, SHAPE, timesteps)
     chain = assert_tensor(chain, shape=(timesteps, *SHAPE), name="the stack of images")
+    steps = [(chain[0], chain[1], 2), (chain[1], chain[2], 1)]
+    seen = fetch(model.images)  # nothing, where a step was taken without the model
+    if seen and seen[0].shape == chain[0].shape:
+        steps.insert(0, (seen[0], chain[0], 3))
     differences = []
-    for position, index in ((1, 2), (2, 1)):
-        again = ddpm_solution.p_sample(model, chain[position - 1], torch.full(SHAPE[:1], index), index)
+    for before, after, index in steps:
+        again = ddpm_solution.p_sample(model, before, torch.full(SHAPE[:1], index), index)
         again = assert_tensor(again, shape=SHAPE, name="the result of p_sample")
-        differences.append((chain[position].double() - again.double()) / STD[index] / 2**0.5)
-    name = "the difference of an image and a repeated step (rows: index 2, 1)"
+        differences.append((after.double() - again.double()) / STD[index] / 2**0.5)
+    indices = ", ".join(str(index) for *_, index in steps)
+    name = f"the difference of an image and a repeated step (rows: index {indices})"
     assert_standard_normal(torch.stack(differences), name=name, **EFFECTS)
     last = ddpm_solution.p_sample(model, chain[-2], torch.zeros(SHAPE[0]).long(), 0)
     due = assert_tensor(last, shape=SHAPE, name="the result of p_sample").double()
@@ -83,9 +88,10 @@ def test_the_chain_starts_from_normal_noise(ddpm_solution, ddpm_probes):
 
 def _whitened_step(ddpm_solution, ddpm_probes, index):
     """Take images and a prediction one step back from an index; return the noise in units of its due deviation."""
-    height = 5.0 if index > 100 else 1.0  # early, float32 knows the image no better than the noise
+    # early, float32 knows the image no better than the noise
+    height, prediction = (5.0, 400.0) if index > 100 else (1.0, 20.0)
     images, t = torch.full(SHAPE, height), torch.full(SHAPE[:1], index)
-    model = ddpm_probes.NoisePredictor(0.0, 0.0, 20.0)
+    model = ddpm_probes.NoisePredictor(0.0, 0.0, prediction)
     result = assert_tensor(ddpm_solution.p_sample(model, images, t, index), shape=SHAPE)
     times = fetch(model.times)
     if not times or times[-1].tolist() != t.tolist():
@@ -94,4 +100,4 @@ def _whitened_step(ddpm_solution, ddpm_probes, index):
             expected=f"model(x, t) with t = {t.tolist()}",
             got=f"t = {times[-1].tolist()}" if times else "the model was not called",
         )
-    return (result.double() - height * OF_IMAGE[index] - 20.0 * OF_PREDICTION[index]) / STD[index]
+    return (result.double() - height * OF_IMAGE[index] - prediction * OF_PREDICTION[index]) / STD[index]
