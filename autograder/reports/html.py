@@ -18,6 +18,7 @@ from autograder.reports.plain import (
     check_remarks,
     count_passed,
     is_provisional,
+    late_line,
     mark,
     next_steps,
     staff_parts,
@@ -158,6 +159,7 @@ class _Page:
     score: str
     most: str
     total: str
+    late: str
     shares: tuple[tuple[str, float], ...]
     next_steps: str
     notices_head: str
@@ -201,9 +203,10 @@ def _page(result: GradingResult, staff: bool) -> _Page:
         digest=one_line(result.submission_digest, 20),
         full_digest=one_line(result.submission_digest),
         people=PEOPLE,
-        score=points(result.points),
+        score=points(result.final_points),
         most=points(result.max_points),
         total=total_line(result),
+        late=late_line(result),
         shares=tuple(_shares(result)),
         next_steps=next_steps(result),
         notices_head=NOTICES,

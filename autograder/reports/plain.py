@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from autograder.reports.pictures import words
 from autograder.reports.text import fit, indent, one_line, plural, points, worth
-from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
+from autograder.results import CheckResult, Exhibit, GradingResult, ItemResult, Kind, Outcome
 
 PROVISIONAL = "Provisional: this could not be graded this time; it shows 0 until it is graded again."
 NOTICES = "Seen in the hand-in (points are lost only where an item says so):"
@@ -101,11 +102,21 @@ def item_text(item: ItemResult) -> str:
     if is_provisional(item):
         blocks.append(PROVISIONAL)
     if blank := unwritten(item):
-        return "\n\n".join([*blocks, blank])
+        return "\n\n".join([*blocks, blank, *_pictures(item)])
     blocks += [_check_text(item, check) for check in item.checks if check.outcome is not Outcome.PASS]
     if passed := [f"{mark(c.outcome)} {check_title(item, c)}" for c in item.checks if c.outcome is Outcome.PASS]:
         blocks.append("\n".join(passed))
-    return "\n\n".join(blocks)
+    return "\n\n".join([*blocks, *_pictures(item)])
+
+
+def public_exhibits(item: ItemResult) -> list[Exhibit]:
+    """Return what students may look at: what a hidden check saw is not for them."""
+    return [exhibit for check in item.checks if check.public for exhibit in check.exhibits]
+
+
+def _pictures(item: ItemResult) -> Iterator[str]:
+    if exhibits := public_exhibits(item):
+        yield "\n".join(["Measured:", *(f"- {words(exhibit)}" for exhibit in exhibits)])
 
 
 def unwritten(item: ItemResult) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 from autograder import __version__
 from autograder.assignment import Assignment
 from autograder.platforms.gradescope.metadata import Metadata
-from autograder.reports.plain import NOTICES, item_text, late_line, next_steps, total_line
+from autograder.platforms.gradescope.pictures import Room, with_images
+from autograder.reports.plain import NOTICES, item_text, late_line, next_steps, public_exhibits, total_line
 from autograder.reports.text import fit, one_line, plural, shorten
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Lateness, Outcome
 
@@ -25,6 +26,8 @@ OUTPUT_LIMIT = 45_000
 """Less than half of the platform's limit: it is not said whether an emoji counts there as one character or two."""
 ALL_OUTPUTS_LIMIT = 1_000_000
 """Characters of all tests' outputs together, so that a rubric of many items stays a page that a browser can show."""
+ALL_PICTURES_LIMIT = 400_000
+"""Characters of all tests' pictures together."""
 STAFF_NOTE_LIMIT = 8_000
 ALL_STAFF_NOTES_LIMIT = 400_000
 NOTICES_SHOWN = 50
@@ -53,7 +56,8 @@ def results_dict(
     limit = min(OUTPUT_LIMIT, ALL_OUTPUTS_LIMIT // max(1, len(result.items)))
     notes = sum(bool(check.staff_note) for item in result.items for check in item.checks)
     note_limit = min(STAFF_NOTE_LIMIT, ALL_STAFF_NOTES_LIMIT // max(1, notes))
-    tests = [_test(item, number, limit, note_limit) for item, number in zip(result.items, numbers, strict=True)]
+    room = Room(ALL_PICTURES_LIMIT)
+    tests = [_test(item, number, limit, note_limit, room) for item, number in zip(result.items, numbers, strict=True)]
     return {
         "score": _finite(sum(test.get("score", 0.0) for test in tests) * (result.late or Lateness()).coefficient),
         "execution_time": round(max(0.0, _finite(result.times.total)), 3),
@@ -81,17 +85,24 @@ def _numbers(items: tuple[ItemResult, ...]) -> list[str]:
     return numbers
 
 
-def _test(item: ItemResult, number: str, limit: int, note_limit: int) -> dict[str, Any]:
+def _test(item: ItemResult, number: str, limit: int, note_limit: int, room: Room) -> dict[str, Any]:
     test: dict[str, Any] = {
         "number": number,
         "name": one_line(f"{item.title} ({item.id}{', extra credit' if item.extra_credit else ''})", 300),
-        "output": shorten(item_text(item), limit),
+        **_output(item, limit, room),
         "visibility": Visibility.VISIBLE.value,
     }
     if item.kind is Kind.AUTO:
         test |= _score(item)
     test["extra_data"] = _item_data(item, note_limit)
     return test
+
+
+def _output(item: ItemResult, limit: int, room: Room) -> dict[str, str]:
+    """Return an item's text; where it has images that fit, as a page with the text, which is inert, and them."""
+    text = shorten(item_text(item), limit)
+    page = with_images(text, public_exhibits(item), room)
+    return {"output": page, "output_format": "html"} if page else {"output": text}
 
 
 def _score(item: ItemResult) -> dict[str, Any]:
