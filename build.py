@@ -62,6 +62,11 @@ def verify_command(
     item: Annotated[str, typer.Option("--item", metavar="ID", help="Only this item, in seconds; see above.")] = "",
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")] = os.cpu_count() or 1,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the matrices go.")] = VERIFIED,
+    automatic: Annotated[
+        bool, typer.Option("--automatic", help="Instead: the kill rate of automatic mutants.")
+    ] = False,
+    calibrate: Annotated[int, typer.Option("--calibrate", metavar="N", min=0, help="Instead: N grading seeds.")] = 0,
+    power: Annotated[int, typer.Option("--power", metavar="N", min=0, help="Instead: N seeds of each mutant.")] = 0,
 ) -> None:
     """Prove a rubric: grade the reference, the template, the alternatives and all mutants.
 
@@ -72,8 +77,16 @@ def verify_command(
     With --item: this item's checks on the reference, the template, the alternatives and its own mutants. What a bug can
     cost elsewhere is found out by leaving the item unwritten; only items that fail then are graded on its mutants.
     Claims of equivalence are tried on 200 inputs. It counts for no release.
+
+    Nor do the measures, which are saved beside the matrix. --automatic tries every generic slip in the marked regions,
+    and names the survivors. --calibrate grades correct solutions: no check may fail and no p-value be too small too
+    often, over N seeds for the reference's statistical checks and N / 10 for everything. --power counts how often
+    mutants that only statistics can see are caught.
     """
     with _one_line():
+        if automatic or calibrate or power:
+            _measure(slugs or [], item, jobs, out, automatic=automatic, calibrate=calibrate, power=power)
+            return
         _verify(slugs or [], item, jobs, out)
 
 
@@ -114,6 +127,22 @@ def _build(slugs: list[str], out: Path) -> None:
     from autograder.platforms.gradescope.bundle import bundle_files
 
     _show(build(ROOT, slugs, out=out, platform_files=bundle_files))
+
+
+def _measure(slugs: list[str], item: str, jobs: int, out: Path, **wanted: int) -> None:
+    from rich.console import Console
+
+    from autograder.verify.command import choose
+    from autograder.verify.measuring import Measures, measure
+
+    console, measures = Console(highlight=False), Measures(**wanted)
+    problems = []
+    for one in choose(ROOT, slugs, item):
+        problems += measure(one, measures, out / one.slug, console, item=item, jobs=jobs)
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if problems:
+        raise typer.Exit(1)
 
 
 def _verify(slugs: list[str], item: str, jobs: int, out: Path) -> None:

@@ -46,7 +46,7 @@ def in_children(
     """Yield (number of the task, answer) as answers come; the answer is `Lost` where a task took too long or crashed.
 
     ``prepare`` is called once in each child and returns what is called with each task. Tasks and answers are what JSON
-    can say. A task that raises, or a ``prepare`` that raises `UserError`, ends everything.
+    can say. What raises ends everything: `UserError` where it did so, `GraderTrouble` with its traceback otherwise.
     """
     waiting = list(reversed(range(len(tasks))))
     children: list[_Child] = []
@@ -78,7 +78,7 @@ def _round(
         if child.task is not None:
             yield child.task, answer
         elif isinstance(answer, Lost):
-            raise RuntimeError(f"a process that was to run checks {answer.reason} before it had begun")
+            raise _trouble(f"a process that was to run checks {answer.reason} before it had begun")
         if isinstance(answer, Lost) or not waiting:
             child.end()
             children.remove(child)
@@ -106,8 +106,14 @@ def _receive(child: _Child) -> Any:
     if "misuse" in answer:
         raise UserError(answer["misuse"])
     if "trouble" in answer:
-        raise RuntimeError(answer["trouble"])
+        raise _trouble(answer["trouble"])
     return answer["answer"]
+
+
+def _trouble(what: str) -> Exception:
+    from autograder.grading.plugin import GraderTrouble
+
+    return GraderTrouble(what)
 
 
 def _serve(connection: Connection, prepare: Callable[[], Handler], parent: int) -> None:

@@ -1,0 +1,102 @@
+"""What `build.py verify` measures on request: automatic mutants, calibration, power; shown and saved as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.assignment import Assignment
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+KILL_RATE = 0.95
+"""Of the automatic mutants that are not equivalent, at least this part must be killed."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What to measure: automatic mutants or not, over how many seeds the rest (0: not at all)."""
+
+    automatic: bool = False
+    calibrate: int = 0
+    power: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to measure."""
+        return self.automatic or self.calibrate > 0 or self.power > 0
+
+
+def measure(
+    assignment: Assignment, measures: Measures, folder: Path, console: Console, *, item: str = "", jobs: int = 1
+) -> list[str]:
+    """Measure, print tables, and save to ``folder``; return the problems, each one line.
+
+    Raises `UserError` for an unknown item.
+    """
+    steps: list[tuple[bool, Callable[..., list[str]]]] = [
+        (measures.automatic, _automatic),
+        (measures.calibrate > 0, _calibration),
+        (measures.power > 0, _power),
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    found = [step(assignment, measures, folder, console, item or None, jobs) for wanted, step in steps if wanted]
+    return [f"{assignment.slug}: {problem}" for problems in found for problem in problems]
+
+
+def _automatic(
+    assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
+) -> list[str]:
+    from autograder.verify.automatic import Fate, run_automatic
+    from autograder.verify.measured import show_automatic
+
+    report = run_automatic(assignment, item, jobs=jobs)
+    show_automatic(report, console)
+    (folder / "automatic.json").write_text(report.as_json() + "\n", encoding="utf-8")
+    problems = [
+        f"automatic mutants of {one}: {report.kill_rate(one):.1%} are killed, at least {KILL_RATE:.0%} are due;"
+        " sharpen its checks, or record what is right after all under [[automatic]] in mutants.toml"
+        for one in report.items
+        if report.kill_rate(one) < KILL_RATE
+    ]
+    for judged in report.of(Fate.REFUTED):
+        problems.append(f"{judged.mutant.id} is recorded as equivalent, but {judged.why} fails; take it off the list")
+    for entry in report.stale:
+        problems.append(f"[[automatic]] of {entry.item}: no mutant makes {entry.new!r} of {entry.old!r}; remove it")
+    return problems
+
+
+def _calibration(
+    assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
+) -> list[str]:
+    from autograder.verify.calibration import calibrate
+    from autograder.verify.measured import plot_calibration, show_calibration
+
+    report = calibrate(assignment, measures.calibrate, jobs=jobs, item=item)
+    show_calibration(report, console)
+    (folder / "calibration.json").write_text(report.as_json() + "\n", encoding="utf-8")
+    plot_calibration(report, folder / "calibration.png")
+    alarms = [f"{a.check} fails on {a.solution} with seed {a.seed!r}: {a.summary}" for a in report.false_alarms]
+    return alarms + [
+        f"{one.check}, {one.test}: its p-values are not those of a correct solution (fit {one.fit:.1e}); see the plot"
+        for one in report.miscalibrated
+    ]
+
+
+def _power(
+    assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
+) -> list[str]:
+    from autograder.verify.measured import show_power
+    from autograder.verify.power import measure_power
+
+    report = measure_power(assignment, measures.power, jobs=jobs, item=item)
+    show_power(report, console)
+    (folder / "power.json").write_text(report.as_json() + "\n", encoding="utf-8")
+    return [
+        f"mutant {one.mutant!r} of {one.item} got away {one.seeds - one.caught} times in {one.seeds};"
+        " give its check more samples or a sharper statistic"
+        for one in report.missed
+    ]
