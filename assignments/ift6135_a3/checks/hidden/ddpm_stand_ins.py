@@ -57,10 +57,12 @@ def _judge_time(x: Tensor, t: Tensor, t_index: int) -> None:
     """Refuse what the real one cannot use, and what means another time than ``t_index``."""
     if type(t_index) is not int or not isinstance(t, Tensor):
         raise TypeError("p_sample(model, x, t, t_index) needs a tensor t and a whole number t_index")
-    if t.dtype != torch.int64 or t.shape != x.shape[:1]:
-        raise TypeError("p_sample needs one time index for each image: t int64 of shape (batch,)")
+    if t.dtype != torch.int64:
+        raise TypeError(f"p_sample needs time indices: t of dtype int64, not {t.dtype}")
+    if t.shape != x.shape[:1]:
+        raise TypeError(f"p_sample needs one time index for each image: t of shape (batch,), not {tuple(t.shape)}")
     if bool((t != t_index).any()):
-        raise TypeError("p_sample needs the same time index in t and in t_index")
+        raise TypeError(f"p_sample needs the same time index in t and in t_index, not {t.unique().tolist()}, {t_index}")
 
 
 def _before(name: str) -> StandIns:

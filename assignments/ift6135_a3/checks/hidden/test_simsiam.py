@@ -92,14 +92,16 @@ def test_forward_applies_f_to_each_view_and_h_to_each_projection(q3_solution, si
 @given(examples=8, world=siamese)
 def test_only_the_targets_are_constants(q3_solution, simsiam_probes, world):
     """Training must reach f through p1 and p2 with either flag, and through z1 and z2 only without stop_gradient."""
-    leaves = [world.x1, world.x2, world.encoder, world.predictor]
-    for stop_gradient in (True, False):
+    leaves, runs = [world.x1, world.x2, world.encoder, world.predictor], []
+    for stop_gradient in (True, False):  # both before either is judged: together they tell mistakes apart
         got = run_forward(q3_solution, simsiam_probes, world, stop_gradient=stop_gradient)
+        found = gradients([got[name] for name in OUTPUTS], leaves, world.cotangents)
+        runs.append((stop_gradient, got, found))
+    for stop_gradient, got, found in runs:
         for name in ("z1", "z2"):
             if info(got[name]).requires_grad is stop_gradient:
                 state = "attached to" if stop_gradient else "cut off from"
                 raise CheckFailed(f"with stop_gradient={stop_gradient}, {name} is {state} f")
-        found = gradients([got[name] for name in OUTPUTS], leaves, world.cotangents)
         truth = world.gradients(stop_gradient=stop_gradient)
         assert_gradients_close(found, truth, ["x1", "x2", "f", "h"], of=f"forward, stop_gradient={stop_gradient}")
 
