@@ -7,6 +7,8 @@ from autograder.checks.gaussians import DiagonalGaussian, standardised_noise
 from autograder.checks.means import assert_bounded_mean, assert_equals_monte_carlo_mean, assert_mean
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.recording import PValue, record_p_values
+from autograder.checks.secret import secret_generator
+from autograder.checks.showing import show_bars, show_curves, show_images
 from autograder.checks.strategies import (
     diagonal_gaussians,
     images,
@@ -18,7 +20,7 @@ from autograder.checks.strategies import (
 )
 from autograder.checks.tensor_assertions import assert_integers, assert_shape, assert_tensor, assert_unchanged
 from autograder.checks.uniformity import assert_uniform_integers
-from autograder.sandbox.remote import Remote, exists, fetch, gradients, info, is_remote, substitute
+from autograder.sandbox.remote import Remote, exists, fetch, fresh, gradients, info, is_remote, lend, substitute
 from autograder.sandbox.stand_ins import Callback, Canned, StandIns
 
 __all__ = [
@@ -46,16 +48,22 @@ __all__ = [
     "diagonal_gaussians",
     "exists",
     "fetch",
+    "fresh",
     "given",
     "gradients",
     "images",
     "info",
     "is_remote",
     "item",
+    "lend",
     "noising_problems",
     "record_p_values",
     "schedules",
+    "secret_generator",
     "seeds",
+    "show_bars",
+    "show_curves",
+    "show_images",
     "standardised_noise",
     "substitute",
     "tensors",

@@ -28,6 +28,8 @@ SURVEY_SHARE = 0.25
 """Part of the deadline that loading all files once may take."""
 EXTRA_CPU_SECONDS = 5
 """Processor time of a worker beyond its wall-clock time, so that the clock is what usually ends it."""
+TRAINING_THREADS = 2
+"""What the smallest machine of Gradescope has."""
 
 
 @dataclass
@@ -58,7 +60,7 @@ class Bench:
         for path in (*ours, *self._probes):  # the workers inherit what is compiled here; only our own files are
             compiled(path.read_text(encoding="utf-8"), str(path))
         limits = self.assignment.manifest.limits
-        memory, seconds = limits.memory_mb * 2**20, max(limits.check_seconds, limits.load_seconds) + EXTRA_CPU_SECONDS
+        memory, seconds = limits.memory_mb * 2**20, self._most_cpu_seconds()
         preload = ("torch", *self.assignment.manifest.files.preload)
         readable = ["submission", "probes"]
         self._workers: Workers = start_workers(
@@ -69,6 +71,13 @@ class Bench:
 
     def __exit__(self, *exception: object) -> None:
         self._workers.close()
+
+    def _most_cpu_seconds(self) -> float:
+        """Return the processor time of a worker; the clock of the check that it serves ends it sooner."""
+        limits = self.assignment.manifest.limits
+        trains = any(item.training and item.is_auto for item in self.assignment.manifest.items)
+        longest = TRAINING_THREADS * limits.training_seconds if trains else 0.0
+        return max(limits.check_seconds, limits.load_seconds, longest) + EXTRA_CPU_SECONDS
 
     def judge_walls(self) -> None:
         """Start one worker to see which walls hold; in strict mode, refuse to grade without those that are needed."""
@@ -146,8 +155,13 @@ class Bench:
             return longest
         return min(longest, SURVEY_SHARE * self.deadline / max(1, len(self.submission.files)))
 
-    def open(self, file: str | None, stand_ins: StandIns | None, *, check_ends: float | None) -> Session:
-        """Return a session with a fresh worker, for an item of ``file``; raise `WorkersLost` where there is none."""
+    def open(
+        self, file: str | None, stand_ins: StandIns | None, *, check_ends: float | None, training: bool = False
+    ) -> Session:
+        """Return a session with a fresh worker, for an item of ``file``; raise `WorkersLost` where there is none.
+
+        One for ``training`` has more threads, and no limit for one call but that of the check.
+        """
         from autograder.sandbox.session import Deadlines, Session
 
         limits = self.assignment.manifest.limits
@@ -157,12 +171,13 @@ class Bench:
             "skip": [list(entry) for entry in self.slow_statements.get(file or "", [])],
             "statement_seconds": self._load_seconds * STATEMENT_SHARE,
             "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
+            "threads": TRAINING_THREADS if training else 1,
         }
         return Session(
             self._workers.fork_worker(),
             loader=loader,
             stand_ins=stand_ins,
-            deadlines=Deadlines(limits.call_seconds, check_ends),
+            deadlines=Deadlines(None if training else limits.call_seconds, check_ends),
             load_seconds=self._load_seconds,
         )
 

@@ -174,37 +174,44 @@ class _Run:
     def _plan(self, checks: list[Check]) -> None:
         """Reserve every check's time beforehand, so that none can spend another's."""
         self._total = len(checks)
-        self._reserved = self.assignment.manifest.limits.check_seconds
+        self._asked = sum(map(self._limit, checks))
         if self.options.deadline is not None and checks:
             now = time.monotonic()
             left = max(self._run_ends - now, 0.0) * CHECKS_SHARE
             self._checks_end = now + left
-            self._reserved = min(self._reserved, left / len(checks))
+            self._scale = min(1.0, left / self._asked)
 
-    def _allowance(self) -> float:
+    def _limit(self, check: Check) -> float:
+        """Return the seconds that a check may take where the whole run has time enough."""
+        limits = self.assignment.manifest.limits
+        training = self.assignment.manifest.item(check.item).training
+        return limits.training_seconds if training else limits.check_seconds
+
+    def _allowance(self, check: Check) -> float:
         """Return the seconds for the next check: what it has reserved, and what those before it have not used."""
-        full = self.assignment.manifest.limits.check_seconds
+        full = self._limit(check)
+        self._asked -= full
         if self.options.deadline is None:
             return full
         now = time.monotonic()
-        spare = self._checks_end - now - (self._total - self.done - 1) * self._reserved
-        return min(full, max(spare, self._reserved), self._run_ends - now)
+        spare = self._checks_end - now - self._asked * self._scale
+        return min(full, max(spare, full * self._scale), self._run_ends - now)
 
     def _run_check(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None) -> None:
         from autograder.sandbox.failure import WorkersLost
 
         begun = time.monotonic()
         note = ""
+        allowance = self._allowance(check)
         if self._unavailable(self.assignment.manifest.item(check.item)):
             self._tick()
             return
         out_of_time = _plain_verdict(Outcome.BLOCKED, OUT_OF_TIME.format(self.options.deadline or 0.0))
-        allowance = self._allowance()
         try:
             verdict = self._judge(check, fixtures, stand_ins, allowance) if allowance > LEAST_SECONDS else out_of_time
         except WorkersLost as error:
             verdict, note = _plain_verdict(Outcome.BLOCKED, NO_WORKER), str(error)
-        if verdict.outcome is Outcome.FAIL and self._was_unfair(allowance, time.monotonic() - begun):
+        if verdict.outcome is Outcome.FAIL and self._was_unfair(check, allowance, time.monotonic() - begun):
             verdict = out_of_time
         if self.bench.interruption.reason:
             verdict = _plain_verdict(Outcome.BLOCKED, self.bench.interruption.reason)
@@ -214,20 +221,20 @@ class _Run:
         from autograder.grading.hints import Passed
         from autograder.grading.running import CheckRunner
         from autograder.grading.secrets import open_reference
-        from autograder.grading.seeds import check_seed
+        from autograder.grading.seeds import check_seed, secret_seed
 
-        slug, version = self.assignment.slug, self.assignment.manifest.version
-        seed = check_seed(self._seed, slug, version, check.id)
+        origin = (self._seed, self.assignment.slug, self.assignment.manifest.version, check.id)
         ends = time.monotonic() + seconds
-        file = self.assignment.manifest.item(check.item).file
-        runner = CheckRunner(check.function, check.declaration, fixtures, seed)
+        item = self.assignment.manifest.item(check.item)
+        seed, secret = check_seed(*origin), secret_seed(*origin)
+        runner = CheckRunner(check.function, check.declaration, fixtures, seed, secret=secret, costly=item.training)
         has_reference = self.assignment.reference is not None and self.options.hidden
         verdict = runner.judge(
-            lambda variant: self.bench.open(file, variant, check_ends=ends),
+            lambda variant: self.bench.open(item.file, variant, check_ends=ends, training=item.training),
             stand_ins,
             (lambda: open_reference(self.assignment)) if has_reference else None,
         )
-        if verdict.outcome is Outcome.PASS:
+        if verdict.outcome is Outcome.PASS and not item.training:
             self.passed.setdefault(check.item, []).append(Passed(runner, stand_ins))
         return verdict
 
@@ -245,9 +252,11 @@ class _Run:
             failure=failure,
             staff_note=verdict.staff_note or note,
             seconds=round(seconds, 4),
+            exhibits=verdict.exhibits,
         )
         self.checks.setdefault(check.item, []).append(result)
-        if verdict.outcome is Outcome.FAIL and verdict.evidence is not None:
+        training = self.assignment.manifest.item(check.item).training  # too long to be run again for each known mistake
+        if verdict.outcome is Outcome.FAIL and verdict.evidence is not None and not training:
             self.evidence.setdefault(check.item, []).append(verdict.evidence)
         self._tick()
 
@@ -275,9 +284,9 @@ class _Run:
             return PUBLIC_SEED
         return read_grading_seed(self.assignment.reference)
 
-    def _was_unfair(self, allowance: float, seconds: float) -> bool:
+    def _was_unfair(self, check: Check, allowance: float, seconds: float) -> bool:
         """Whether the end of the run cut a check short that used up all that it was given."""
-        return seconds >= allowance and allowance < FAIR_SHARE * self.assignment.manifest.limits.check_seconds
+        return seconds >= allowance and allowance < FAIR_SHARE * self._limit(check)
 
     @property
     def _run_ends(self) -> float:

@@ -10,12 +10,15 @@ import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from autograder.checks.declaring import Declaration
 from autograder.checks.describing import describe
-from autograder.results import Failure, Outcome
+from autograder.checks.secret import keeping_secret
+from autograder.checks.showing import collecting_exhibits
+from autograder.results import Exhibit, Failure, Outcome
 from autograder.sandbox.failure import SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import is_remote
 from autograder.sandbox.session import Call, Session
@@ -24,6 +27,8 @@ from autograder.sandbox.stand_ins import StandIns
 MAX_SHRINKS = 60
 """Failing examples that are tried on the way to a smaller one."""
 MAX_INPUT_TEXT = 1500
+_OF_THE_SUBMISSION = (SubmissionFault, WorkerLost)
+"""What a submission alone makes a check raise; anything else may be the check's own fault."""
 
 OpenSession = Callable[[StandIns | None], Session]
 Body = Callable[..., None]
@@ -39,6 +44,7 @@ class Verdict:
     staff_note: str = ""
     evidence: Evidence | None = None
     """What a known mistake would have to reproduce to explain a FAIL; None where it cannot be said."""
+    exhibits: tuple[Exhibit, ...] = ()
 
     @property
     def by_comparison(self) -> bool:
@@ -59,7 +65,7 @@ class Evidence:
         """Run the check on the same example in another session, and return what is replied there."""
         session.begin(self.runner.seed)
         with suppress(Exception, WorkerLost):
-            self.runner.body(**self.runner.arguments(session), **self.drawn)
+            self.runner.run_body(session, self.drawn)
         return session.example.replies
 
 
@@ -86,42 +92,51 @@ class _EnoughShrinking(BaseException):
 
 @dataclass(frozen=True)
 class CheckRunner:
-    """Runs one check. ``seed`` fixes everything that is drawn on either side."""
+    """Runs one check. ``seed`` fixes everything that is drawn on either side, ``secret`` what only this side knows.
+
+    A check that is ``costly``, as training is, runs once: where a measured value fails, it is not run on the reference.
+    """
 
     body: Body
     declaration: Declaration
     fixtures: Mapping[str, Any]
     seed: int
     max_shrinks: int = MAX_SHRINKS
+    secret: int = 0
+    costly: bool = False
 
     def judge(
         self, open_session: OpenSession, stand_ins: StandIns | None, open_reference: Callable[[], Session] | None
     ) -> Verdict:
         """Return the verdict on the submission that ``open_session`` gives access to."""
         first: Fault | None = None
+        shown: list[Exhibit] = []
         for variant in (stand_ins, None) if stand_ins else (None,):
-            fault = self._try(open_session, variant)
+            fault = self._try(open_session, variant, shown)
             if fault is None:
-                return Verdict(Outcome.PASS)
+                return Verdict(Outcome.PASS, exhibits=tuple(shown))
             first = first or fault
         assert first is not None
-        trouble = self._fails_on_reference(first, open_reference) if open_reference is not None else ""
+        rerun = open_reference is not None and not (self.costly and isinstance(first.error, _OF_THE_SUBMISSION))
+        trouble = self._fails_on_reference(first, open_reference) if open_reference is not None and rerun else ""
         if trouble:
             return Verdict(Outcome.ERROR, staff_note=trouble)
-        return self._verdict(first)
+        return replace(self._verdict(first), exhibits=tuple(shown))
 
-    def _try(self, open_session: OpenSession, stand_ins: StandIns | None) -> Fault | None:
+    def _try(self, open_session: OpenSession, stand_ins: StandIns | None, shown: list[Exhibit]) -> Fault | None:
         """Run the check once in one fresh session; return the smallest failing example, None where all hold."""
         try:
             session = open_session(stand_ins)
         except WorkerLost as error:
             return Fault({}, error)
+        session.open_another = partial(open_session, stand_ins)
         found: list[Fault] = []
 
         def once(drawn: dict[str, Any]) -> None:
             session.begin(self.seed)
             try:
-                self.body(**self.arguments(session), **drawn)
+                with collecting_exhibits(shown):
+                    self.run_body(session, drawn)
             except (Exception, WorkerLost) as error:
                 if not _is_rejection(error):
                     evidence = found[0].evidence if found else self._evidence(error, stand_ins, drawn, session)
@@ -164,6 +179,11 @@ class CheckRunner:
             return None
         return Evidence(self, stand_ins, drawn, replies)
 
+    def run_body(self, session: Session, drawn: Mapping[str, Any]) -> None:
+        """Run the body on one example."""
+        with keeping_secret(self.secret):
+            self.body(**self.arguments(session), **drawn)
+
     def arguments(self, session: Session) -> dict[str, Any]:
         """Return the fixtures of the check as it sees them in a session."""
         return {
@@ -174,10 +194,11 @@ class CheckRunner:
     def _fails_on_reference(self, fault: Fault, open_reference: Callable[[], Session]) -> str:
         """Return the traceback of the body on the reference, on the same example; "" where it holds there."""
         session = open_reference()
+        session.open_another = open_reference
         try:
             session.begin(self.seed)
             if fault.drawn or not self.declaration.strategies:
-                self.body(**self.arguments(session), **fault.drawn)
+                self.run_body(session, fault.drawn)
             else:
                 self._search(lambda drawn: self._on_reference(session, drawn))
         except (Exception, WorkerLost):
@@ -188,7 +209,7 @@ class CheckRunner:
 
     def _on_reference(self, session: Session, drawn: dict[str, Any]) -> None:
         session.begin(self.seed)
-        self.body(**self.arguments(session), **drawn)
+        self.run_body(session, drawn)
 
     def _verdict(self, fault: Fault) -> Verdict:
         error = fault.error

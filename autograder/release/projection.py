@@ -13,7 +13,7 @@ PUBLIC_KEYS: Mapping[str, tuple[str, ...]] = {
     "": ("title", "version", "source"),
     "files": ("required", "optional", "provided", "preload"),
     "rules": ("banned_imports",),
-    "limits": ("call_seconds", "check_seconds", "load_seconds", "memory_mb"),
+    "limits": ("call_seconds", "check_seconds", "load_seconds", "training_seconds", "memory_mb"),
     "late": ("policy", "zone", "cutoff", "days", "lowest", "grace_minutes"),
     "items": ("id", "title", "points", "kind", "file", "blanks", "extra_credit", "training"),
 }

@@ -7,6 +7,7 @@ it answers is checked on the trusted side; nothing here is a wall.
 from __future__ import annotations
 
 import builtins
+import functools
 import random
 import traceback
 import types
@@ -158,6 +159,8 @@ class Executor:
             leaf = self._leaves[tree[1]]
             self._arguments.append((leaf, leaf._version))
             return leaf
+        if tree[0] == "C":
+            return LentModule(self, tree[1])
         raise Misbehaved(f"a value has the unknown tag {tree[0]!r}")
 
     def _decode_tensor(self, value: torch.Tensor, info: Any) -> torch.Tensor:
@@ -235,8 +238,13 @@ class Executor:
             setattr(owner, name, stand_in)
             self._bound[spec["path"]] = vars(owner)[name]
 
-    def call_trusted(self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Ask the trusted side for a callback's answer; gradients flow through it."""
+    def call_trusted(
+        self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any], anchor: torch.Tensor | None = None
+    ) -> Any:
+        """Ask the trusted side for a callback's answer; gradients flow through it.
+
+        With an ``anchor``, a tensor that requires a gradient, they flow to the trusted side whatever the arguments.
+        """
         tensors: list[torch.Tensor] = []
 
         def special(value: Any, encoder: Encoder) -> Any:
@@ -255,9 +263,10 @@ class Executor:
             return value
 
         value = Decoder(answer.payload, None, collect).decode(answer.header["v"])
-        if not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in tensors):
+        learns = anchor is not None or any(tensor.requires_grad for tensor in tensors)
+        if not torch.is_grad_enabled() or not learns:
             return value
-        wired = _Wired.apply(self, answer.header["call"], len(outputs), *outputs, *tensors)
+        wired = _Wired.apply(self, answer.header["call"], len(outputs), anchor, *outputs, *tensors)
         mapping = {id(plain): live for plain, live in zip(outputs, wired, strict=True)}
         if isinstance(value, torch.Tensor):
             return mapping[id(value)]
@@ -296,16 +305,29 @@ def _callback(executor: Executor, spec: dict[str, Any], module: types.ModuleType
     return stand_in
 
 
+class LentModule(torch.nn.Module):
+    """A model that stays on the trusted side: every call is a question, and so is every gradient of its outputs."""
+
+    def __init__(self, executor: Executor, number: int) -> None:
+        super().__init__()
+        self._ask = functools.partial(executor.call_trusted, number)
+        self.anchor = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the model's output for these arguments."""
+        return self._ask(args, kwargs, self.anchor)
+
+
 class _Wired(torch.autograd.Function):
     """Gives the outputs of a callback their gradient: the product is computed on the trusted side."""
 
     @staticmethod
     def forward(
-        ctx: Any, executor: Executor, call: int, count: int, *tensors: torch.Tensor
+        ctx: Any, executor: Executor, call: int, count: int, anchor: torch.Tensor | None, *tensors: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
         ctx.executor, ctx.call, ctx.count = executor, call, count
         return tuple(tensor.clone() for tensor in tensors[:count])
 
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[Any, ...]:
-        return (None, None, None, *[None] * ctx.count, *ctx.executor.product(ctx.call, cotangents))
+        return (None, None, None, None, *[None] * ctx.count, *ctx.executor.product(ctx.call, cotangents))

@@ -7,11 +7,12 @@ collides with a student's names; verbs are functions: `fetch`, `gradients`, `sub
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import torch
 
+from autograder.sandbox.stand_ins import Lent
 from autograder.sandbox.values import TensorInfo
 
 if TYPE_CHECKING:
@@ -89,6 +90,27 @@ def substitute(remote: Remote, value: Any) -> None:
     """Put a value or another remote in the place that a remote stands for, until the worker ends."""
     session, base, path, _ = state(remote)
     session.assign(base, path, value)
+
+
+def fresh(*modules: Remote) -> list[Remote]:
+    """Return the same modules in one other worker of the same submission, which knows nothing of this one.
+
+    It ends with the check. Its generators start at another point than this one's. Raises `TypeError` for what is no
+    module.
+    """
+    sessions = {id(state(module)[0]): state(module)[0] for module in modules}
+    if len(sessions) != 1 or any(state(module)[2] or not isinstance(state(module)[1], str) for module in modules):
+        raise TypeError("fresh() takes modules of one worker")
+    other = next(iter(sessions.values())).fresh()
+    return [Remote(other, state(module)[1]) for module in modules]
+
+
+def lend(function: Callable[..., Any]) -> Lent:
+    """Return a model of this side as something that can be an argument of a call; see `Lent`.
+
+    ``function`` must itself refuse inputs that it should not see, by raising: they are the submission's.
+    """
+    return Lent(function)
 
 
 def gradients(

@@ -12,7 +12,7 @@ import torch
 from autograder.sandbox.failure import AuthorError, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.memory import bounded_memory
 from autograder.sandbox.remote import Remote, is_remote, state
-from autograder.sandbox.stand_ins import Callback, StandIns
+from autograder.sandbox.stand_ins import Callback, Lent, StandIns
 from autograder.sandbox.values import Decoder, Encoder, TensorInfo
 from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Misbehaved
 
@@ -22,6 +22,9 @@ MAX_ANSWERED_BYTES = 256 * 2**20
 """What callbacks of one example may make this side remember for their gradients."""
 
 MAX_CALLBACKS = 100_000
+
+MAX_PENDING = 4
+"""Outputs of lent models whose gradient may still come; those before them are forgotten."""
 
 CALLBACK_BYTES = 512 * 2**20
 """What one callback may allocate on this side: its inputs are the submission's, and two thin ones broadcast to a
@@ -106,6 +109,8 @@ class Example:
     origins: dict[int, Call] = field(default_factory=dict)
     answered: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = field(default_factory=dict)
     answered_bytes: int = 0
+    pending: list[int] = field(default_factory=list)
+    """Answers of lent models whose gradient may still come."""
     replies: list[Any] | None = field(default_factory=list)
     """What came back, in order; None once it was too much to keep."""
     replied_bytes: int = 0
@@ -147,9 +152,13 @@ class Session:
         self._channel = channel
         self._deadlines = deadlines or Deadlines()
         self._load_seconds = load_seconds
-        self._callbacks: list[Callback] = []
+        self._callbacks: list[Callback | Lent] = []
+        self._others: list[Session] = []
+        self.open_another: Callable[[], Session] | None = None
+        """Opens a session with a fresh worker of the same submission; whoever runs a check sets it."""
         self._loaded: dict[str, Any] = {}
         self._begin: int | None = None
+        self._seed = 0
         self._sent: list[tuple[str, torch.Tensor]] = []
         self._doing = ""
         self.example = Example()
@@ -161,12 +170,23 @@ class Session:
 
     def begin(self, seed: int) -> None:
         """Start an example: both sides restart their generators, the objects of the last one are forgotten."""
-        self._begin = seed % 2**63
+        self._begin = self._seed = seed % 2**63
         self.example = Example()
         torch.default_generator.manual_seed(self._begin)
 
+    def fresh(self) -> Session:
+        """Return a session with another worker, which ends with this one."""
+        if self.open_another is None:
+            raise AuthorError("there are no further workers here")
+        other = self.open_another()
+        other._begin = (self._seed + len(self._others) + 1) % 2**63  # this side's generators go on as they are
+        self._others.append(other)
+        return other
+
     def close(self) -> None:
-        """End the worker."""
+        """End the worker, and those that were opened from here."""
+        for other in self._others:
+            other.close()
         self._channel.close()
 
     def load(self, name: str) -> tuple[list[list[Any]], list[list[Any]]]:
@@ -359,6 +379,10 @@ class Session:
                 raise AuthorError(f"{value!r} belongs to another worker")
             self._ready(base)
             return ["R", base, list(path)]
+        if isinstance(value, Lent):
+            if value not in self._callbacks:
+                self._callbacks.append(value)
+            return ["C", self._callbacks.index(value)]
         if not isinstance(value, torch.Tensor):
             return None
         known = getattr(value, "remote", None)
@@ -413,32 +437,51 @@ class Session:
             raise Misbehaved("a callback without arguments")
         with bounded_memory(CALLBACK_BYTES):
             value = self._callbacks[number].function(*args, **kwargs)
-        call = self._remember(value, inputs)
+        call = self._remember(value, inputs, isinstance(self._callbacks[number], Lent))
         encoder = Encoder()
         return {"k": "answer", "call": call, "v": encoder.encode(value)}, encoder.buffers
 
-    def _remember(self, value: Any, inputs: list[torch.Tensor]) -> int:
+    def _remember(self, value: Any, inputs: list[torch.Tensor], lent: bool) -> int:
         """Keep what the product of an answer with a cotangent will need; return the answer's number."""
         call = len(self.example.answered)
         outputs = [part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, torch.Tensor)]
-        if not any(tensor.requires_grad for tensor in inputs):
+        if not lent and not any(tensor.requires_grad for tensor in inputs):
             outputs, inputs = [], []
+        if lent:
+            self.example.pending.append(call)
+            for old in self.example.pending[:-MAX_PENDING]:
+                self._forget(old)
         self.example.answered_bytes += sum(tensor.nbytes for tensor in (*outputs, *inputs))
         if self.example.answered_bytes > MAX_ANSWERED_BYTES or call > MAX_CALLBACKS:
             raise Misbehaved("more callbacks than this side will remember")
         self.example.answered[call] = (outputs, inputs)
         return call
 
+    def _forget(self, call: int) -> None:
+        """Give back what was kept of an answer of a lent model."""
+        self.example.pending.remove(call)
+        outputs, inputs = self.example.answered[call]
+        self.example.answered_bytes -= sum(tensor.nbytes for tensor in (*outputs, *inputs))
+        self.example.answered[call] = ([], [])
+
     def _answer_product(self, frame: Frame) -> tuple[Any, list[memoryview]]:
-        outputs, inputs = self.example.answered[frame.header.get("call")]
+        call = frame.header.get("call")
+        outputs, inputs = self.example.answered[call]
+        lent = call in self.example.pending
         cotangents: Sequence[Any] = Decoder(frame.payload).decode(frame.header.get("cotangents"))
         pairs = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad and c is not None]
         wanted = [tensor for tensor in inputs if tensor.requires_grad]
         found: Iterator[torch.Tensor | None] = iter([None] * len(wanted))
-        if pairs and wanted:
+        if pairs and (wanted or lent):
             ends, weights = [o for o, _ in pairs], [c for _, c in pairs]
             with bounded_memory(CALLBACK_BYTES):
-                found = iter(torch.autograd.grad(ends, wanted, weights, retain_graph=True, allow_unused=True))
+                if lent:  # the parameters of the model are to learn
+                    torch.autograd.backward(ends, weights)
+                    found = iter([tensor.grad for tensor in wanted])
+                else:
+                    found = iter(torch.autograd.grad(ends, wanted, weights, retain_graph=True, allow_unused=True))
+        if lent:
+            self._forget(call)
         encoder = Encoder()
         return {
             "k": "answer",

@@ -34,6 +34,17 @@ class Callback:
     construct: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Lent:
+    """A model or function that stays on the trusted side, given to a submission's function as an argument.
+
+    The worker gets a module that asks this side for every output. What flows back through an output becomes gradients
+    of the parameters of ``function``, here, where the worker reaches neither them nor the optimiser. Made by `lend`.
+    """
+
+    function: Callable[..., Any]
+
+
 StandIns = Mapping[str, Canned | Callback]
 """Stand-ins by where they go: ``"vae_solution.DiagonalGaussianDistribution.kl"``: file stem, then qualified name."""
 

@@ -13,7 +13,7 @@ from autograder.grading.plugin import Check, CheckPlugin, run_checks
 from autograder.grading.running import MAX_SHRINKS, CheckRunner, Verdict
 from autograder.grading.scoring import score_item
 from autograder.grading.secrets import open_reference, open_trusted, read_stand_ins
-from autograder.grading.seeds import check_seed
+from autograder.grading.seeds import check_seed, secret_seed
 from autograder.results import CheckResult, ItemResult
 from autograder.sandbox.stand_ins import StandIns, stand_ins_of
 
@@ -72,10 +72,19 @@ class CheckSuite:
         for check, fixtures in self.checks:
             if items is not None and check.item not in items:
                 continue
-            seed = check_seed(grading_seed, self.assignment.slug, self.assignment.manifest.version, check.id)
+            origin = (grading_seed, self.assignment.slug, self.assignment.manifest.version, check.id)
+            runner = CheckRunner(
+                check.function,
+                check.declaration,
+                fixtures,
+                check_seed(*origin),
+                max_shrinks,
+                secret=secret_seed(*origin),
+                costly=self.assignment.manifest.item(check.item).training,
+            )
             yield (
                 check,
-                CheckRunner(check.function, check.declaration, fixtures, seed, max_shrinks).judge(
+                runner.judge(
                     lambda stand_ins: open_trusted(self.assignment, folder, stand_ins),
                     stand_ins_of(self.stand_ins, check.item, check.id),
                     (lambda: open_reference(self.assignment)) if against_reference else None,
@@ -98,6 +107,7 @@ class CheckSuite:
                     outcome=verdict.outcome,
                     failure=verdict.failure,
                     staff_note=verdict.staff_note,
+                    exhibits=verdict.exhibits,
                 )
                 for check, verdict in verdicts
             ]
