@@ -62,9 +62,7 @@ def verify_command(
     item: Annotated[str, typer.Option("--item", metavar="ID", help="Only this item, in seconds; see above.")] = "",
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")] = os.cpu_count() or 1,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the matrices go.")] = VERIFIED,
-    automatic: Annotated[
-        bool, typer.Option("--automatic", help="Instead: the kill rate of automatic mutants.")
-    ] = False,
+    automatic: Annotated[bool, typer.Option("--automatic", help="Instead: try automatic mutants.")] = False,
     calibrate: Annotated[int, typer.Option("--calibrate", metavar="N", min=0, help="Instead: N grading seeds.")] = 0,
     power: Annotated[int, typer.Option("--power", metavar="N", min=0, help="Instead: N seeds of each mutant.")] = 0,
 ) -> None:
@@ -85,7 +83,7 @@ def verify_command(
     """
     with _one_line():
         if automatic or calibrate or power:
-            _measure(slugs or [], item, jobs, out, automatic=automatic, calibrate=calibrate, power=power)
+            _measure(slugs or [], item, jobs, out, automatic, calibrate, power)
             return
         _verify(slugs or [], item, jobs, out)
 
@@ -129,16 +127,21 @@ def _build(slugs: list[str], out: Path) -> None:
     _show(build(ROOT, slugs, out=out, platform_files=bundle_files))
 
 
-def _measure(slugs: list[str], item: str, jobs: int, out: Path, **wanted: int) -> None:
+def _measure(slugs: list[str], item: str, jobs: int, out: Path, automatic: bool, calibrate: int, power: int) -> None:
     from rich.console import Console
 
-    from autograder.verify.command import choose
+    from autograder.grading.plugin import GraderTrouble
+    from autograder.verify.command import ITEMS, choose
     from autograder.verify.measuring import Measures, measure
 
-    console, measures = Console(highlight=False), Measures(**wanted)
+    console, measures = Console(highlight=False), Measures(automatic, calibrate, power)
     problems = []
-    for one in choose(ROOT, slugs, item):
-        problems += measure(one, measures, out / one.slug, console, item=item, jobs=jobs)
+    try:
+        for one in choose(ROOT, slugs, item):
+            folder = out / one.slug / ITEMS / item if item else out / one.slug
+            problems += measure(one, measures, folder, console, item=item, jobs=jobs)
+    except GraderTrouble as error:
+        problems.append(f"build.py: {error}")
     for problem in problems:
         typer.echo(problem, err=True)
     if problems:
