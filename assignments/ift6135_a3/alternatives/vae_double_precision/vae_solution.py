@@ -1,4 +1,4 @@
-"""Everything in float64, matrices and einsum, the library's Gaussian loss, the prior as buffers, one image at a time."""
+"""Float64 everywhere, matrices and einsum, the library's Gaussian loss, the prior as buffers, image by image."""
 
 import math
 

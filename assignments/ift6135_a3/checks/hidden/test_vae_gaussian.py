@@ -67,7 +67,7 @@ def test_samples_without_logvar_and_with_extreme_logvar(vae_solution):
 
 
 @item("vae.kl", weight=1)
-@given(examples=15, q=ONE_ROW_OR_MORE)
+@given(examples=15, q=diagonal_gaussians(requires_grad=True))
 def test_kl_and_its_gradients(vae_solution, q):
     """The KL of every row, and the direction in which it falls, are right; a batch of one row is still a batch."""
     distribution = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar)
@@ -80,6 +80,8 @@ def test_kl_and_its_gradients(vae_solution, q):
     expected = torch.autograd.grad(truth, [mean, logvar], cotangent.double())
     found = gradients(got, [q.mean, q.logvar], cotangent.to(got.dtype))
     assert_gradients_close(found, expected, ["mean", "logvar"], scale=1.0)
+    first = [parameter.detach()[:1] for parameter in (q.mean, q.logvar)]
+    assert_close(vae_solution.DiagonalGaussianDistribution(*first).kl(), truth.detach()[:1], scale=scale[:1])
 
 
 @item("vae.kl", weight=1)

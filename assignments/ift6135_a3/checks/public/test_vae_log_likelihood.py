@@ -94,7 +94,7 @@ WIDENING = 2.0
 ALPHA = 1e-9
 
 
-@item("vae.log_likelihood", weight=2)
+@item("vae.log_likelihood", weight=3)
 def test_the_weights_are_averaged_not_their_logarithms(vae_solution, vae_probes):
     """With a q(z|x) that is too wide, the average of K weights is near p(x), closer than any one of them.
 
