@@ -107,8 +107,8 @@ class _Comparison:
 
     def _once(self, runner: CheckRunner, drawn: dict[str, Any]) -> None:
         expected = _replies(runner, self.reference, drawn, at_fault=True)
-        got = _replies(runner, self.variant, drawn, at_fault=False)
         self.tried += 1
+        got = _replies(runner, self.variant, drawn, at_fault=False)
         if self.statistical or expected is None or got is None:
             return  # other noise is no difference; what was too long to keep was still judged by the check
         if (apart := distance(got, expected)) > AGREES:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
+from autograder.errors import UserError
 from autograder.grading.plugin import GraderTrouble
 from autograder.verify.children import Lost, in_children
 
@@ -18,18 +21,30 @@ Work = Callable[[int], Any]
 def do_all(names: Sequence[str], work: Work, jobs: int, tick: Callable[[], None]) -> list[Any]:
     """Return ``work(0)``, ``work(1)`` ... for every name, as JSON brings it back.
 
-    Raises `GraderTrouble`, naming the task, where one hangs or ends its process.
+    Raises `GraderTrouble`, naming the task, where one breaks, hangs or ends its process.
     """
     results: dict[int, Any] = {}
-    for number, answer in _answers(len(names), work, jobs):
+    for number, answer in _answers(len(names), partial(_attempt, work), jobs):
         if isinstance(answer, Lost):
             raise GraderTrouble(f"{names[number]}: no result, its process {answer.reason}; does it loop for ever?")
-        results[number] = answer
+        trouble, results[number] = answer
+        if trouble:
+            raise GraderTrouble(f"{names[number]}: could not be graded:\n{trouble}")
         tick()
     return [results[number] for number in range(len(names))]
 
 
-def _answers(count: int, work: Work, jobs: int) -> Any:
+def _attempt(work: Work, number: int) -> tuple[str, Any]:
+    """Return what went wrong, "" if nothing, and the result."""
+    try:
+        return "", work(number)
+    except UserError:
+        raise
+    except Exception:
+        return traceback.format_exc(limit=-12), None
+
+
+def _answers(count: int, work: Work, jobs: int) -> Iterable[tuple[int, Any]]:
     if sys.platform != "linux":  # elsewhere a process that has used torch cannot be forked safely
         return ((number, work(number)) for number in range(count))
     return in_children(lambda: work, list(range(count)), jobs=jobs, seconds=TASK_SECONDS)

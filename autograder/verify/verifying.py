@@ -11,7 +11,7 @@ from typing import TypeVar
 from autograder import __version__
 from autograder.assignment import Assignment
 from autograder.errors import UserError
-from autograder.mutants import read_catalogue
+from autograder.mutants import Catalogue, read_catalogue
 from autograder.verify import variants
 from autograder.verify.baselines import Baselines, read_baselines
 from autograder.verify.equivalence import INPUTS, QUICK_INPUTS, Chunk, chunks_of, try_chunk
@@ -41,8 +41,10 @@ def verify(assignment: Assignment, *, item: str = "", jobs: int = 1, progress: P
         raise UserError(f"{item!r} is no auto item: there is nothing to verify")
     torch.set_num_threads(1)  # each process has one core; results must not depend on how a sum is split
     with tempfile.TemporaryDirectory(prefix="autograder-verify-") as folder:
-        bench = Workbench(CheckSuite.collect(assignment), read_catalogue(assignment), Path(folder))
-        return _Verification(bench, item, jobs, progress).report()
+        mutants, misfits = variants.mutants(assignment, read_catalogue(assignment))
+        known = Catalogue(assignment, tuple(variant.mutant for variant in mutants if variant.mutant is not None))
+        bench = Workbench(CheckSuite.collect(assignment), known, Path(folder))
+        return _Verification(bench, item, jobs, progress).report(mutants, misfits)
 
 
 @dataclass
@@ -57,9 +59,9 @@ class _Verification:
     total: int = 0
     baselines: Baselines = field(default_factory=dict)
 
-    def report(self) -> Report:
+    def report(self, mutants: Sequence[Variant], misfits: Sequence[Problem]) -> Report:
         """Grade, judge, and put together."""
-        graded, problems = self._variants()
+        graded = self._variants(mutants)
         known = {name: every for name, every in read_baselines(self.bench.assignment).items() if self._wants(name)}
         self.baselines = known
         graded, untouched = self._narrowed(graded)
@@ -71,7 +73,7 @@ class _Verification:
         rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in told_apart(rows)]
         earned = self._do([f"baseline {name!r}" for _, name in trials], self._try_baseline(trials), Baseline)
         report = self._report(rows, _joined(claims, tried), earned)
-        return judge(report, self.bench.catalogue, problems)
+        return judge(report, self.bench.catalogue, misfits)
 
     @property
     def _inputs(self) -> int:
@@ -82,17 +84,14 @@ class _Verification:
 
     # what to grade
 
-    def _variants(self) -> tuple[list[Variant], list[Problem]]:
+    def _variants(self, mutants: Sequence[Variant]) -> list[Variant]:
         """Return all variants, or those of the one item, reference first."""
         assignment = self.bench.assignment
-        found, problems = variants.mutants(assignment, self.bench.catalogue)
         base = [variants.reference(assignment), variants.template(assignment), *variants.alternatives(assignment)]
         if not self.item:
-            return [*base, *found], problems
+            return [*base, *mutants]
         base = [_only(variant, self.item) for variant in base if self.item in variant.items]
-        of_item = {f"mutant {mutant.id!r}" for mutant in self.bench.catalogue.mutants if mutant.item == self.item}
-        problems = [problem for problem in problems if any(problem.where.endswith(name) for name in of_item)]
-        return [*base, *(variant for variant in found if variant.own == self.item)], problems
+        return [*base, *(variant for variant in mutants if variant.own == self.item)]
 
     def _narrowed(self, graded: list[Variant]) -> tuple[list[Variant], dict[str, tuple[str, ...]]]:
         """Leave out of the one item's mutants the items that they provably cannot reach; say which these are."""

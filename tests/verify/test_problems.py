@@ -1,0 +1,183 @@
+"""Every kind of problem is found, alone, in a rubric that is otherwise proved."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.errors import UserError
+from autograder.verify.matrix import Role, Trouble
+from tests.verify.proving import COMPLETE, HALF, MINUS, ONCE, ONE, SUM, TRIPLE, Proving, mutant, told
+
+
+def only(proving: Proving, trouble: Trouble, item: str = "") -> str:
+    """Verify, and return the one line of the one problem that there must be."""
+    found = told(proving.verify(item))
+    assert list(found) == [trouble], found
+    (line,) = found[trouble]
+    return line
+
+
+def test_nothing_speaks_against_a_rubric_that_is_proved(tmp_path):
+    proving = Proving(tmp_path, COMPLETE)
+    proving.alternative("added", one=ONE.replace("x * 2", "x + x"))
+    report = proving.verify()
+    assert report.passed and not report.problems
+    assert [row.lost for row in report.of_role(Role.ALTERNATIVE)] == [0.0]
+
+
+def test_a_mutant_that_survives(tmp_path):
+    proving = Proving(tmp_path, COMPLETE + mutant("sly", "two.shift", "x + ONE", "x.clone() + ONE"))
+    line = only(proving, Trouble.SURVIVOR)
+    assert line.startswith("mutants.toml: mutant 'sly': passes all checks of two.shift; add a check")
+
+
+def test_a_mutant_that_costs_points_of_another_item(tmp_path):
+    proving = Proving(tmp_path)
+    proving.write("assignments/tiny/checks/hidden/tiny_stand_ins.py", "STAND_INS = {}\n")
+    found = told(proving.verify())
+    lines = found.pop(Trouble.BLAST_RADIUS)
+    assert not found and len(lines) == 2
+    assert "mutant 'triple': a bug of one.double costs 3 points of one.quadruple: public/test_public.py" in lines[0]
+    assert told(proving.verify("one.double"))[Trouble.BLAST_RADIUS] == lines
+
+
+def test_a_check_that_kills_nothing(tmp_path):
+    proving = Proving(tmp_path)
+    proving.add_check(
+        "idle", '@item("two.shift", weight=0.1)\ndef test_idle(two):\n    two.shift(torch.ones(1)).shape[0] == 1\n'
+    )
+    assert only(proving, Trouble.IDLE_CHECK).startswith("hidden/test_idle.py::test_idle: kills no mutant of two.shift")
+
+
+def test_an_item_without_mutants(tmp_path):
+    assert only(Proving(tmp_path, TRIPLE + HALF + MINUS), Trouble.UNPROVED_ITEM) == (
+        "one.quadruple: has no mutant; add a mutant for it"
+    )
+
+
+def test_an_item_without_checks(tmp_path):
+    proving = Proving(tmp_path)
+    public = tmp_path / "assignments/tiny/checks/public/test_public.py"
+    public.write_text(public.read_text().split('@item("two.shift")')[0])
+    assert only(proving, Trouble.UNPROVED_ITEM) == "two.shift: has no check; add a check for it"
+
+
+def test_an_alternative_that_loses_a_point(tmp_path):
+    proving = Proving(tmp_path)
+    proving.alternative("good", two="def shift(x):\n    return 1 + x\n")
+    proving.alternative("lossy", one=ONE.replace("x * 2", "x.round() * 2"))
+    found = told(proving.verify())
+    (line,) = found.pop(Trouble.ALTERNATIVE)
+    assert not found
+    assert "alternative 'lossy': loses 2 points of one.double: public/test_public.py::test_double" in line
+
+
+def test_an_alternative_that_has_none_of_the_files_is_misuse(tmp_path):
+    proving = Proving(tmp_path)
+    proving.alternative("stray", three="")
+    with pytest.raises(UserError, match=r"stray: none of one\.py, two\.py is in it"):
+        proving.verify()
+
+
+def test_a_reference_that_loses_a_point(tmp_path):
+    proving = Proving(tmp_path)
+    proving.add_check(
+        "strict",
+        '@item("two.shift", weight=0.5)\n@given(x=tensors(2))\ndef test_strict(two, x):\n'
+        "    assert_close(two.shift(x), x.double() + 1.5)\n",
+    )
+    found = told(proving.verify())
+    assert "reference 'reference': loses 0.3333 points of two.shift" in found[Trouble.REFERENCE][0]
+    assert "test_strict also fails on the reference, on the same example" in found[Trouble.FAULT][0]
+
+
+@pytest.mark.parametrize(("price", "said"), [("[0.0, 0.5]", "0 to 0.5"), ("[0.2, 0.99]", "0.2 to 0.99")])
+def test_a_price_outside_of_its_band(tmp_path, price, said):
+    proving = Proving(tmp_path, TRIPLE + HALF.replace("[1.0, 1.0]", price) + ONCE + MINUS)
+    line = only(proving, Trouble.PRICE)
+    assert "mutant 'half': costs 1 of one.double (p1, h1)" in line and said in line
+
+
+def test_a_claim_of_equivalence_that_is_false(tmp_path):
+    proving = Proving(tmp_path, COMPLETE + SUM.replace("x + x", "x + x.clamp(min=-0.5)"))
+    found = told(proving.verify("one.double"))
+    assert list(found) == [Trouble.FALSE_CLAIM]
+    killed, differs = found[Trouble.FALSE_CLAIM]
+    assert "mutant 'sum': is said to be right, but loses 2 points of one.double" in killed
+    assert "is said to be right, but in public/test_public.py::test_double, within " in differs
+
+
+def test_a_claim_of_equivalence_that_only_the_gradients_break(tmp_path):
+    """The checks look at values alone, but ask for gradients, so that the replies of reference and variant differ."""
+    proving = Proving(tmp_path, COMPLETE + SUM.replace("x + x", "x.detach() + x"))
+    proving.add_check(
+        "gradients",
+        "from autograder.checks import gradients\n\n"
+        '@item("one.double", weight=0.5)\n@given(x=tensors(2))\ndef test_asks(one, x):\n'
+        "    x = x.detach().requires_grad_(True)\n    y = one.double(x)\n"
+        '    assert_close(y, 2 * x.detach().double(), name="double(x)")\n    gradients(y, [x])\n',
+    )
+    line = only(proving, Trouble.FALSE_CLAIM, "one.double")
+    assert "test_asks, within" in line and "replies otherwise than the reference (relative distance" in line
+
+
+def test_a_claim_of_equivalence_that_no_check_can_try(tmp_path):
+    proving = Proving(
+        tmp_path, TRIPLE + HALF + ONCE + MINUS + mutant("one", "two.shift", "x + ONE", "ONE + x", 'equivalent = "sum"')
+    )
+    public = tmp_path / "assignments/tiny/checks/public/test_public.py"
+    head, _, tail = public.read_text().partition(
+        '@item("two.shift")\n@given(examples=3, x=tensors(3))\ndef test_shift(two, x):'
+    )
+    public.write_text(f'{head}import torch\n\n@item("two.shift")\ndef test_shift(two, x=torch.ones(3)):{tail}')
+    line = only(proving, Trouble.UNPROVED_CLAIM, "two.shift")
+    assert "no check of two.shift draws inputs (@given)" in line
+
+
+def test_a_mutant_that_does_not_fit_exactly_once(tmp_path):
+    proving = Proving(tmp_path, COMPLETE + mutant("gone", "two.shift", "x + TWO", "x"))
+    line = only(proving, Trouble.MISFIT)
+    assert "mutant 'gone': two.py: 'x + TWO' is there 0 times; it must be there exactly once; copy `old` anew" in line
+
+
+def test_a_mutant_that_raises_without_saying_so(tmp_path):
+    broken = mutant("broken", "two.shift", "x + ONE", "x + MISSING")
+    line = only(Proving(tmp_path / "a", COMPLETE + broken), Trouble.UNDECLARED_RAISE)
+    assert "mutant 'broken': is seen in two.shift only as an exception" in line and "NameError" in line
+    assert Proving(tmp_path / "b", COMPLETE + broken + "raises = true\n").verify().passed
+
+
+def test_a_mutant_that_says_it_raises_and_does_not(tmp_path):
+    line = only(Proving(tmp_path, TRIPLE + HALF + ONCE + MINUS + "raises = true\n"), Trouble.DECLARED_RAISE)
+    assert "mutant 'minus': is declared to raise, but fails two.shift by a wrong answer" in line
+
+
+def test_two_mutants_that_cannot_be_told_apart(tmp_path):
+    proving = Proving(tmp_path, COMPLETE + mutant("thrice", "one.double", "x * 2", "x + x + x"))
+    line = only(proving, Trouble.TWINS)
+    assert "mutant 'triple': replies the same as 'thrice' wherever checks of one.double fail first" in line
+    rows = {row.name: row for row in proving.verify().rows}
+    assert rows["triple"].sees == rows["thrice"].sees == "none" and rows["half"].sees == "right"
+
+
+def test_a_template_that_passes_a_check(tmp_path):
+    proving = Proving(tmp_path)
+    proving.add_check("free", '@item("two.shift", weight=0.5)\ndef test_free(two):\n    pass\n')
+    found = told(proving.verify())
+    (line,) = found[Trouble.TEMPLATE]
+    assert "template 'template': passes hidden/test_free.py::test_free of two.shift with nothing written" in line
+
+
+def test_a_baseline_that_earns_points(tmp_path):
+    proving = Proving(tmp_path)
+    manifest = tmp_path / "assignments/tiny/assignment.toml"
+    training = (
+        '[[items]]\nid = "two.train"\ntitle = "Train"\npoints = 1\nkind = "auto"\nfile = "two.py"\ntraining = true\n'
+    )
+    manifest.write_text(f"{manifest.read_text()}{training}")
+    where = "assignments/tiny/checks/hidden/baselines.py"
+    proving.write(where, 'BASELINES = {"two.train": {"the mean": lambda: 0.25, "noise": lambda: 0.0}}\n')
+    assert only(proving, Trouble.BASELINE).startswith("baseline 'the mean': earns 0.25 of two.train")
+    proving.write(where, 'BASELINES = {"two.trian": {}}\n')
+    with pytest.raises(UserError, match=r"no item of training 'two.trian'; did you mean \"two.train\""):
+        proving.verify()

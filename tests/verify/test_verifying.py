@@ -1,0 +1,115 @@
+"""What a verification grades and records: the matrix itself, the scope of one item, the number of jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from autograder.errors import UserError
+from autograder.grading.plugin import GraderTrouble
+from autograder.mutants import read_catalogue
+from autograder.verify.equivalence import INPUTS, chunks_of
+from autograder.verify.matrix import Role
+from autograder.verify.pool import do_all
+from autograder.verify.suite import CheckSuite
+from autograder.verify.trial import Workbench
+from autograder.verify.variants import mutants, reached_files
+from tests.verify.proving import COMPLETE, SUM, Proving, mutant
+
+
+@pytest.fixture(scope="module")
+def proving(tmp_path_factory):
+    proving = Proving(tmp_path_factory.mktemp("course"), COMPLETE + SUM)
+    proving.alternative("added", two="def shift(x):\n    return 1 + x\n")
+    return proving
+
+
+@pytest.fixture(scope="module")
+def data(proving):
+    return json.loads(proving.verify("one.double").model_dump_json())
+
+
+def test_the_json_of_a_report(data):
+    assert (data["version"], data["slug"], data["scope"], data["passed"]) == (1, "tiny", "one.double", True)
+    assert {row["name"]: row["role"] for row in data["rows"]} == {
+        "reference": "reference",
+        "template": "template",
+        "triple": "mutant",
+        "half": "mutant",
+        "sum": "equivalent",
+    }
+    triple = next(row for row in data["rows"] if row["name"] == "triple")
+    (own,) = triple["cells"]
+    assert own["item"] == "one.double" and own["lost"] == 2.0 and own["killed_by"] == ["p1", "h1"]
+    assert "1.5 times" in own["note"]
+    assert (triple["own"], triple["misconception"], triple["files"]) == ("one.double", "why triple", ["one.py"])
+    assert (triple["shown"], triple["sees"], triple["twins"]) == ("triple", "right", [])
+    assert [(check["label"], check["id"], check["kills"]) for check in data["checks"]][:2] == [
+        ("p1", "public/test_public.py::test_double", 2),
+        ("h1", "hidden/test_hidden.py::test_hidden_double", 2),
+    ]
+    (claim,) = data["claims"]
+    assert claim["mutant"] == "sum" and claim["inputs"] >= 200 and claim["difference"] == ""
+
+
+def test_what_a_bug_of_one_item_cannot_reach_is_proved_by_leaving_the_item_unwritten(data):
+    rows = {row["name"]: row for row in data["rows"]}
+    assert rows["triple"]["untouched"] == ["one.quadruple"] and rows["reference"]["untouched"] == []
+
+
+def test_a_bug_outside_of_the_marks_is_graded_on_all_items(tmp_path):
+    proving = Proving(tmp_path, COMPLETE + mutant("late", "one.double", "def quadruple(x):", "def quadruple(x, y):"))
+    row = next(row for row in proving.verify("one.double").rows if row.name == "late")
+    assert [cell.item for cell in row.cells] == ["one.double", "one.quadruple"] and row.cells[1].failed
+
+
+def test_all_variants_on_all_items_that_they_can_reach(tmp_path):
+    proving = Proving(tmp_path)
+    proving.alternative("added", two="def shift(x):\n    return 1 + x\n")
+    report = proving.verify()
+    graded = {(row.role, row.name): [cell.item for cell in row.cells] for row in report.rows}
+    assert graded == {
+        (Role.REFERENCE, "reference"): ["one.double", "one.quadruple", "two.shift"],
+        (Role.TEMPLATE, "template"): ["one.double", "one.quadruple", "two.shift"],
+        (Role.ALTERNATIVE, "added"): ["two.shift"],
+        (Role.MUTANT, "triple"): ["one.double", "one.quadruple"],
+        (Role.MUTANT, "half"): ["one.double", "one.quadruple"],
+        (Role.MUTANT, "once"): ["one.double", "one.quadruple"],
+        (Role.MUTANT, "minus"): ["two.shift"],
+    }
+    assert report.model_dump_json() == proving.verify(jobs=2).model_dump_json()
+
+
+def test_files_that_import_the_changed_one_are_reached(proving):
+    assert reached_files(proving.loaded, "one.py") == {"one.py"}
+    two = proving.reference / "two.py"
+    text = two.read_text()
+    two.write_text("from one import double\n" + text)
+    assert reached_files(proving.loaded, "one.py") == {"one.py", "two.py"}
+    two.write_text(text)
+
+
+def test_a_claim_is_tried_on_ten_thousand_inputs_of_all_checks_of_its_item(proving):
+    found, _ = mutants(proving.loaded, read_catalogue(proving.loaded))
+    bench = Workbench(CheckSuite.collect(proving.loaded), read_catalogue(proving.loaded), proving.root)
+    (variant,) = [variant for variant in found if variant.role is Role.EQUIVALENT]
+    chunks = chunks_of(bench, variant, INPUTS)
+    assert sum(chunk.inputs for chunk in chunks) >= INPUTS == 10_000
+    assert {chunk.check.id for chunk in chunks} == {check.id for check, _ in bench.suite.checks if "double" in check.id}
+
+
+def test_an_item_that_is_not_automatic_is_misuse(proving):
+    with pytest.raises(UserError, match="'report' is no auto item"):
+        proving.verify("report")
+
+
+def test_a_task_that_ends_its_process_or_breaks_is_named():
+    with pytest.raises(GraderTrouble, match="second: no result, its process ended with status 3"):
+        do_all(["first", "second"], lambda number: os._exit(3) if number else number, 1, lambda: None)
+    with pytest.raises(GraderTrouble, match=r"(?s)first: could not be graded:.*ZeroDivisionError"):
+        do_all(["first"], lambda number: 1 // number, 1, lambda: None)
+    ticks: list[None] = []
+    assert do_all(list("abc"), lambda number: number * 2, 2, lambda: ticks.append(None)) == [0, 2, 4]
+    assert len(ticks) == 3
