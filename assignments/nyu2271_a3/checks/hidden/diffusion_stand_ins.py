@@ -1,0 +1,90 @@
+"""Trusted stand-ins for the blanks of `diffusion.py` that an item is not about.
+
+Each leaves a trace in what it returns, so that a check sees from the result alone what it was given.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import torch
+from _oracles import diffusion
+from torch import Tensor
+
+from autograder.checks import Callback, StandIns
+
+FIELDS = ("known_timesteps",)
+KEPT = 0.8
+
+
+@cache
+def tables(timesteps: int, s: float = 0.008) -> diffusion.Tables:
+    """All coefficients of the clipped cosine schedule."""
+    return diffusion.Tables(1 - diffusion.cosine_alphas(timesteps, s))
+
+
+def cosine_schedule(timesteps: int, s: float = 0.008) -> Tensor:
+    """The alphas, float32 (timesteps,)."""
+    return diffusion.cosine_alphas(int(timesteps), s).float()
+
+
+def q_sample(timesteps: int, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+    """Images with noise."""
+    judge_times(x_0, t)
+    return diffusion.q_sample(tables(timesteps), x_0, t, noise).to(x_0.dtype)
+
+
+def p_losses(timesteps: int, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+    """Not a loss but what a loss would be computed from: for each image its time index, and the means of both tensors.
+
+    Shape (b, 3), so that a check can tell it from a loss.
+    """
+    judge_times(x_0, t)
+    if noise.shape != x_0.shape:
+        raise TypeError("p_losses needs noise of the shape of the images")
+    return torch.stack([t.to(x_0.dtype), x_0.flatten(1).mean(1), noise.flatten(1).mean(1)], dim=1)
+
+
+def moved(x: Tensor, t_index: int) -> Tensor:
+    """What the stand-in of p_sample makes of images: known, different at each index, and within [-1, 1] if x is."""
+    return KEPT * x.double() + (1 - KEPT) * math.sin(1.7 * t_index + 1)
+
+
+def p_sample(timesteps: int, x: Tensor, t: Tensor, t_index: int) -> Tensor:
+    """A step without chance; a time index that the real one cannot use is a `TypeError`."""
+    judge_times(x, t)
+    index = int(t_index)
+    if bool((t != index).any()) or not 0 <= index < timesteps:
+        raise TypeError(f"p_sample needs the same time index in t and in t_index, from 0 to {timesteps - 1}")
+    return moved(x, index).to(x.dtype)
+
+
+def p_sample_loop(img: Tensor) -> Tensor:
+    """The noise that it started from."""
+    return img * 1.0
+
+
+def judge_times(x: Tensor, t: Tensor) -> None:
+    """Refuse anything but one int64 time index for each image."""
+    if not isinstance(t, Tensor) or t.dtype != torch.int64 or t.shape != x.shape[:1]:
+        raise TypeError(f"one time index for each image is needed: t int64 of shape ({len(x)},)")
+
+
+SCHEDULE: StandIns = {"diffusion.cosine_schedule": Callback(cosine_schedule)}
+
+
+def _schedule_and(name: str, callback: Callback) -> StandIns:
+    return {**SCHEDULE, f"diffusion.Diffusion.{name}": callback}
+
+
+STAND_INS: dict[str, StandIns] = {
+    "diffusion.q_sample": SCHEDULE,
+    "diffusion.p_losses": _schedule_and("q_sample", Callback(q_sample, fields=FIELDS)),
+    "diffusion.forward": _schedule_and("p_losses", Callback(p_losses, fields=FIELDS)),
+    "diffusion.p_sample": SCHEDULE,
+    "diffusion.p_sample_loop": _schedule_and("p_sample", Callback(p_sample, fields=FIELDS)),
+    "diffusion.sample": _schedule_and("p_sample_loop", Callback(p_sample_loop, fields=())),
+    "diffusion.forward_figure": SCHEDULE,
+    "diffusion.backward_figure": SCHEDULE,
+}

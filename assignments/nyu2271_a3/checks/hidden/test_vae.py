@@ -1,0 +1,198 @@
+"""Part A against closed forms in float64, with gradients."""
+
+from __future__ import annotations
+
+import torch
+from _oracles.bernoulli import negative_elbo
+from hypothesis import strategies as st
+from nyu2271_a3.checks.public.test_vae_models import (
+    PIXELS,
+    World,
+    classes_of,
+    leaves_of,
+    noise,
+    pictures,
+    three_tensors,
+)
+
+from autograder.checks import (
+    CheckFailed,
+    DiagonalGaussian,
+    Unit,
+    assert_close,
+    assert_gradients_close,
+    assert_independent,
+    assert_standard_normal,
+    assert_tensor,
+    diagonal_gaussians,
+    given,
+    gradients,
+    item,
+    seeds,
+)
+
+# vae.reparametrize
+
+
+@item("vae.reparametrize", weight=1)
+@given(examples=15, q=diagonal_gaussians(min_batch=1, min_dim=1, requires_grad=True))
+def test_gradients_of_a_sample(vae, q):
+    """Both gradients of a sample are exact: that to logvar follows from how far the sample is from mu."""
+    z = assert_tensor(vae.reparametrize(q.mean, q.logvar), shape=q.shape)
+    cotangent = noise(*q.shape, seed=1)
+    spread = (z.detach().double() - q.mean.detach().double()) / 2
+    truth = [cotangent.double(), spread * cotangent.double()]
+    assert_gradients_close(gradients(z, [q.mean, q.logvar], cotangent), truth, ["mu", "logvar"], scale=2.0)
+
+
+@item("vae.reparametrize", weight=1)
+def test_every_coordinate_has_noise_of_its_own(vae):
+    """Each latent variable of each image has its own standard deviation and its own noise, at every call."""
+    generator = torch.Generator().manual_seed(2)
+    q = DiagonalGaussian(3 * torch.randn(400, 5, generator=generator), torch.linspace(-3, 3, 5).expand(400, 5).clone())
+    draws = [q.whiten(assert_tensor(vae.reparametrize(q.mean, q.logvar), shape=q.shape)) for _ in range(2)]
+    for drawn in draws:
+        assert_standard_normal(drawn, unit=Unit.COORDINATE, mean_effect=0.6, std_effect=1.6)
+    assert_independent(*draws)
+
+
+# vae.loss
+
+
+@item("vae.loss", weight=2)
+@given(examples=10, q=diagonal_gaussians(min_batch=1, max_batch=7, requires_grad=True), seed=seeds())
+def test_the_loss_of_grey_images_and_its_gradients(vae, q, seed):
+    """The loss is right for grey images, any number of them and any logvar, and so are its three gradients."""
+    batch = len(q.mean)
+    x_hat = (0.05 + 0.9 * pictures(batch, seed)).requires_grad_()
+    x = pictures(batch, seed + 1)
+    got = vae.loss_function(x_hat, x, q.mean, q.logvar)
+    leaves = [leaf.detach().double().requires_grad_() for leaf in (x_hat, q.mean, q.logvar)]
+    truth = negative_elbo(leaves[0], x, *leaves[1:])
+    assert_close(got, truth, scale=0.0)
+    expected = torch.autograd.grad(truth, leaves)
+    assert_gradients_close(gradients(got, [x_hat, q.mean, q.logvar]), expected, ["x_hat", "mu", "logvar"])
+
+
+@item("vae.loss", weight=1)
+@given(examples=5, q=diagonal_gaussians(min_batch=2, max_batch=3, max_dim=40), seed=seeds())
+def test_reconstruction_and_divergence_have_the_same_weight(vae, q, seed):
+    """One reconstruction under two posteriors: the losses differ by as much as the divergences do."""
+    x_hat, x = 0.05 + 0.9 * pictures(len(q.mean), seed), pictures(len(q.mean), seed + 1)
+    wide = (2 * q.mean, q.logvar + 1.5)
+    losses = [assert_tensor(vae.loss_function(x_hat, x, *of), shape=()).double() for of in ((q.mean, q.logvar), wide)]
+    truths = [negative_elbo(x_hat, x, *of) for of in ((q.mean, q.logvar), wide)]
+    assert_close(losses[1] - losses[0], truths[1] - truths[0], scale=truths[0].abs())
+
+
+# vae.forward, cvae.forward
+
+
+def assert_gradients_of_forward(vae_probes, kind, world, x, *c):
+    """Raise `CheckFailed` unless gradients of x_hat, mu and logvar, at the noise that was drawn, are the true ones."""
+    leaves = leaves_of(world)
+    pixels = x.clone().requires_grad_()
+    model = vae_probes.known_model(kind, world.sizes, {**world.tensors, **leaves})
+    x_hat, mu, logvar = three_tensors(model.forward(pixels, *c), len(x), world.latent_size)
+    drawn = world.posterior(x, *c).whiten(world.latents(x_hat, *c))
+    true_pixels = x.double().requires_grad_()
+    inner = {name: leaf.detach().double().requires_grad_() for name, leaf in leaves.items()}
+    true_world = World(world.latent_size, world.classes, world.seed)
+    true_world.wide.update(inner)
+    w = true_world.wide
+    features = torch.cat([true_pixels.flatten(1), *(part.double() for part in c)], 1) @ w["encoder_weight"].T
+    features = features + w["encoder_bias"]
+    true_mu, true_logvar = (features @ w[f"{head}_weight"].T + w[f"{head}_bias"] for head in ("mu", "logvar"))
+    true_x_hat = true_world.decoded(true_mu + (true_logvar / 2).exp() * drawn, *c)
+    names, sent, due = ["x", *leaves], [pixels, *leaves.values()], [true_pixels, *inner.values()]
+    for part, truth, chosen in (
+        (x_hat, true_x_hat, (0, 1, 2, 3)),
+        (mu, true_mu, (0, 1)),
+        (logvar, true_logvar, (0, 2)),
+    ):
+        cotangent = noise(*truth.shape, seed=1)
+        wanted = [due[k] for k in chosen]
+        expected = torch.autograd.grad(truth, wanted, cotangent.double(), retain_graph=True)
+        found = gradients(part, [sent[k] for k in chosen], cotangent.to(part.dtype))
+        # float32 knows the noise, hence the sample, to about 1e-5 of itself
+        scale = 4 * max(float(gradient.abs().max()) for gradient in expected)
+        assert_gradients_close(found, expected, [names[k] for k in chosen], of="forward", scale=scale)
+
+
+@item("vae.forward", weight=1.5)
+@given(examples=4, seed=seeds(), batch=st.integers(1, 4), latent_size=st.integers(2, 20))
+def test_gradients_of_forward(vae, vae_probes, seed, batch, latent_size):
+    """All that training needs passes through forward: from x_hat to the decoder, both heads and the image."""
+    world = World(latent_size, seed=seed)
+    assert_gradients_of_forward(vae_probes, vae.VAE, world, pictures(batch, seed))
+
+
+@item("cvae.forward", weight=1.5)
+@given(examples=4, seed=seeds(), batch=st.integers(1, 4), latent_size=st.integers(2, 20))
+def test_gradients_of_forward_of_the_cvae(vae, vae_probes, seed, batch, latent_size):
+    """All that training needs passes through forward: from x_hat to the decoder, both heads and the image."""
+    world = World(latent_size, classes=5, seed=seed)
+    assert_gradients_of_forward(vae_probes, vae.CVAE, world, pictures(batch, seed), classes_of(batch, 5))
+
+
+# vae.init, cvae.init
+
+
+def assert_trainable(vae_probes, model, inputs, z):
+    """Raise `CheckFailed` unless all pieces are differentiable, and every input and latent variable has a say."""
+    for part, name in zip(vae_probes.heads(model, inputs), ("mu_layer", "logvar_layer"), strict=True):
+        assert_every_input_counts(part, inputs, f"{name}(encoder(...))")
+    assert_every_input_counts(vae_probes.decoded(model, z), z, "decoder(...)")
+
+
+def assert_every_input_counts(output, inputs, name):
+    """Raise `CheckFailed` where a column of the inputs has no influence on any output of any row."""
+    output = assert_tensor(output, name=name)
+    found = gradients(output, [inputs], noise(*output.shape, seed=3))[0]
+    if found is None:
+        raise CheckFailed(f"{name} cannot be trained: it does not depend on its input through differentiable layers")
+    silent = int((found.flatten(1).abs().amax(0) == 0).sum())
+    if silent:
+        raise CheckFailed(f"{name} does not look at {silent} of its {found[0].numel()} inputs")
+
+
+@item("vae.init", weight=1)
+def test_the_pieces_are_trainable_layers(vae, vae_probes):
+    """All pixels and all latent variables have an influence, and gradients pass through all four pieces."""
+    model = vae_probes.evaluating(vae.VAE(PIXELS, latent_size=9))
+    x = pictures(16).requires_grad_()
+    assert_trainable(vae_probes, model, x, noise(16, 9).requires_grad_())
+
+
+@item("cvae.init", weight=1)
+def test_the_pieces_of_the_cvae_are_trainable_layers(vae, vae_probes):
+    """All pixels, classes and latent variables have an influence, and gradients pass through all four pieces."""
+    model = vae_probes.evaluating(vae.CVAE(PIXELS, num_classes=6, latent_size=9))
+    inputs = torch.cat([pictures(18).flatten(1), classes_of(18, 6)], dim=1).requires_grad_()
+    z = torch.cat([noise(18, 9), classes_of(18, 6)], dim=1).requires_grad_()
+    assert_trainable(vae_probes, model, inputs, z)
+
+
+@item("vae.init", weight=1)
+def test_pieces_and_forward_fit_together(vae, vae_probes):
+    """The decoder's values, for what the heads give, are numbers that a loss can use: strictly between 0 and 1."""
+    model = vae_probes.evaluating(vae.VAE(PIXELS, latent_size=5))
+    mu, _ = vae_probes.heads(model, pictures(3))
+    images = assert_tensor(vae_probes.decoded(model, mu), shape=(3, PIXELS))
+    assert_gentle(images)
+
+
+@item("cvae.init", weight=1)
+def test_pieces_of_the_cvae_fit_together(vae, vae_probes):
+    """The decoder's values, for what the heads give, are numbers that a loss can use: strictly between 0 and 1."""
+    model = vae_probes.evaluating(vae.CVAE(PIXELS, num_classes=3, latent_size=5))
+    mu, _ = vae_probes.heads(model, torch.cat([pictures(3).flatten(1), classes_of(3, 3)], dim=1))
+    mu = assert_tensor(mu, shape=(3, 5)).detach()
+    images = assert_tensor(vae_probes.decoded(model, torch.cat([mu, classes_of(3, 3)], dim=1)), shape=(3, PIXELS))
+    assert_gentle(images)
+
+
+def assert_gentle(images):
+    """Raise `CheckFailed` where an untrained decoder is certain of a pixel, or the same for all images."""
+    if bool(((images <= 0) | (images >= 1)).any()):
+        raise CheckFailed("an untrained decoder is certain of some pixels: its last layer is no Sigmoid")
