@@ -214,8 +214,8 @@ def test_a_batch_of_one_sample_is_still_a_batch(vae_solution, vae_probes):
     """sample(1) gives one image, decoded from a latent vector, in a tensor (1, 3, 32, 32)."""
     world = World(z_dim=5)
     model, _ = build(vae_solution, vae_probes, world)
-    alone = image_tensor(model.sample(1), 1, "sample(1)")
-    world.latents(alone, "sample(1)")
+    for n in (2, 1):
+        world.latents(image_tensor(model.sample(n), n, f"sample({n})"), f"sample({n})")
 
 
 # vae.forward
