@@ -63,7 +63,7 @@ def mixed(problem: NoisingProblem) -> Tensor:
 
 
 def assert_noisy(got: object, problem: NoisingProblem) -> None:
-    """Raise `CheckFailed` unless these are the noisy images; at the last index the unclipped alpha-bar is right, too."""
+    """Raise `CheckFailed` unless these are the noisy images; the unclipped alpha-bar is right, too, at the last."""
     value, due = assert_tensor(got, shape=problem.images.shape), mixed(problem)
     level = cosine_alphas_cumprod(T)[1:]
     signal, spread = (at(table, problem.t, due) for table in (level.sqrt(), (1 - level).sqrt()))
@@ -250,7 +250,7 @@ def prediction(x: Tensor, t: Tensor) -> Tensor:
 
 @item("diffusion.sample", weight=1)
 def test_samples_start_from_noise_of_the_right_shape(diffusion, diffusion_probes):
-    """Sampling starts from standard normal noise, (batch_size, channels, image_size, image_size), fresh in every call."""
+    """Sampling starts from fresh standard normal noise, (batch_size, channels, image_size, image_size)."""
     for batch, channels, size in ((3, 1, 24), (2, 5, 18)):
         starts = []
         for _ in range(2):

@@ -99,10 +99,7 @@ def assert_gradients_of_forward(vae_probes, kind, world, x, *c):
     inner = {name: leaf.detach().double().requires_grad_() for name, leaf in leaves.items()}
     true_world = World(world.latent_size, world.classes, world.seed)
     true_world.wide.update(inner)
-    w = true_world.wide
-    features = torch.cat([true_pixels.flatten(1), *(part.double() for part in c)], 1) @ w["encoder_weight"].T
-    features = features + w["encoder_bias"]
-    true_mu, true_logvar = (features @ w[f"{head}_weight"].T + w[f"{head}_bias"] for head in ("mu", "logvar"))
+    true_mu, true_logvar = true_world.heads(true_pixels, *c)
     true_x_hat = true_world.decoded(true_mu + (true_logvar / 2).exp() * drawn, *c)
     names, sent, due = ["x", *leaves], [pixels, *leaves.values()], [true_pixels, *inner.values()]
     for part, truth, chosen in (

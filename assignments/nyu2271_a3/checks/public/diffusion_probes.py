@@ -1,4 +1,4 @@
-"""A model with a known prediction in the place of the U-Net. It runs beside your file and remembers what it was asked."""
+"""A model with a known prediction in the place of the U-Net; it remembers what it was asked."""
 
 import torch
 from torch import nn

@@ -71,11 +71,16 @@ class World:
         """The weights in float64."""
         return {name: tensor.double() for name, tensor in self.tensors.items()}
 
-    def posterior(self, x: torch.Tensor, c: torch.Tensor | None = None) -> DiagonalGaussian:
-        """q(z|x) or q(z|x, c), float64."""
+    def heads(self, x: torch.Tensor, c: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and log-variance of q(z|x) or q(z|x, c), float64."""
         w = self.wide
         features = _beside(x.flatten(1), c) @ w["encoder_weight"].T + w["encoder_bias"]
-        return DiagonalGaussian(*(features @ w[f"{head}_weight"].T + w[f"{head}_bias"] for head in ("mu", "logvar")))
+        mean, logvar = (features @ w[f"{head}_weight"].T + w[f"{head}_bias"] for head in ("mu", "logvar"))
+        return mean, logvar
+
+    def posterior(self, x: torch.Tensor, c: torch.Tensor | None = None) -> DiagonalGaussian:
+        """q(z|x) or q(z|x, c)."""
+        return DiagonalGaussian(*self.heads(x, c))
 
     def decoded(self, z: torch.Tensor, c: torch.Tensor | None = None) -> torch.Tensor:
         """The decoder's images of latent vectors, float64."""

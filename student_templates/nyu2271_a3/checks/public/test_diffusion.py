@@ -1,0 +1,282 @@
+"""Part B, piece by piece, with a model whose prediction is known; numbers are stored here."""
+
+import torch
+
+from autograder.checks import (
+    CheckFailed,
+    assert_close,
+    assert_independent,
+    assert_standard_normal,
+    assert_tensor,
+    assert_uniform_integers,
+    exists,
+    fetch,
+    gradients,
+    item,
+)
+from autograder.checks.normality import Unit
+
+T = 10
+# Computed in float64.
+ALPHAS = (0.9720927, 0.9245064, 0.875604, 0.8228105, 0.7627185, 0.6901166, 0.5959969, 0.4630018, 0.2561706, 0.001)
+ALPHAS_OF_S = (0.786244625, 0.556706763, 0.284778654, 0.001)
+# At each index an image is multiplied by SIGNAL, noise by SPREAD.
+SIGNAL = (0.9859476, 0.948001, 0.8870798, 0.8046603, 0.7027401, 0.583789, 0.45069, 0.3066686, 0.1552151, 0.004908332)
+SPREAD = (0.1670547, 0.3182673, 0.4616162, 0.5937355, 0.7114467, 0.8119054, 0.8926805, 0.9518164, 0.9878807, 0.999988)
+# One reverse step, for a prediction of 2 everywhere: by index, pairs of a pixel before and the mean after it.
+STEPS = {
+    1: ((1.110535, 0.66159411), (-1.069867, -1.0182304)),
+    4: ((1.774263, 1.267807), (0.1579613, -0.28113721)),
+    8: ((2.053369, 1.0816518), (1.696374, 0.56330611)),
+}
+STD = {1: 0.144218763, 4: 0.40652062, 8: 0.830969964}
+INDICES = (4, 9, 0, 7, 1)
+"""Time indices in no order, as in a batch of random ones."""
+
+
+def some_images(batch, channels, size, seed=0):
+    """Images (batch, channels, size, size) with values in [-1, 1]."""
+    return torch.rand(batch, channels, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def some_noise(batch, channels, size, seed=0):
+    """Noise (batch, channels, size, size)."""
+    return torch.randn(batch, channels, size, size, generator=torch.Generator().manual_seed(seed + 1))
+
+
+def built(diffusion, diffusion_probes, *, size=6, channels=3, timesteps=T, model=(0.0, 0.0, 0.5)):
+    """Your Diffusion around a known model, and that model."""
+    predictor = diffusion_probes.NoisePredictor(*model)
+    return diffusion_probes.diffusion_of(diffusion.Diffusion, predictor, size, channels, timesteps), predictor
+
+
+def scaled(factors, images):
+    """Multiply each image by its own factor, in float64."""
+    return torch.einsum("b,bchw->bchw", torch.as_tensor(factors, dtype=torch.float64), images.double())
+
+
+# diffusion.schedule
+
+
+@item("diffusion.schedule", weight=1)
+def test_alphas_at_ten_steps(diffusion):
+    """For T = 10 the alphas are the stored numbers: they fall slowly at first, and the last is clipped."""
+    assert_close(diffusion.cosine_schedule(T), torch.tensor(ALPHAS, dtype=torch.float64), name="cosine_schedule(10)")
+    other = torch.tensor(ALPHAS_OF_S, dtype=torch.float64)
+    assert_close(diffusion.cosine_schedule(4, s=0.1), other, name="cosine_schedule(4, s=0.1)")
+
+
+# diffusion.q_sample
+
+
+@item("diffusion.q_sample", weight=1)
+def test_image_and_noise_have_their_own_factor(diffusion, diffusion_probes):
+    """The image's share and the noise's share are right at each time index, and they add up."""
+    model, _ = built(diffusion, diffusion_probes)
+    images, noise, t = some_images(5, 3, 6), some_noise(5, 3, 6), torch.tensor(INDICES)
+    nothing = torch.zeros_like(images)
+    signal, spread = ([table[index] for index in INDICES] for table in (SIGNAL, SPREAD))
+    # at the last index, the product of the clipped alphas and the unclipped curve differ by 0.005
+    of_images = assert_tensor(model.q_sample(images, t, nothing), shape=images.shape, name="the image's share")
+    last = INDICES.index(T - 1)
+    if float(of_images[last].abs().max()) < SIGNAL[T - 1] / 2:
+        signal[last], spread[last] = 0.0, 1.0
+    assert_close(of_images, scaled(signal, images), name="the image's share (noise of zeros)")
+    of_noise = model.q_sample(nothing, t, noise)
+    assert_close(of_noise, scaled(spread, noise), name="the noise's share (images of zeros)")
+    both = model.q_sample(images, t, noise)
+    assert_close(both, of_images.double() + of_noise.double(), name="the result for images and noise")
+
+
+# diffusion.p_losses
+
+
+def loss_of(model):
+    """The method that computes the loss: `p_losses`, or `p_loss` where a hand-in calls it so."""
+    return model.p_loss if exists(model.p_loss) else model.p_losses
+
+
+@item("diffusion.p_losses", weight=1)
+def test_the_price_of_a_known_error(diffusion, diffusion_probes):
+    """A model that always predicts 0.5 pays the average distance of the noise from 0.5; its gradient arrives."""
+    images, noise, t = some_images(5, 3, 6), some_noise(5, 3, 6), torch.tensor(INDICES)
+    for bias in (0.5, -2.0):
+        model, predictor = built(diffusion, diffusion_probes, model=(0.0, 0.0, bias))
+        loss = loss_of(model)(images, t, noise)
+        assert_close(loss, (noise.double() - bias).abs().mean(), name=f"the loss of a model that predicts {bias}")
+        times = fetch(predictor.times)
+        if not times or times[-1].tolist() != t.tolist():
+            raise CheckFailed("the model must get the time indices t as they are")
+        arriving = gradients(loss, [fetch(predictor.bias)])[0]
+        share = (noise < bias).double().mean() - (noise > bias).double().mean()
+        if arriving is None:
+            raise CheckFailed("no gradient of the loss reaches the model")
+        assert_close(arriving, share, name="the gradient of the loss with respect to the prediction", scale=1.0)
+
+
+# diffusion.forward
+
+
+def times_of(model, predictor, images, noise):
+    """The time indices that `forward` draws; raise `CheckFailed` unless it returns the loss at these.
+
+    When the grader runs this, `p_losses` may be its own: what it returns then tells what it was given.
+    """
+    result = assert_tensor(model.forward(images, noise), name="the loss")
+    if result.shape == (len(images), 3):
+        due = torch.stack([images.double().flatten(1).mean(1), noise.double().flatten(1).mean(1)], dim=1)
+        assert_close(result[:, 1:], due, name="the images and the noise that p_losses gets (their means)", scale=1.0)
+        return result[:, 0].detach().round().long()
+    assert_tensor(result, shape=(), name="the loss")
+    times = fetch(predictor.times)
+    if not times or times[-1].shape != (len(images),):
+        raise CheckFailed("the model is never asked about these images, one time index for each")
+    again = assert_tensor(loss_of(model)(images, times[-1], noise), shape=(), name="the loss of p_losses").detach()
+    assert_close(result, again.double(), name="the loss of forward, next to that of p_losses at the same t,", scale=1.0)
+    if bool(result == 0):
+        raise CheckFailed("the loss of a model that is wrong must be positive")
+    return times[-1]
+
+
+@item("diffusion.forward", weight=1)
+def test_random_times(diffusion, diffusion_probes):
+    """forward draws int64 indices 0..T-1, each as often as the others, for each image and in every call."""
+    draws = []
+    for call in range(2):
+        model, predictor = built(diffusion, diffusion_probes, size=2, channels=1)
+        draws.append(times_of(model, predictor, some_images(8000, 1, 2, call), some_noise(8000, 1, 2, call)))
+    assert_uniform_integers(torch.stack(draws), 0, T - 1, name="t")
+
+
+# diffusion.p_sample
+
+SIZE, EFFECTS = 36, {"mean_effect": 0.2, "std_effect": 1.2, "unit": Unit.ROW}
+"""Of each image 3 * 36 * 36 = 3888 entries: a mean off by 0.2 and a standard deviation off by a fifth are seen."""
+
+
+@item("diffusion.p_sample", weight=1)
+def test_the_last_step_adds_no_noise(diffusion, diffusion_probes):
+    """At index 0 the result is the clamped estimate of x_0: exact, and within [-1, 1]."""
+    t = torch.zeros(3).long()
+    for bias, target in ((0.5, 0.4), (0.5, -0.9), (-1.5, 3.0), (-1.5, -2.0)):
+        model, _ = built(diffusion, diffusion_probes, model=(0.0, 0.0, bias))
+        images = torch.full((3, 3, 6, 6), SIGNAL[0] * target + SPREAD[0] * bias)
+        due = torch.full(images.shape, max(-1.0, min(1.0, target)))
+        name = f"the result at index 0 where the estimate of x_0 is {target}"
+        assert_close(model.p_sample(images, t, 0), due, name=name, scale=4.0)
+
+
+@item("diffusion.p_sample", weight=1)
+def test_other_steps_add_noise_to_the_posterior_mean(diffusion, diffusion_probes):
+    """At index 1, 4 and 8, for estimates of x_0 inside and outside of [-1, 1]: mean and spread are right."""
+    rounds = []
+    for _ in range(2):
+        steps = []
+        for index, rows in STEPS.items():
+            model, predictor = built(diffusion, diffusion_probes, size=SIZE, model=(0.0, 0.0, 2.0))
+            images = torch.tensor([row[0] for row in rows]).reshape(-1, 1, 1, 1).expand(-1, 3, SIZE, SIZE)
+            t = torch.full((len(rows),), index)
+            step = assert_tensor(model.p_sample(images.clone(), t, index), shape=images.shape)
+            times = fetch(predictor.times)
+            if not times or times[-1].tolist() != t.tolist():
+                raise CheckFailed(f"p_sample at index {index} must ask the model about that index")
+            due = torch.tensor([row[1] for row in rows]).reshape(-1, 1, 1, 1)
+            steps.append((step.double() - due) / STD[index])
+        rounds.append(torch.cat(steps))
+    name = "the noise that is added (two images each at index 1, 4, 8)"
+    assert_standard_normal(rounds[0], name=name, **EFFECTS)
+    assert_independent(*rounds, name="the noise of two calls")
+
+
+# diffusion.p_sample_loop
+
+
+@item("diffusion.p_sample_loop", weight=1)
+def test_every_index_in_order(diffusion, diffusion_probes):
+    """The loop goes through p_sample from index T - 1 to 0, starting from `img`; the last image is moved to [0, 1]."""
+    for timesteps in (1, 5):
+        model, predictor = built(diffusion, diffusion_probes, timesteps=timesteps, model=(0.5, 0.1, -0.2))
+        start = some_noise(2, 3, 6).tanh()
+        result = assert_tensor(model.p_sample_loop(start), shape=start.shape, name="the result of p_sample_loop")
+        times, seen = fetch(predictor.times), fetch(predictor.images)
+        if not times:  # the grader's p_sample, which needs no model and knows no chance
+            x = start
+            for index in reversed(range(timesteps)):
+                x = assert_tensor(model.p_sample(x, torch.full((2,), index), index), shape=start.shape)
+            assert_close(result, (x.double() + 1) / 2, name="the result of p_sample_loop", scale=1.0)
+            continue
+        if [t.tolist() for t in times] != [[index] * 2 for index in reversed(range(timesteps))]:
+            raise CheckFailed(
+                "p_sample must be called once for each index, from the last to 0, with t of shape (b,)",
+                expected=f"t = {list(reversed(range(timesteps)))}",
+                got=f"t = {[t.tolist() for t in times]}",
+            )
+        if not torch.equal(seen[0], start):
+            raise CheckFailed("the first step must start from `img` as it is")
+        last = assert_tensor(model.p_sample(seen[-1], torch.zeros(2).long(), 0), shape=start.shape).double()
+        assert_close(result, (last + 1) / 2, name="the result, next to the last step moved to [0, 1],", scale=1.0)
+
+
+# diffusion.sample
+
+
+def shown_index(model, predictor, batch, shape):
+    """The noise that `sample` starts from; raise `CheckFailed` where the result has another shape.
+
+    When the grader runs this, `p_sample_loop` may be its own, which returns the noise as it came.
+    """
+    result = assert_tensor(model.sample(batch), shape=shape, name=f"sample({batch})")
+    seen = fetch(predictor.images)
+    if not seen:
+        return result.detach()
+    if float(result.min()) < 0 or float(result.max()) > 1:
+        raise CheckFailed(f"sample({batch}) has values outside of [0, 1]")
+    return assert_tensor(seen[0], shape=shape, name="the noise at the start")
+
+
+@item("diffusion.sample", weight=1)
+def test_new_images(diffusion, diffusion_probes):
+    """sample(n) gives n images of the model's size and channels, from standard normal noise, fresh in every call."""
+    starts = []
+    for _ in range(2):
+        model, predictor = built(diffusion, diffusion_probes, size=20, channels=3, timesteps=4)
+        starts.append(shown_index(model, predictor, 4, (4, 3, 20, 20)))
+    assert_standard_normal(starts[0], name="the noise at the start", mean_effect=0.3, std_effect=1.3)
+    assert_independent(*starts, name="the noise at the start of two calls")
+
+
+# diffusion.forward_figure, diffusion.backward_figure
+
+
+def assert_panels(value, shape):
+    """Five images in a stack, no two of them alike."""
+    panels = assert_tensor(value, shape=(5, *shape), name="the stack of five images").detach().double()
+    for first in range(5):
+        for second in range(first):
+            if bool((panels[first] - panels[second]).abs().max() < 1e-4):
+                raise CheckFailed(f"panels {second} and {first} of the figure are the same")
+    return panels
+
+
+@item("diffusion.forward_figure", weight=1)
+def test_the_forward_figure_leads_from_picture_to_noise(diffusion, diffusion_probes, trainer):
+    """The arrays behind Part 3: five images that depend on the picture and on the noise, each more on the noise."""
+    images, noise = some_images(2, 3, 6), some_noise(2, 3, 6)
+    model, _ = built(diffusion, diffusion_probes, timesteps=40)
+    panels = assert_panels(trainer.forward_process(model, images, noise, 40), images.shape)
+    for changed, name in (((-images, noise), "picture"), ((images, -noise), "noise")):
+        other = assert_tensor(trainer.forward_process(model, *changed, 40), shape=panels.shape).detach().double()
+        if bool((other[2] - panels[2]).abs().max() < 1e-4):
+            raise CheckFailed(f"the image at 50 % of T does not depend on the {name}")
+
+
+@item("diffusion.backward_figure", weight=1)
+def test_the_backward_figure_leads_away_from_noise(diffusion, diffusion_probes, trainer):
+    """The arrays behind Part 4: five images of one chain, the first of them the noise that it starts from."""
+    start = some_noise(2, 3, 6)
+    model, predictor = built(diffusion, diffusion_probes, timesteps=12, model=(0.5, 0.0, 0.1))
+    panels = assert_panels(trainer.backward_process(model, start, 12), start.shape)
+    if not torch.equal(panels[0], start.double()):
+        raise CheckFailed("the first image of the figure must be the one that the chain starts from")
+    if len(fetch(predictor.times)) < 11:
+        raise CheckFailed("the model must be asked at every step of the way back")
