@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.release.course import Course, make_course
+from tests.release.course import PROJECT, Course, make_course
+from tests.verify.proving import COMPLETE, MINUS, Proving
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +75,62 @@ def test_a_leak_ends_with_1(project: Course) -> None:
 def test_help_names_the_commands(project: Course) -> None:
     done = run(project, "--help")
     assert done.returncode == 0 and "build" in done.stdout and "--check" in run(project, "build", "--help").stdout
+
+
+@pytest.fixture(scope="module")
+def proving(tmp_path_factory: pytest.TempPathFactory) -> Proving:
+    """A project whose rubric is proved, with the engine in it."""
+    proving = Proving(tmp_path_factory.mktemp("proving"))
+    for name in ("pyproject.toml", "LICENSE", "README.md", "build.py"):
+        shutil.copy(PROJECT / name, proving.root / name)
+    shutil.copytree(PROJECT / "autograder", proving.root / "autograder", ignore=shutil.ignore_patterns("__pycache__"))
+    return proving
+
+
+def test_a_release_needs_a_verification_of_exactly_its_files(proving: Proving, tmp_path: Path) -> None:
+    project = Course(proving.root)
+    refused = run(project, "release", "--out", str(tmp_path))
+    assert refused.returncode == 1 and refused.stderr.endswith("run: python build.py verify tiny\n")
+    assert not list(tmp_path.iterdir())
+
+    verified = run(project, "verify", "--jobs", "2")
+    assert verified.returncode == 0 and verified.stderr == "", verified
+    (row,) = [line.split() for line in verified.stdout.splitlines() if line.split()[:1] == ["tiny"]]
+    assert row == ["tiny", "3", "4", "4/4", "1/1", "0/0", "4/0/0", "none"]
+    page = proving.root / "dist/verify/tiny/matrix.html"
+    assert verified.stdout.rstrip().endswith(str(page)) and page.is_file()
+    assert json.loads(page.with_suffix(".json").read_text())["passed"] is True
+
+    released = run(project, "release", "--out", str(tmp_path))
+    assert released.returncode == 0, released.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny_student.zip", "tiny_gradescope.zip"}
+
+    proving.catalogue(COMPLETE.replace(MINUS, ""))
+    stale = run(project, "release", "tiny", "--out", str(tmp_path))
+    assert stale.returncode == 1
+    assert "verified with other files than there are now: assignments/tiny/mutants.toml (changed)" in stale.stderr
+    failed = run(project, "verify", "tiny")
+    assert failed.returncode == 1
+    assert failed.stderr == "tiny: two.shift: has no mutant; add a mutant for it\n"
+    proving.catalogue(COMPLETE)
+    assert "no passing verification is on record" in run(project, "release").stderr
+
+
+def test_one_item_is_the_working_loop(proving: Proving) -> None:
+    done = run(Course(proving.root), "verify", "--item", "one.double", "--out", "working")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["triple", "2", "X", "X", "right"] in rows and ["reference", "0", ".", "."] in rows
+    assert (proving.root / "working/tiny/items/one.double/matrix.html").is_file()
+    assert not (proving.root / "working/tiny/record.json").exists()
+    unknown = run(Course(proving.root), "verify", "--item", "one.duoble")
+    assert unknown.returncode == 2 and 'did you mean "one.double"?' in unknown.stderr
+    assert "own mutants" in run(Course(proving.root), "verify", "--help").stdout
+
+
+def test_a_broken_check_is_one_problem_and_status_1(proving: Proving) -> None:
+    broken = proving.write("assignments/tiny/checks/hidden/test_broken.py", "import nothing_like_this\n")
+    done = run(Course(proving.root), "verify")
+    broken.unlink()
+    assert done.returncode == 1 and done.stderr.startswith("build.py: ")
+    assert "test_broken.py: cannot be collected" in done.stderr and "Traceback (most" not in done.stdout
