@@ -111,11 +111,15 @@ class Bench:
         return [f"landlock, or folders that only their owner reads: {note}"] if note else []
 
     def survey(self) -> None:
-        """Load every file once, without stand-ins and before any check, and note what did not run."""
+        """Load every graded file once, without stand-ins and before any check, and note what did not run.
+
+        Files of no auto item are not run: a notebook that students hand in with its outputs would train for hours.
+        """
         from autograder.sandbox.failure import SubmissionFault, WorkerLost, WorkersLost
 
+        graded = {item.file for item in self.assignment.manifest.items if item.is_auto}
         for name, file in self.submission.files.items():
-            if file.syntax_error:
+            if file.syntax_error or name not in graded:
                 continue
             try:
                 session = self.open(name, None, check_ends=time.monotonic() + 2 * self._load_seconds)

@@ -115,11 +115,15 @@ def _matched(
 def _read_matched(
     matches: dict[str, Match], assignment: Assignment, notices: Notices
 ) -> tuple[dict[str, SubmittedFile], dict[str, str]]:
-    """Read the files one after the other, so that only one syntax tree is in memory; return violations as well."""
+    """Read the files one after the other, so that only one syntax tree is in memory; return violations as well.
+
+    Of a file that no item is graded from, such as an executed notebook, no line is run, so none is remarked upon.
+    """
+    graded = {item.file for item in assignment.manifest.items if item.is_auto}
     files: dict[str, SubmittedFile] = {}
     violations: dict[str, str] = {}
     for name, match in sorted(matches.items()):
-        read = read_source(name, match.entry, notices)
+        read = read_source(name, match.entry, notices if name in graded else Notices())
         files[name] = read.file
         violations |= check_file(read, assignment.manifest, notices)
     return files, violations
