@@ -6,14 +6,26 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from autograder.assignment import load_assignment
+from autograder.mutants import apply, read_catalogue
 from autograder.results import Outcome
 from autograder.verify.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 FORWARD, COSINE, LOSS = ITEMS = ("simsiam.forward", "simsiam.cosine_similarity", "simsiam.loss")
-ALTERNATIVES = ("simsiam_original_starter", "simsiam_two_passes", "simsiam_joint_batch")
+FULL = dict.fromkeys(ITEMS, 2)
+ALTERNATIVES = ("simsiam_original_starter", "simsiam_two_passes", "simsiam_joint_batch", "simsiam_by_hand")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _single_threaded():
+    """The tensors here are small: a second thread would only wait for the first."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -45,106 +57,95 @@ def variant(folder, source, *replacements):
 
 @pytest.mark.parametrize("seed", ["verify", "another", "a third"])
 def test_the_reference_gets_full_marks(suite, assignment, seed):
-    assert points(suite, assignment.reference, grading_seed=seed) == {FORWARD: 2, COSINE: 2, LOSS: 2}
+    assert points(suite, assignment.reference, grading_seed=seed) == FULL
 
 
 @pytest.mark.parametrize("name", ALTERNATIVES)
 def test_other_right_solutions_get_full_marks(suite, assignment, name):
-    found = points(suite, assignment.folder / "alternatives" / name)
-    assert found == {FORWARD: 2, COSINE: 2, LOSS: 2}
+    assert points(suite, assignment.folder / "alternatives" / name) == FULL
 
 
-Z = "        z1, z2 = self.encoder(x1), self.encoder(x2)\n"
-P = "        p1, p2 = self.predictor(z1), self.predictor(z2)\n"
-STOP = "            z1, z2 = z1.detach(), z2.detach()\n"
-FLAG = "if self.stop_gradient:"
-RETURN = "        return p1, p2, z1, z2\n"
-UNFROZEN = "self.MLP_mode != 'fixed_random_init'"
-DOT = "(x1 * x2).sum(dim=self.dim) / product_of_norms.clamp(min=self.eps)"
-NORMS = "torch.linalg.vector_norm(x1, dim=self.dim) * torch.linalg.vector_norm(x2, dim=self.dim)"
-TERMS = "-0.5 * (similarity(p1, z2).mean() + similarity(p2, z1).mean())"
-SIMILARITY = "        similarity = CosineSimilarity(dim=1)\n"
-
-WRONG = {
-    "detach_result_dropped": (FORWARD, STOP, "            z1.detach(), z2.detach()\n"),
-    "p_from_detached_z": (FORWARD, Z, Z.replace("(x1)", "(x1).detach()").replace("(x2)", "(x2).detach()")),
-    "p_detached_instead_of_z": (FORWARD, STOP, "            p1, p2 = p1.detach(), p2.detach()\n"),
-    "everything_detached": (FORWARD, STOP, STOP + "            p1, p2 = p1.detach(), p2.detach()\n"),
-    "only_z1_detached": (FORWARD, STOP, "            z1 = z1.detach()\n"),
-    "stop_gradient_ignored": (FORWARD, FLAG, "if False:"),
-    "stop_gradient_always": (FORWARD, FLAG, "if True:"),
-    "stop_gradient_inverted": (FORWARD, FLAG, "if not self.stop_gradient:"),
-    "z_first": (FORWARD, RETURN, "        return z1, z2, p1, p2\n"),
-    "interleaved": (FORWARD, RETURN, "        return p1, z1, p2, z2\n"),
-    "paired_as_in_the_loss": (FORWARD, RETURN, "        return p1, z2, p2, z1\n"),
-    "z_swapped": (FORWARD, RETURN, "        return p1, p2, z2, z1\n"),
-    "p_swapped": (FORWARD, RETURN, "        return p2, p1, z1, z2\n"),
-    "views_swapped": (FORWARD, Z, "        z1, z2 = self.encoder(x2), self.encoder(x1)\n"),
-    "one_view_twice": (FORWARD, Z, "        z1, z2 = self.encoder(x1), self.encoder(x1)\n"),
-    "no_predictor": (FORWARD, P, "        p1, p2 = z1, z2\n"),
-    "predictor_twice": (FORWARD, P, P + "        z1, z2 = p1, p2\n"),
-    "predictor_without_gradient": (FORWARD, P, "        with torch.no_grad():\n    " + P),
-    "encoder_without_gradient": (FORWARD, Z, "        with torch.no_grad():\n    " + Z),
-    "frozen_predictor_blocks_gradients": (FORWARD, P, f"        with torch.set_grad_enabled({UNFROZEN}):\n    " + P),
-    "normalised_projections": (FORWARD, Z, Z + "        z1, z2 = z1 / z1.norm(), z2 / z2.norm()\n"),
-    "two_outputs": (FORWARD, RETURN, "        return p1, p2\n"),
-    "whole_batch_norm": (COSINE, NORMS, "torch.linalg.vector_norm(x1) * torch.linalg.vector_norm(x2)"),
-    "no_eps": (COSINE, ".clamp(min=self.eps)", ""),
-    "eps_added_to_the_norms": (COSINE, "product_of_norms.clamp(min=self.eps)", "(product_of_norms + self.eps)"),
-    "large_eps_inside": (COSINE, ".clamp(min=self.eps)", ".clamp(min=1e-2)"),
-    "squeezed": (COSINE, DOT, f"({DOT}).squeeze()"),
-    "dot_product": (COSINE, DOT, "(x1 * x2).sum(dim=self.dim)"),
-    "one_norm_missing": (COSINE, NORMS, "torch.linalg.vector_norm(x1, dim=self.dim)"),
-    "squared_norms": (COSINE, NORMS, "(x1**2).sum(dim=self.dim) * (x2**2).sum(dim=self.dim)"),
-    "absolute_norms": (COSINE, NORMS, "x1.abs().sum(dim=self.dim) * x2.abs().sum(dim=self.dim)"),
-    "other_axis": (COSINE, DOT, "nn.functional.cosine_similarity(x1, x2, dim=0, eps=self.eps)"),
-    "averaged": (COSINE, DOT, f"({DOT}).mean()"),
-    "kept_dimension": (COSINE, DOT, f"({DOT}).unsqueeze(1)"),
-    "every_pair": (COSINE, DOT, "nn.functional.normalize(x1) @ nn.functional.normalize(x2).T"),
-    "negative": (COSINE, DOT, f"-{DOT}"),
-    "absolute": (COSINE, DOT, f"({DOT}).abs()"),
-    "distance": (COSINE, DOT, f"1 - {DOT}"),
-    "constant_norms": (COSINE, "product_of_norms.clamp", "product_of_norms.detach().clamp"),
-    "constant_similarity": (COSINE, DOT, f"({DOT}).detach()"),
-    "summed": (LOSS, TERMS, TERMS.replace("mean", "sum")),
-    "no_half": (LOSS, TERMS, TERMS.replace("0.5 * ", "")),
-    "plus": (LOSS, TERMS, TERMS.replace("-0.5", "0.5")),
-    "one_minus": (LOSS, TERMS, "1 " + TERMS),
-    "first_term_only": (LOSS, TERMS, "-similarity(p1, z2).mean()"),
-    "second_term_only": (LOSS, TERMS, "-similarity(p2, z1).mean()"),
-    "half_of_one_term": (LOSS, TERMS, "-0.5 * similarity(p1, z2).mean() + similarity(p2, z1).mean()"),
-    "same_view": (LOSS, TERMS, "-0.5 * (similarity(p1, z1).mean() + similarity(p2, z2).mean())"),
-    "predictions_only": (LOSS, TERMS, "-similarity(p1, p2).mean()"),
-    "targets_only": (LOSS, TERMS, "-similarity(z1, z2).mean() + 0 * (p1.sum() + p2.sum())"),
-    "one_per_row": (LOSS, TERMS, TERMS.replace(".mean()", "")),
-    "predictions_detached": (LOSS, TERMS, TERMS.replace("(p1, ", "(p1.detach(), ").replace("(p2, ", "(p2.detach(), ")),
-    "one_prediction_detached": (LOSS, TERMS, TERMS.replace("(p1, ", "(p1.detach(), ")),
-    "loss_of_dot_products": (LOSS, SIMILARITY, "        similarity = lambda a, b: (a * b).sum(1)\n"),
-    "loss_of_squared_distances": (LOSS, SIMILARITY, "        similarity = lambda a, b: -((a - b) ** 2).sum(1)\n"),
-    "loss_as_a_number": (LOSS, TERMS, f"({TERMS}).item()"),
-}  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_right_solutions_get_full_marks_whatever_the_seed(suite, assignment, name):
+    for folder in (assignment.reference, assignment.folder / "alternatives" / name):
+        for seed in range(10):
+            assert points(suite, folder, grading_seed=f"{name} {seed}") == FULL
 
 
+# Wrong variants: those of the catalogue
+
+SPECIFIED = """
+simsiam-forward-detach-dropped simsiam-forward-p-from-detached-z simsiam-forward-z-first
+simsiam-forward-grouped-by-view simsiam-forward-z-swapped cosine-whole-batch-norm cosine-no-eps
+simsiam-loss-summed simsiam-loss-not-averaged simsiam-loss-sign
+"""
+"""The mistakes of real hand-ins that the specification names."""
+OFTEN_MADE = """
+simsiam-forward-flag-always-on simsiam-forward-flag-inverted simsiam-forward-frozen-predictor-blocks
+cosine-squeezed cosine-eps-added cosine-other-axis
+simsiam-loss-no-half simsiam-loss-same-view simsiam-loss-first-direction-only simsiam-loss-predictions-detached
+"""
+MUTANTS = {
+    mutant.id: mutant for mutant in read_catalogue(load_assignment(ROOT, "ift6135_a3")).mutants if mutant.item in FULL
+}
+WRONG = [name for name, mutant in MUTANTS.items() if not mutant.equivalent]
+
+
+def mutated(folder, source, name):
+    """The reference with the bug of a mutant in it."""
+    return variant(folder, apply(MUTANTS[name].replacements, source, where=name))
+
+
+@pytest.mark.parametrize("name", [*SPECIFIED.split(), *OFTEN_MADE.split()])
+def test_a_mistake_that_people_make_costs_points(suite, reference, tmp_path, name):
+    item = MUTANTS[name].item
+    judged = suite.judge(mutated(tmp_path, reference, name), items=[item])[item]
+    assert any(v.outcome is Outcome.FAIL and v.by_comparison for _, v in judged)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_variant_costs_points_of_its_item_alone(suite, reference, tmp_path, name):
-    item, old, new = WRONG[name]
-    found = points(suite, variant(tmp_path, reference, (old, new)))
-    assert found.pop(item) < 2
-    assert set(found.values()) == {2}
+def test_a_bug_costs_points_of_its_item_alone(suite, reference, tmp_path, name):
+    item = MUTANTS[name].item
+    found = points(suite, mutated(tmp_path, reference, name))
+    assert found.pop(item) < FULL[item]
+    assert found == {other: due for other, due in FULL.items() if other != item}
+
+
+def test_a_wrong_similarity_costs_nothing_of_the_loss(suite, reference, tmp_path):
+    assert points(suite, mutated(tmp_path, reference, "cosine-dot-product")) == {FORWARD: 2, COSINE: 0, LOSS: 2}
+
+
+def test_every_item_has_its_mistakes_named():
+    assert {MUTANTS[name].item for name in WRONG} == set(ITEMS)
+
+
+@pytest.mark.parametrize("name", sorted(set(MUTANTS) - set(WRONG)))
+def test_what_is_right_after_all_costs_nothing(suite, reference, tmp_path, name):
+    assert points(suite, mutated(tmp_path, reference, name)) == FULL
+
+
+def test_an_eps_that_is_felt_costs_points(suite, reference, tmp_path):
+    folder = variant(tmp_path, reference, (".clamp(min=self.eps)", ".clamp(min=max(self.eps, 1e-2))"))
+    assert points(suite, folder)[COSINE] < 2
 
 
 def test_one_misconception_costs_a_sensible_part(suite, reference, tmp_path):
     def lost(name):
-        item, old, new = WRONG[name]
-        return round(2 - suite.score(variant(tmp_path, reference, (old, new)), items=[item])[item].points, 2)
+        item = MUTANTS[name].item
+        return round(2 - suite.score(mutated(tmp_path, reference, name), items=[item])[item].points, 2)
 
-    assert lost("detach_result_dropped") == 1.0  # the values are right
-    assert lost("no_eps") == 0.5
-    assert lost("squeezed") == 0.17
-    assert lost("predictions_detached") == 0.8
-    assert lost("plus") == lost("no_half") == lost("same_view") == 2
+    assert lost("simsiam-forward-detach-dropped") == 1.0  # the values are right
+    assert lost("cosine-no-eps") == 0.5
+    assert lost("cosine-squeezed") == 0.17
+    assert lost("simsiam-loss-predictions-detached") == 0.8
+    assert lost("simsiam-loss-sign") == lost("simsiam-loss-no-half") == lost("simsiam-loss-same-view") == 2
 
 
+Z = "        z1, z2 = self.encoder(x1), self.encoder(x2)\n"
+DOT = "(x1 * x2).sum(dim=self.dim) / product_of_norms.clamp(min=self.eps)"
+TERMS = "-0.5 * (similarity(p1, z2).mean() + similarity(p2, z1).mean())"
 STUBS = {
     "none": ("None", "None", "None"),
     "zeros": ("(x1.new_zeros(len(x1), 2),) * 4", "x1.new_zeros(len(x1))", "p1.new_zeros(())"),
@@ -167,16 +168,16 @@ def test_a_stub_fails_every_check_by_itself(suite, reference, tmp_path, name):
 
 def test_failures_say_what_is_wrong(suite, reference, tmp_path):
     def summaries(name):
-        item, old, new = WRONG[name]
-        result = suite.score(variant(tmp_path, reference, (old, new)), items=[item])[item]
+        item = MUTANTS[name].item
+        result = suite.score(mutated(tmp_path, reference, name), items=[item])[item]
         return " | ".join(check.failure.summary for check in result.checks if check.failure)
 
-    assert "with stop_gradient=True, z1 is attached to f" in summaries("detach_result_dropped")
-    assert "with stop_gradient=False, z1 is cut off from f" in summaries("stop_gradient_always")
-    assert "forward() must return four tensors: p1, p2, z1, z2" in summaries("two_outputs")
-    assert "the similarity is not finite" in summaries("no_eps")
-    assert "no gradient of the loss reaches p1" in summaries("predictions_detached")
-    assert "the loss of parallel pairs is wrong" in summaries("plus")
+    assert "with stop_gradient=True, z1 is attached to f" in summaries("simsiam-forward-detach-dropped")
+    assert "with stop_gradient=False, z1 is cut off from f" in summaries("simsiam-forward-flag-always-on")
+    assert "forward() must return four tensors: p1, p2, z1, z2" in summaries("simsiam-forward-two-outputs")
+    assert "the similarity is not finite" in summaries("cosine-no-eps")
+    assert "no gradient of the loss reaches p1" in summaries("simsiam-loss-predictions-detached")
+    assert "the loss of parallel pairs is wrong" in summaries("simsiam-loss-sign")
 
 
 def test_a_jailed_worker_gives_the_same_points(assignment, tmp_path):
