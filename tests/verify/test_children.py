@@ -1,0 +1,58 @@
+"""Tasks in child processes: answers, time limits, crashes, faults."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from autograder.errors import UserError
+from autograder.grading.plugin import GraderTrouble
+from autograder.verify.children import Handler, Lost, in_children
+
+
+def prepare() -> Handler:
+    return handle
+
+
+def handle(task):
+    if task == "hang":
+        time.sleep(60)
+    if task == "crash":
+        os._exit(7)
+    if task == "raise":
+        raise ValueError("not this one")
+    if task == "misuse":
+        raise UserError("mend this")
+    return {"twice": task * 2}
+
+
+def answers(tasks, jobs=2, seconds=30.0):
+    return dict(in_children(prepare, tasks, jobs=jobs, seconds=seconds))
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_every_task_is_answered_under_its_number(jobs):
+    assert answers([1, 2, 3, 4, 5], jobs) == {number: {"twice": 2 * (number + 1)} for number in range(5)}
+
+
+def test_no_tasks_have_no_answers():
+    assert answers([]) == {}
+
+
+def test_a_task_that_takes_too_long_costs_itself_alone():
+    found = answers(["hang", 1, 2], jobs=1, seconds=2.0)
+    assert found == {0: Lost("took too long"), 1: {"twice": 2}, 2: {"twice": 4}}
+
+
+def test_a_task_that_ends_its_process_costs_itself_alone():
+    found = answers([1, "crash", 2], jobs=1)
+    assert found == {0: {"twice": 2}, 1: Lost("ended with status 7"), 2: {"twice": 4}}
+
+
+def test_what_raises_ends_everything():
+    with pytest.raises(GraderTrouble, match="not this one"):
+        answers([1, "raise"])
+    with pytest.raises(UserError, match="mend this"):
+        answers(["misuse"])
