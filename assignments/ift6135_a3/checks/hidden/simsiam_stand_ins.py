@@ -8,11 +8,11 @@ from _oracles.similarity import cosine_similarity
 from autograder.checks import Callback, StandIns
 
 
-def similarity(x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
-    """The similarity of rows, (batch, dim) twice to (batch,), in the arguments' precision."""
-    return cosine_similarity(x1, x2, dim=1).to(x1.dtype)
+def similarity(dim: int, x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
+    """The similarity along the dimension that the loss has chosen, in the arguments' precision."""
+    return cosine_similarity(x1, x2, dim=dim).to(x1.dtype)
 
 
 STAND_INS: dict[str, StandIns] = {
-    "simsiam.loss": {"q3_solution.CosineSimilarity.forward": Callback(similarity, fields=())},
+    "simsiam.loss": {"q3_solution.CosineSimilarity.forward": Callback(similarity, fields=("dim",))},
 }
