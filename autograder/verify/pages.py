@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,15 @@ def page(report: Report) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["points"] = lambda number: f"{number:g}"
+    environment.filters["breakable"] = _breakable
     return environment.get_template(TEMPLATE).render(report=report, sections=_sections(report), totals=_totals(report))
+
+
+def _breakable(name: str) -> Any:
+    """Return a name that may be broken behind its dots and underscores."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
 
 
 def _totals(report: Report) -> dict[str, Any]:
@@ -98,12 +107,9 @@ def _line(row: Row, items: tuple[ItemColumn, ...]) -> Line:
 def _square(row: Row, cell: Cell | None, item: ItemColumn) -> Square:
     if cell is None:
         return Square(GOOD, note="cannot be reached") if item.id in row.untouched else Square(OUTSIDE)
-    checks = (
-        *cell.killed_by,
-        *(f"{label} raises" for label in cell.raised_by),
-        *(f"{label} ERROR" for label in cell.errors),
-    )
-    lost = f"{MINUS}{cell.lost:g}" if cell.failed else ""
+    parts = (("", cell.killed_by), ("raised: ", cell.raised_by), ("ERROR: ", cell.errors))
+    checks = tuple(head + " ".join(labels) for head, labels in parts if labels)
+    lost = f"{MINUS}{round(cell.lost, 2):g}" if cell.failed else ""
     if row.role is Role.TEMPLATE:
         return Square(BAD if cell.passed else OWN, lost or "0", (), cell.note)
     expected = bool(row.killers) if row.role is Role.MUTANT and row.own == item.id else not cell.failed

@@ -51,12 +51,17 @@ def show_item(report: Report, console: Console) -> None:
     ``X`` is a wrong value, ``!`` an exception, ``?`` a check at fault, ``.`` a check that passed.
     """
     checks = report.checks_of(report.scope)
-    table = Table("variant", "lost", *(check.label for check in checks), "hint", "elsewhere", box=SIMPLE)
-    table.columns[0].no_wrap = True
+    table = Table("variant", "lost", *(check.label for check in checks), "hint", box=SIMPLE, collapse_padding=True)
+    for column in table.columns:
+        column.no_wrap = True
+    reaching = any(_elsewhere(row, report.scope) for row in report.rows)
+    if reaching:
+        table.add_column("elsewhere")
     for row in report.rows:
         if (cell := row.cell(report.scope)) is not None:
             marks = [_mark(cell, check.label) for check in checks]
-            table.add_row(Text(row.name), f"{cell.lost:g}", *marks, _hint(row), Text(_elsewhere(row, report.scope)))
+            other = [Text(_elsewhere(row, report.scope))] if reaching else []
+            table.add_row(Text(row.name), f"{cell.lost:g}", *marks, _hint(row), *other)
     console.print(table)
     for check in checks:
         console.print(Text(f"{check.label} kills {check.kills}: {check.id}"), soft_wrap=True)
