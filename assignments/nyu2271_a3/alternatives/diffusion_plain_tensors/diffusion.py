@@ -8,7 +8,7 @@ device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
 
 
 def extract(a, t, x_shape):
-    return a.to(t.device)[t].view(-1, *([1] * (len(x_shape) - 1)))
+    return a.to(t.device)[t][:, None, None, None]
 
 
 def curve(t, T, s):

@@ -36,7 +36,7 @@ class CVAE(VAE):
         self.decoder = stack(latent_size + num_classes, width, input_size, last=nn.Sigmoid())
 
     def forward(self, x, c):
-        features = self.encoder(torch.hstack([x.reshape(len(x), -1), c]))
+        features = self.encoder(torch.hstack([torch.reshape(x, (c.shape[0], -1)), c]))
         mu, logvar = self.mu_layer(features), self.logvar_layer(features)
         z = torch.hstack([reparametrize(mu, logvar), c])
         return self.decoder(z).reshape_as(x), mu, logvar

@@ -6,6 +6,7 @@ with values between 0 and 1), whatever the constructor made.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import torch
@@ -71,6 +72,15 @@ def heads(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 def decoded(model: nn.Module, z: Tensor) -> Tensor:
     """What the model's own decoder makes of latent vectors, flat: ``(N, pixels)``."""
     return model.decoder(z).flatten(1)
+
+
+def decoded_far(model: nn.Module, z: Tensor) -> Tensor:
+    """The same for a decoder with weights and z a hundred times as large, whose last layer sees huge numbers."""
+    exaggerated = copy.deepcopy(model.decoder)
+    with torch.no_grad():
+        for parameter in exaggerated.parameters():
+            parameter.mul_(100)
+    return exaggerated(100 * z).flatten(1)
 
 
 def evaluating(model: nn.Module) -> nn.Module:
