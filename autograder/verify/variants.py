@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.assignment import Assignment, Item
@@ -31,6 +31,16 @@ class Variant:
     items: tuple[str, ...]
     own: str = ""
     mutant: Mutant | None = None
+
+    def on(self, items: Iterable[str]) -> Variant:
+        """Return the same variant, graded on these items."""
+        return replace(self, items=tuple(items))
+
+    def parts(self, assignment: Assignment) -> list[Variant]:
+        """Return what can be graded side by side: each item of training by itself, and all others together."""
+        training = [item for item in self.items if assignment.manifest.item(item).training]
+        others = [item for item in self.items if item not in training]
+        return [*(self.on([item]) for item in training), *([self.on(others)] if others else [])]
 
     def write(self, assignment: Assignment, folder: Path) -> None:
         """Write the variant's files, and the reference's own for the rest, into a folder."""
@@ -79,7 +89,10 @@ def alternatives(assignment: Assignment) -> list[Variant]:
 
 
 def mutants(assignment: Assignment, catalogue: Catalogue) -> tuple[list[Variant], list[Problem]]:
-    """Return the mutants, each graded on all items that its file can reach, and those that do not fit."""
+    """Return the mutants, each graded on all items that its file can reach, and those that do not fit.
+
+    Items of training cost minutes and are judged by baselines: a mutant is graded on one only if it belongs to it.
+    """
     found, problems = [], []
     for mutant in catalogue.mutants:
         try:
@@ -91,7 +104,8 @@ def mutants(assignment: Assignment, catalogue: Catalogue) -> tuple[list[Variant]
             problems.append(Problem(trouble=Trouble.MISFIT, where=where, what=what, mend=mend))
             continue
         role = Role.EQUIVALENT if mutant.equivalent else Role.MUTANT
-        items = auto_items(assignment, reached_files(assignment, file), training=False)
+        reached = auto_items(assignment, reached_files(assignment, file))
+        items = tuple(i for i in reached if i == mutant.item or not assignment.manifest.item(i).training)
         found.append(Variant(role, mutant.id, {file: text.encode()}, items, mutant.item, mutant))
     return found, problems
 

@@ -69,7 +69,7 @@ class _Verification:
         chunks = [chunk for variant in claims for chunk in chunks_of(self.bench, variant, self._inputs)]
         trials = [(item_id, name) for item_id, every in known.items() for name in every]
         tried = self._do([f"claim {chunk.variant.name!r}" for chunk in chunks], self._try_chunk(chunks), Claim)
-        rows = self._do([f"{v.role} {v.name!r}" for v in graded], self._try_variant(graded), Row)
+        rows = self._graded(graded)
         rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in told_apart(rows)]
         earned = self._do([f"baseline {name!r}" for _, name in trials], self._try_baseline(trials), Baseline)
         report = self._report(rows, _joined(claims, tried), earned)
@@ -90,7 +90,7 @@ class _Verification:
         base = [variants.reference(assignment), variants.template(assignment), *variants.alternatives(assignment)]
         if not self.item:
             return [*base, *mutants]
-        base = [_only(variant, self.item) for variant in base if self.item in variant.items]
+        base = [variant.on([self.item]) for variant in base if self.item in variant.items]
         return [*base, *(variant for variant in mutants if variant.own == self.item)]
 
     def _narrowed(self, graded: list[Variant]) -> tuple[list[Variant], dict[str, tuple[str, ...]]]:
@@ -99,8 +99,7 @@ class _Verification:
         blank = variants.unwritten(self.bench.assignment, item) if item is not None and item.file else None
         if item is None or blank is None:
             return graded, {}
-        alone = [_only(blank, other) for other in blank.items]
-        rows = self._do([f"{blank.role} {v.items[0]!r}" for v in alone], self._try_variant(alone), Row)
+        rows = self._tried([blank.on([other]) for other in blank.items])
         safe = {cell.item for row in rows for cell in row.cells if not cell.failed and not cell.errors}
         narrowed, untouched = [], {}
         for variant in graded:
@@ -108,7 +107,7 @@ class _Verification:
             if variant.mutant is not None and text == blank.files[item.file or ""]:
                 untouched[variant.name] = tuple(other for other in variant.items if other in safe)
                 kept = tuple(other for other in variant.items if other not in safe)
-                variant = Variant(variant.role, variant.name, variant.files, kept, variant.own, variant.mutant)
+                variant = variant.on(kept)
             narrowed.append(variant)
         return narrowed, untouched
 
@@ -124,8 +123,23 @@ class _Verification:
         if self.progress is not None:
             self.progress(self.done, self.total)
 
-    def _try_variant(self, graded: Sequence[Variant]) -> Callable[[int], Row]:
-        return lambda number: try_variant(self.bench, graded[number])
+    def _graded(self, graded: Sequence[Variant]) -> list[Row]:
+        """Grade all variants; what takes longest begins first, so that no process waits for it in the end."""
+        parts = [part for variant in graded for part in variant.parts(self.bench.assignment)]
+        parts.sort(key=lambda part: not self.bench.assignment.manifest.item(part.items[0]).training)
+        tried = self._tried(parts)
+        order = {item.id: number for number, item in enumerate(self.bench.assignment.manifest.items)}
+        rows = []
+        for variant in (variant for variant in graded if variant.items):
+            own = [row for row in tried if (row.role, row.name) == (variant.role, variant.name)]
+            cells = sorted((cell for row in own for cell in row.cells), key=lambda cell: order[cell.item])
+            explained = next((row for row in own if row.sees is not None), own[-1])
+            rows.append(explained.model_copy(update={"cells": tuple(cells)}))
+        return rows
+
+    def _tried(self, parts: Sequence[Variant]) -> list[Row]:
+        names = [f"{part.role} {part.name!r}" for part in parts]
+        return self._do(names, lambda number: try_variant(self.bench, parts[number]), Row)
 
     def _try_chunk(self, chunks: Sequence[Chunk]) -> Callable[[int], Claim]:
         return lambda number: try_chunk(self.bench, chunks[number])
@@ -158,10 +172,6 @@ class _Verification:
             claims=tuple(claims),
             baselines=tuple(earned),
         )
-
-
-def _only(variant: Variant, item: str) -> Variant:
-    return Variant(variant.role, variant.name, variant.files, (item,), variant.own, variant.mutant)
 
 
 def _joined(claims: Sequence[Variant], tried: Sequence[Claim]) -> list[Claim]:
