@@ -1,6 +1,7 @@
 """Problem 1: a variational autoencoder on SVHN (Kingma and Welling 2014).
 
     python vae_solution.py --epochs 0     # a dry run of everything, to see that it works
+    python vae_solution.py --small        # a minute on small pictures of digits: nothing to download
     python vae_solution.py                # 30 epochs; pictures and plots go to results/vae
 
 Images are ``(batch, 3, 32, 32)`` float32 in [-1, 1]. The model has the prior p(z) = N(0, I), the approximate
@@ -9,7 +10,6 @@ posterior q(z|x) = N(mean(x), diag(exp(logvar(x)))) and the likelihood p(x|z) = 
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,11 +18,9 @@ import torch
 from networks import Decoder, Encoder
 from torch import Tensor, nn
 
-BATCH_SIZE = 64
-Z_DIM = 32
-LEARNING_RATE = 1e-4
-EPOCHS = 30
-SAMPLE_EVERY = 5
+SETTINGS = {"epochs": 30, "batch_size": 64, "lr": 1e-4, "z_dim": 32}
+SMALL = {"epochs": 20, "lr": 1e-3}  # what --small changes
+SAMPLE_EVERY = 5  # epochs
 CUDA = torch.device("cuda:0")
 
 
@@ -209,45 +207,36 @@ def save_progress(model: VAE, test_images: Tensor, folder: Path, epoch: int) -> 
     model.eval()
     save_grid(model.sample(64), folder / f"samples_{epoch:03d}.png", title=f"VAE samples after epoch {epoch}")
     reconstructions, _, _ = model(test_images)
-    rows = [row for pair in zip(test_images.split(8), reconstructions.split(8), strict=True) for row in pair]
-    title = f"Test images (odd rows) and reconstructions (even rows) after epoch {epoch}"
-    save_grid(torch.cat(rows), folder / f"reconstructions_{epoch:03d}.png", title=title)
+    pairs = list(zip(test_images.split(8), reconstructions.split(8), strict=True))
+    save_grid(
+        torch.cat([row for pair in pairs for row in pair]),
+        folder / f"reconstructions_{epoch:03d}.png",
+        title=f"Test images and their reconstructions after epoch {epoch}",
+        rows=["test image", "reconstruction"] * len(pairs),
+    )
 
 
 @torch.no_grad()
-def save_final_figures(model: VAE, train: Iterable[tuple[Tensor, Tensor]], test_images: Tensor, folder: Path) -> None:
-    """Save interpolations between random latent vectors and the profile of each class; print log p(x) of test data."""
-    from recipes import plot_profiles, save_grid
+def save_interpolations(model: VAE, folder: Path) -> None:
+    """Save eight interpolations, each between two random latent vectors, one per row."""
+    from recipes import save_grid
 
     model.eval()
     ends = torch.randn(8, 2, 1, model.z_dim, device=model.device)
     rows = [interpolate(model, z_1, z_2, n_samples=10) for z_1, z_2 in ends]
-    save_grid(torch.cat(rows), folder / "interpolation.png", columns=10, title="One interpolation per row")
-    plot_profiles(latent_profile(model, train), folder / "latent_profile.png")
-    estimate = model.log_likelihood(test_images, K=100).mean().item()
-    print(f"log p(x) of {len(test_images)} test images, K = 100: {estimate:.1f} nats")
+    title = "Interpolations between two latent vectors, one pair per row"
+    save_grid(torch.cat(rows), folder / "interpolation.png", columns=10, title=title)
 
 
-def main() -> None:
-    """Train on SVHN and leave behind what the report asks for."""
-    from data import svhn_loaders
-    from recipes import WallClock, pick_device, plot_curves
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train on SVHN, or on small digits, and leave behind what the report asks for."""
+    from data import digit_loaders, svhn_loaders
+    from recipes import WallClock, hardware, options_parser, plot_panels, plot_profiles, prepare, progress, read_options
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
-    parser.add_argument("--z-dim", type=int, default=Z_DIM)
-    parser.add_argument("--lr", type=float, default=LEARNING_RATE)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--data", default="data", help="where SVHN is, or is downloaded to")
-    parser.add_argument("--results", type=Path, default=Path("results/vae"))
-    options = parser.parse_args()
-
-    torch.manual_seed(options.seed)
-    options.results.mkdir(parents=True, exist_ok=True)
-    device = pick_device(options.device)
-    train, test = svhn_loaders(options.data, options.batch_size)
+    options = read_options(options_parser(__doc__, SETTINGS, SMALL), SMALL, arguments)
+    device, folder = prepare(options, "vae")
+    size = options.batch_size
+    train, test = digit_loaders(size) if options.small else svhn_loaders(options.data, size)
     test_images = next(iter(test))[0][:32].to(device)
     model = VAE(z_dim=options.z_dim, device=device)
     optimizer = torch.optim.Adam(model.parameters(), lr=options.lr)
@@ -255,16 +244,25 @@ def main() -> None:
     clock, nlls, kls = WallClock(), [], []
     for epoch in range(1, options.epochs + 1):
         clock.start()
-        nll, kl = train_epoch(model, train, optimizer)
-        print(f"epoch {epoch}: nll {nll:.1f}, kl {kl:.1f}, -ELBO {nll + kl:.1f} nats, {clock.stop():.1f} s", flush=True)
+        nll, kl = train_epoch(model, progress(train, options.batches, f"epoch {epoch}"), optimizer)
+        seconds = clock.stop()
+        print(f"epoch {epoch}: nll {nll:.1f}, kl {kl:.1f}, -ELBO {nll + kl:.1f} nats, {seconds:.1f} s", flush=True)
         nlls.append(nll)
         kls.append(kl)
-        if epoch % SAMPLE_EVERY == 0:
-            save_progress(model, test_images, options.results, epoch)
-    clock.plot(options.results / "wall_clock.png")
-    plot_curves({"reconstruction": nlls, "KL": kls}, options.results / "loss.png", ylabel="nats per image")
-    save_progress(model, test_images, options.results, options.epochs)
-    save_final_figures(model, train, test_images, options.results)
+        if epoch % SAMPLE_EVERY == 0 or epoch == options.epochs:
+            save_progress(model, test_images, folder, epoch)
+    clock.plot(folder / "wall_clock.png", title=f"VAE training: {hardware(device)}")
+    losses = {"reconstruction: -log p(x|z) (nats per image)": nlls, "KL divergence (nats per image)": kls}
+    plot_panels({label: {"training": values} for label, values in losses.items()}, folder / "loss.png")
+    if options.epochs == 0:
+        save_progress(model, test_images, folder, epoch=0)
+    save_interpolations(model, folder)
+    with torch.no_grad():
+        estimate = model.eval().log_likelihood(test_images, K=100).mean().item()
+    print(f"log p(x) of {len(test_images)} test images, K = 100: {estimate:.1f} nats")
+    profile = latent_profile(model, progress(train, options.batches, "latent profile"))
+    plot_profiles(profile, folder / "latent_profile.png")
+    print(f"figures: {folder}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Problem 2: a denoising diffusion probabilistic model on SVHN (Ho et al. 2020).
 
     python ddpm_solution.py --epochs 0    # a dry run of everything, to see that it works
+    python ddpm_solution.py --small       # a minute or two on small pictures of digits: nothing to download
     python ddpm_solution.py               # 30 epochs; pictures and plots go to results/ddpm
 
 The text counts t = 1 .. T; the code counts from 0, so index 0 holds the coefficients of t = 1 and index T - 1 those of
@@ -9,7 +10,6 @@ t = T. Images are ``(batch, 3, 32, 32)`` float32 in [-1, 1].
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,12 +19,26 @@ from networks import Unet
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-BATCH_SIZE = 64
-LEARNING_RATE = 1e-4
-EPOCHS = 30
-SAMPLE_EVERY = 5
-IMAGE_SIZE = 32
 T = 1000
+SETTINGS = {
+    "epochs": 30,
+    "batch_size": 64,
+    "lr": 1e-4,
+    "dim": 32,  # width of the U-Net
+    "image_size": 32,
+    "samples": 64,  # pictures in each grid of samples
+    "levels": [50, 100, 200, 300, 400, 500, 600, 800, 1000],  # the steps t' to come back from
+}
+SMALL = {
+    "epochs": 10,
+    "batch_size": 32,
+    "lr": 2e-3,
+    "dim": 16,
+    "image_size": 16,
+    "samples": 16,
+    "levels": [100, 200, 300, 450, 600, 1000],
+}
+SAMPLE_EVERY = 5  # epochs
 
 
 def linear_beta_schedule(beta_start: float, beta_end: float, timesteps: int) -> Tensor:
@@ -126,65 +140,75 @@ def train_epoch(model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], optim
     return sum(losses) / len(losses)
 
 
-def save_samples(model: nn.Module, folder: Path, epoch: int) -> None:
-    """Save 64 samples, and the way from noise to image of the first eight, with the epoch in name and title."""
+def save_samples(model: nn.Module, image_size: int, count: int, folder: Path, epoch: int) -> None:
+    """Save samples, and the way from noise to image of the first eight, with the epoch in name and title."""
     from recipes import save_grid
 
     model.eval()
-    chain = sample(model, image_size=IMAGE_SIZE, batch_size=64)  # (T, 64, 3, 32, 32)
+    chain = sample(model, image_size, batch_size=count)  # (T, count, 3, S, S)
     save_grid(chain[-1], folder / f"samples_{epoch:03d}.png", title=f"DDPM samples after epoch {epoch}")
-    stages = chain[torch.linspace(0, T - 1, 10).long(), :8]  # (10, 8, 3, 32, 32)
-    title = f"From noise to image after epoch {epoch}"
+    stages = chain[torch.linspace(0, T - 1, 10).long(), :8]  # (10, 8, 3, S, S)
+    title = f"From noise to image after epoch {epoch}: every {T // 9}th step, one sample per row"
     save_grid(stages.transpose(0, 1).flatten(0, 1), folder / f"chains_{epoch:03d}.png", columns=10, title=title)
 
 
 def save_reconstructions(model: nn.Module, test_images: Tensor, levels: Sequence[int], folder: Path) -> None:
-    """Save test images (first row) and what comes back from each noise level (one row per level)."""
-    from recipes import save_grid
+    """Save test images and what comes back from each noise level t', one row per level, and how far it is off."""
+    from recipes import plot_panels, progress, save_grid
 
     model.eval()
-    rows = [test_images] + [reconstruct(model, test_images, level - 1) for level in levels]
-    title = "Test images, then reconstructions from t' = " + ", ".join(str(level) for level in levels)
-    save_grid(torch.cat(rows), folder / "reconstructions.png", columns=len(test_images), title=title)
+    rows = [test_images]
+    rows += [reconstruct(model, test_images, level - 1) for level in progress(levels, description="reconstructing")]
+    shown = torch.cat([row[:12] for row in rows])
+    names = ["test image", *(f"t' = {level}" for level in levels)]
+    title = "Test images, and what comes back from step t'"
+    save_grid(shown, folder / "reconstructions.png", columns=len(shown) // len(rows), title=title, rows=names)
+    own, others, kept = zip(*(faithfulness(test_images, row) for row in rows[1:]), strict=True)
+    panels = {
+        "mean squared distance to": {"its own test image": own, "the other test images": others},
+        "share nearest to its own test image": {"share": kept},
+    }
+    title = f"What comes back from step t', {len(test_images)} test images"
+    plot_panels(panels, folder / "breakdown.png", title=title, xlabel="t'", x=levels)
 
 
-def main() -> None:
-    """Train on SVHN and leave behind what the report asks for."""
-    from data import svhn_loaders
-    from recipes import WallClock, pick_device, plot_curves
+def faithfulness(originals: Tensor, returned: Tensor) -> tuple[float, float, float]:
+    """Compare pictures with their originals, both ``(n, 3, H, W)``.
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
-    parser.add_argument("--dim", type=int, default=32, help="width of the U-Net")
-    parser.add_argument("--lr", type=float, default=LEARNING_RATE)
-    parser.add_argument("--levels", type=int, nargs="+", default=[50, 100, 200, 300, 400, 500, 600, 800])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--data", default="data", help="where SVHN is, or is downloaded to")
-    parser.add_argument("--results", type=Path, default=Path("results/ddpm"))
-    options = parser.parse_args()
+    Returns the mean squared distance to the own original and to the others, and the share nearest to the own one.
+    """
+    distance = torch.cdist(returned.flatten(1), originals.flatten(1)).square() / originals[0].numel()  # (n, n)
+    own = torch.eye(len(originals), dtype=torch.bool, device=originals.device)
+    kept = own[range(len(own)), distance.argmin(dim=1)].float().mean()
+    return distance[own].mean().item(), distance[~own].mean().item(), kept.item()
 
-    torch.manual_seed(options.seed)
-    options.results.mkdir(parents=True, exist_ok=True)
-    device = pick_device(options.device)
-    train, test = svhn_loaders(options.data, options.batch_size, IMAGE_SIZE)
-    test_images = next(iter(test))[0][:12].to(device)
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train on SVHN, or on small digits, and leave behind what the report asks for."""
+    from data import digit_loaders, svhn_loaders
+    from recipes import WallClock, hardware, options_parser, plot_curves, prepare, progress, read_options
+
+    options = read_options(options_parser(__doc__, SETTINGS, SMALL), SMALL, arguments)
+    device, folder = prepare(options, "ddpm")
+    size = (options.batch_size, options.image_size)
+    train, test = digit_loaders(*size) if options.small else svhn_loaders(options.data, *size)
+    test_images = next(iter(test))[0][: options.samples].to(device)
     model = Unet(dim=options.dim, dim_mults=(1, 2, 4)).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=options.lr)
 
     clock, losses = WallClock(), []
     for epoch in range(1, options.epochs + 1):
         clock.start()
-        losses.append(train_epoch(model, train, optimizer))
+        losses.append(train_epoch(model, progress(train, options.batches, f"epoch {epoch}"), optimizer))
         print(f"epoch {epoch}: loss {losses[-1]:.4f}, {clock.stop():.1f} s", flush=True)
-        if epoch % SAMPLE_EVERY == 0:
-            save_samples(model, options.results, epoch)
-    clock.plot(options.results / "wall_clock.png")
-    plot_curves({"training": losses}, options.results / "loss.png", ylabel="smooth L1 loss of the noise")
-    if options.epochs % SAMPLE_EVERY or not options.epochs:
-        save_samples(model, options.results, options.epochs)
-    save_reconstructions(model, test_images, options.levels, options.results)
+        if epoch % SAMPLE_EVERY == 0 or epoch == options.epochs:
+            save_samples(model, options.image_size, options.samples, folder, epoch)
+    clock.plot(folder / "wall_clock.png", title=f"DDPM training: {hardware(device)}")
+    plot_curves({"training": losses}, folder / "loss.png", ylabel="smooth L1 loss of the noise")
+    if options.epochs == 0:
+        save_samples(model, options.image_size, options.samples, folder, epoch=0)
+    save_reconstructions(model, test_images, options.levels, folder)
+    print(f"figures: {folder}")
 
 
 if __name__ == "__main__":

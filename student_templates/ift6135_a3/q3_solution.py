@@ -1,8 +1,9 @@
 """Problem 3: SimSiam on CIFAR10 (Chen and He 2021).
 
-    python q3_solution.py --name with                         # 100 epochs; curves go to results/simsiam
-    python q3_solution.py --name without --no-stop-gradient
-    python q3_solution.py --compare with without              # both runs in one plot
+    python q3_solution.py --epochs 0          # a dry run of everything, to see that it works
+    python q3_solution.py --small             # a minute or two on small pictures of digits: nothing to download
+    python q3_solution.py                     # with and without stop-gradient, 100 epochs each
+    python q3_solution.py identity fixed wide # other runs; curves and plots of all of them go to results/simsiam
 
 Images are ``(batch, 3, 32, 32)`` float32 in [-1, 1]; f is the base encoder with its projector, h the predictor.
 """
@@ -10,18 +11,54 @@ Images are ``(batch, 3, 32, 32)`` float32 in [-1, 1]; f is the base encoder with
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from networks import SmallResNet
 from torch import Tensor, nn
 
-BATCH_SIZE = 512
-EPOCHS = 100
-LEARNING_RATE = 0.03  # for a batch of 256; scaled in proportion to the batch
+SETTINGS = {
+    "epochs": 100,
+    "batch_size": 512,
+    "lr": 0.03,  # for a batch of 256; scaled in proportion to the batch
+    "width": 64,  # of the ResNet
+    "dim": 2048,
+    "pred_dim": 512,
+    "neighbours": 200,  # of the kNN monitor
+}
+SMALL = {"epochs": 40, "batch_size": 128, "lr": 0.2, "width": 8, "dim": 64, "pred_dim": 16, "neighbours": 20}
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
+MEASURED = 1000  # test images whose z is looked at for signs of collapse
+
+
+@dataclass(frozen=True)
+class Run:
+    """One configuration: what its curves are called, and how it differs from the baseline."""
+
+    label: str
+    stop_gradient: bool = True
+    mlp_mode: str | None = None
+    widening: int = 1  # of the projector's last layer
+
+
+RUNS = {
+    "with": Run("with stop-gradient"),
+    "without": Run("without stop-gradient", stop_gradient=False),
+    "identity": Run("identity as predictor", mlp_mode="no_pred_mlp"),
+    "fixed": Run("fixed random predictor", mlp_mode="fixed_random_init"),
+    "wide": Run("projector twice as wide", widening=2),
+}
+FIGURES = {"stop_gradient": ("with", "without"), "predictor": ("with", "identity", "fixed"), "width": ("with", "wide")}
+CURVES = {
+    "loss": "training loss",
+    "knn": "kNN accuracy on the test set",
+    "rank": "effective rank of z",
+    "spread": "standard deviation of z/|z|, times sqrt(d)",
+}
 
 
 class SimSiam(nn.Module):
@@ -116,63 +153,92 @@ def train_epoch(
     raise NotImplementedError("simsiam.training_report (4 points): 100 epochs with and without stop-gradient (3.4, report)")
 
 
-def run(options: argparse.Namespace) -> None:
-    """Train one configuration; after every epoch print and save its loss and kNN accuracy."""
-    from data import cifar10_loaders, cifar10_pairs
-    from recipes import pick_device, save_history
-    from simsiam_misc import backbone_features, embedding_spread, knn_accuracy
+def build(run: Run, options: argparse.Namespace) -> SimSiam:
+    """Return the model of that configuration, on the CPU."""
+    encoder = partial(SmallResNet, width=options.width)
+    return SimSiam(encoder, run.widening * options.dim, options.pred_dim, run.stop_gradient, run.mlp_mode)
 
-    torch.manual_seed(options.seed)
-    device = pick_device(options.device)
-    pairs = cifar10_pairs(options.data, options.batch_size)
-    plain_train, plain_test = cifar10_loaders(options.data, options.batch_size)
-    model = SimSiam(SmallResNet, options.dim, stop_gradient=not options.no_stop_gradient, MLP_mode=options.mlp_mode).to(
-        device
-    )
+
+def train(name: str, options: argparse.Namespace) -> Path:
+    """Train one configuration; after every epoch print and save its loss, kNN accuracy and signs of collapse."""
+    from data import cifar10_loaders, cifar10_pairs, digit_pairs, digit_view_loaders
+    from recipes import WallClock, prepare, progress, save_history
+
+    device, folder = prepare(options, "simsiam")
+    size = options.batch_size
+    pairs = digit_pairs(size) if options.small else cifar10_pairs(options.data, size)
+    plain = digit_view_loaders(size) if options.small else cifar10_loaders(options.data, size)
+    save_views(pairs, folder)
+    model = build(RUNS[name], options).to(device)
     trainable = [p for p in model.parameters() if p.requires_grad]
-    lr = LEARNING_RATE * options.batch_size / 256
-    optimizer = torch.optim.SGD(trainable, lr=lr, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.SGD(trainable, lr=options.lr * size / 256, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(options.epochs, 1))
 
-    history: dict[str, list[float]] = {"loss": [], "knn": [], "spread": []}
+    clock, history = WallClock(), {key: [] for key in CURVES}
+    save_history(history, folder / f"{name}.json")
     for epoch in range(1, options.epochs + 1):
-        history["loss"].append(train_epoch(model, pairs, optimizer))
+        clock.start()
+        history["loss"].append(train_epoch(model, progress(pairs, options.batches, f"epoch {epoch}"), optimizer))
+        seconds = clock.stop()
         schedule.step()
-        bank = backbone_features(model.encoder, plain_train)
-        queries = backbone_features(model.encoder, plain_test)
-        history["knn"].append(knn_accuracy(*bank, *queries))
-        history["spread"].append(embedding_spread(queries[0]))
-        print(
-            f"epoch {epoch}: " + ", ".join(f"{name} {values[-1]:.4f}" for name, values in history.items()), flush=True
-        )
-        save_history(history, options.results / f"{options.name}.json")
+        for key, value in measure(model, *plain, options).items():
+            history[key].append(value)
+        figures = ", ".join(f"{key} {values[-1]:.3f}" for key, values in history.items())
+        print(f"{name}, epoch {epoch}: {figures}, {seconds:.1f} s", flush=True)
+        save_history(history, folder / f"{name}.json")
+    return folder
 
 
-def main() -> None:
-    """Train one configuration on CIFAR10, or draw the curves of several finished runs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--name", default="with", help="what the curves of this run are called")
-    parser.add_argument("--compare", nargs="+", metavar="NAME", help="draw these finished runs and stop")
-    parser.add_argument("--no-stop-gradient", action="store_true")
-    parser.add_argument("--mlp-mode", choices=["no_pred_mlp", "fixed_random_init"])
-    parser.add_argument("--dim", type=int, default=2048, help="width of the projector's last layer")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--data", default="data", help="where CIFAR10 is, or is downloaded to")
-    parser.add_argument("--results", type=Path, default=Path("results/simsiam"))
-    options = parser.parse_args()
+def measure(
+    model: SimSiam,
+    bank: Iterable[tuple[Tensor, Tensor]],
+    queries: Iterable[tuple[Tensor, Tensor]],
+    options: argparse.Namespace,
+) -> dict[str, float]:
+    """Return the kNN accuracy on the encoder's features, and the effective rank and the spread of z, on test images."""
+    from recipes import progress
+    from simsiam_misc import backbone_features, effective_rank, embedding_spread, knn_accuracy, projections
 
-    options.results.mkdir(parents=True, exist_ok=True)
-    if options.compare is None:
-        run(options)
-        return
+    known, asked = (
+        backbone_features(model.encoder, progress(each, options.batches, "kNN")) for each in (bank, queries)
+    )
+    z = projections(model.encoder, asked[0][:MEASURED])
+    accuracy = knn_accuracy(*known, *asked, neighbours=options.neighbours)
+    return {"knn": accuracy, "rank": effective_rank(z), "spread": embedding_spread(z)}
+
+
+def save_views(pairs: Iterable[tuple[tuple[Tensor, Tensor], Tensor]], folder: Path) -> None:
+    """Save the two views of eight pictures, so that one sees what the augmentation does."""
+    from recipes import save_grid
+
+    (x1, x2), _ = next(iter(pairs))
+    title = "Two random views of each picture"
+    save_grid(torch.cat([x1[:8], x2[:8]]), folder / "views.png", len(x1[:8]), title, rows=["view 1", "view 2"])
+
+
+def save_comparisons(folder: Path) -> None:
+    """Draw each comparison of which two runs or more are finished, those of earlier calls among them."""
     from recipes import compare_histories
 
-    runs = [options.results / f"{name}.json" for name in options.compare]
-    compare_histories(runs, "loss", options.results / "loss.png", ylabel="training loss")
-    compare_histories(runs, "knn", options.results / "knn.png", ylabel="kNN accuracy on the test set")
+    for figure, names in FIGURES.items():
+        finished = {RUNS[name].label: path for name in names if (path := folder / f"{name}.json").is_file()}
+        if len(finished) > 1:
+            compare_histories(finished, CURVES, folder / f"{figure}.png")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train configurations on CIFAR10, or on small digits, and draw the comparisons that the report asks for."""
+    from recipes import options_parser, read_options
+
+    parser = options_parser(__doc__, SETTINGS, SMALL)
+    parser.add_argument("runs", nargs="*", metavar="RUN", help=f"{', '.join(RUNS)}; default: with without")
+    options = read_options(parser, SMALL, arguments)
+    names = options.runs or list(FIGURES["stop_gradient"])
+    if unknown := [name for name in names if name not in RUNS]:
+        parser.error(f"there is no run {unknown[0]!r}; choose from {', '.join(RUNS)}")
+    for name in names:
+        save_comparisons(train(name, options))
+    print(f"figures: {options.out / 'simsiam'}")
 
 
 if __name__ == "__main__":

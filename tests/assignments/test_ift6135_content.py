@@ -699,6 +699,7 @@ def test_recipes_draw_and_measure(modules: SimpleNamespace, tmp_path: Path) -> N
     recipes.plot_profiles(torch.randn(10, 6), tmp_path / "profile.png")
     for name in ("with", "without"):
         recipes.save_history({"loss": [0.0, -0.5]}, tmp_path / f"{name}.json")
-    recipes.compare_histories([tmp_path / "with.json", tmp_path / "without.json"], "loss", tmp_path / "c.png", "loss")
+    runs = {name: tmp_path / f"{name}.json" for name in ("with", "without")}
+    recipes.compare_histories(runs, {"loss": "training loss"}, tmp_path / "compared.png")
     pictures = list(tmp_path.glob("*.png"))
     assert len(pictures) == 4 and all(p.read_bytes().startswith(b"\x89PNG") for p in pictures)

@@ -1,24 +1,97 @@
-"""What training and the report need beside the models: one step, a stopwatch, plots. You hand in nothing of this file.
+"""What training and the report need beside the models: options, one step, a stopwatch, plots. Nothing to hand in.
 
 matplotlib is imported inside the functions and draws straight to a file, so no display is needed.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+Batch = TypeVar("Batch")
+Curves = Mapping[str, Sequence[float]]
+
+# ----------------------------------------------------------------------------------------------------------- running
+
+
+def options_parser(
+    description: str | None, full: Mapping[str, Any], small: Mapping[str, Any]
+) -> argparse.ArgumentParser:
+    """Return the options that all recipes share, and one more for each setting in `full`, of the type of its value.
+
+    `small` replaces some of the settings when `--small` is given.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", action="store_true", help="train on scikit-learn's digits for a minute or two")
+    for name, value in full.items():
+        several = isinstance(value, Sequence)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=type(value[0] if several else value),
+            nargs="+" if several else None,
+            default=value,
+            metavar="N",
+            help=f"default: {value}" + (f"; with --small: {small[name]}" if name in small else ""),
+        )
+    parser.add_argument("--batches", type=int, metavar="N", help="only so many batches of each epoch, to try things")
+    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default: ./results")
+    parser.add_argument("--data", default="data", metavar="DIR", help="where the data set is, or is downloaded to")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    return parser
+
+
+def read_options(
+    parser: argparse.ArgumentParser, small: Mapping[str, Any], arguments: Sequence[str] | None = None
+) -> argparse.Namespace:
+    """Read the command line, or `arguments`; what is given there wins over `small`, and that over the defaults."""
+    if parser.parse_args(arguments).small:
+        parser.set_defaults(**small)
+    return parser.parse_args(arguments)
+
+
+def prepare(options: argparse.Namespace, name: str) -> tuple[torch.device, Path]:
+    """Seed the random numbers; return the device and the folder `name` for results, which is made if need be."""
+    device = pick_device(options.device)
+    torch.manual_seed(options.seed)
+    folder = options.out / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return device, folder
 
 
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device of that name; ``auto`` means the GPU if there is one, else the CPU."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise SystemExit(f"--device {name}: torch finds no GPU here; take --device cpu, or auto")
     return torch.device(name)
+
+
+def hardware(device: torch.device) -> str:
+    """Return what the wall clock depends on: the GPU's name, or the CPU with its number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def progress(loader: Iterable[Batch], limit: int | None = None, description: str = "") -> Iterable[Batch]:
+    """Go through the batches of a loader, at most `limit` of them, with a progress bar on a terminal."""
+    from tqdm.auto import tqdm
+
+    total = len(loader) if hasattr(loader, "__len__") else None
+    if limit is not None:
+        total = limit if total is None else min(limit, total)
+    return tqdm(islice(loader, limit), total=total, desc=description, leave=False, disable=None)
 
 
 def gradient_step(loss: Tensor, optimizer: torch.optim.Optimizer) -> float:
@@ -57,10 +130,14 @@ class WallClock:
             torch.cuda.synchronize()
         return time.perf_counter()
 
-    def plot(self, path: Path) -> None:
-        """Draw the seconds since the beginning against the epoch."""
+    def plot(self, path: Path, title: str = "") -> None:
+        """Draw the seconds since the beginning, and those of each epoch, against the epoch."""
         total = torch.tensor(self.seconds, dtype=torch.float64).cumsum(0).tolist()
-        plot_curves({"training": total}, path, ylabel="wall-clock time since the start (s)")
+        panels = {"time since the start (s)": {"training": total}, "time of the epoch (s)": {"training": self.seconds}}
+        plot_panels(panels, path, title=title)
+
+
+# ---------------------------------------------------------------------------------------------------------- pictures
 
 
 def to_pixels(images: Tensor) -> Tensor:
@@ -68,37 +145,59 @@ def to_pixels(images: Tensor) -> Tensor:
     return (images.detach().float().cpu() * 0.5 + 0.5).clamp(0.0, 1.0)
 
 
-def save_grid(images: Tensor, path: Path, columns: int = 8, title: str = "") -> None:
-    """Save ``(n, 3, H, W)`` in [-1, 1] as one picture, `columns` images to a row, the title above."""
+def save_grid(images: Tensor, path: Path, columns: int = 8, title: str = "", rows: Sequence[str] = ()) -> None:
+    """Save ``(n, 3, H, W)`` in [-1, 1] as one picture, `columns` images to a row; `rows` are the labels at the left."""
     from matplotlib.figure import Figure
 
-    pixels = to_pixels(images)
+    pixels = F.pad(to_pixels(images), [1, 1, 1, 1], value=1.0)  # a white line between neighbours
     count, channels, height, width = pixels.shape
-    rows = -(-count // columns)
-    canvas = torch.ones(rows * columns, channels, height, width)
+    lines = -(-count // columns)
+    canvas = torch.ones(lines * columns, channels, height, width)
     canvas[:count] = pixels
-    canvas = canvas.reshape(rows, columns, channels, height, width).permute(0, 3, 1, 4, 2)  # (rows, H, columns, W, 3)
-    figure = Figure(figsize=(columns, rows + 0.4), layout="constrained")
+    canvas = canvas.reshape(lines, columns, channels, height, width).permute(0, 3, 1, 4, 2)  # (lines, H, columns, W, 3)
+    figure = Figure(figsize=(0.8 * columns + (1.2 if rows else 0.0), 0.8 * lines + 0.4), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(canvas.reshape(rows * height, columns * width, channels).numpy())
-    axes.set_title(title)
-    axes.set_axis_off()
-    figure.savefig(path, dpi=120)
+    axes.imshow(canvas.reshape(lines * height, columns * width, channels).numpy(), interpolation="nearest")
+    axes.set_title(title, fontsize=11)
+    axes.set_xticks([])
+    axes.set_yticks([(line + 0.5) * height for line in range(len(rows))], labels=rows)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    figure.savefig(path, dpi=150, bbox_inches="tight")
 
 
-def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, ylabel: str) -> None:
+def plot_curves(curves: Curves, path: Path, ylabel: str) -> None:
     """Plot one line per name, one point per epoch, the first epoch being number 1."""
-    from matplotlib.figure import Figure
+    plot_panels({ylabel: curves}, path)
 
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    for name, values in curves.items():
-        axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(ylabel)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=120)
+
+def plot_panels(
+    panels: Mapping[str, Curves],
+    path: Path,
+    title: str = "",
+    xlabel: str = "epoch",
+    x: Sequence[float] | None = None,
+) -> None:
+    """Draw one panel for each label of a y axis, two to a row, with one line per name; x counts from 1 if not given."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    columns, lines = min(len(panels), 2), -(-len(panels) // 2)
+    figure = Figure(figsize=(5.0 * columns + 0.5, 3.4 * lines + 0.3), layout="constrained")
+    all_axes = figure.subplots(lines, columns, squeeze=False).flatten()
+    for axes, (ylabel, curves) in zip(all_axes, panels.items(), strict=False):
+        for name, values in curves.items():
+            axes.plot(range(1, len(values) + 1) if x is None else x, values, marker=".", label=name)
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(ylabel)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        if len(curves) > 1:
+            axes.legend()
+    for unused in all_axes[len(panels) :]:
+        unused.set_axis_off()
+    figure.suptitle(title, fontsize=11)
+    figure.savefig(path, dpi=150)
 
 
 def plot_profiles(profiles: Tensor, path: Path) -> None:
@@ -106,23 +205,25 @@ def plot_profiles(profiles: Tensor, path: Path) -> None:
     from matplotlib.figure import Figure
 
     classes, z_dim = profiles.shape
-    figure = Figure(figsize=(12, 1.6 * -(-classes // 2)), layout="constrained")
+    figure = Figure(figsize=(10, 1.5 * -(-classes // 2)), layout="constrained")
     all_axes = figure.subplots(-(-classes // 2), 2, sharex=True, sharey=True, squeeze=False).flatten()
     for label, axes in enumerate(all_axes[:classes]):
         axes.bar(range(z_dim), profiles[label].detach().cpu().tolist())
-        axes.set_title(f"class {label}", fontsize=9)
+        axes.set_title(f"class {label}", fontsize=10)
         axes.axhline(0.0, color="black", linewidth=0.5)
-    figure.supxlabel("latent variable")
+        axes.grid(axis="y", alpha=0.3)
+    figure.supxlabel("latent variable (index)")
     figure.supylabel("average over the class")
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=150)
 
 
-def save_history(history: Mapping[str, Sequence[float]], path: Path) -> None:
+def save_history(history: Curves, path: Path) -> None:
     """Keep curves as JSON, so that several runs can be drawn into one plot afterwards."""
     path.write_text(json.dumps({name: list(values) for name, values in history.items()}, indent=1), encoding="utf-8")
 
 
-def compare_histories(paths: Sequence[Path], key: str, picture: Path, ylabel: str) -> None:
-    """Draw the curve `key` of several saved histories into one plot; each is named after its file."""
-    curves = {path.stem: json.loads(path.read_text(encoding="utf-8"))[key] for path in paths}
-    plot_curves(curves, picture, ylabel)
+def compare_histories(runs: Mapping[str, Path], ylabels: Mapping[str, str], picture: Path, title: str = "") -> None:
+    """Draw saved histories into one picture: a line for each name in `runs`, a panel for each curve in `ylabels`."""
+    saved = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in runs.items()}
+    panels = {ylabel: {name: history[key] for name, history in saved.items()} for key, ylabel in ylabels.items()}
+    plot_panels(panels, picture, title=title)

@@ -33,6 +33,17 @@ def backbone_features(encoder: nn.Module, loader: Iterable[tuple[Tensor, Tensor]
 
 
 @torch.no_grad()
+def projections(encoder: nn.Module, features: Tensor) -> Tensor:
+    """Return z, ``(n, d)`` on the CPU: what the projector, ``encoder.fc``, makes of features when evaluated."""
+    device = next(encoder.parameters()).device
+    training = encoder.training
+    encoder.eval()
+    z = encoder.fc(features.to(device)).float().cpu()
+    encoder.train(training)
+    return z
+
+
+@torch.no_grad()
 def knn_accuracy(
     train_features: Tensor,
     train_labels: Tensor,
