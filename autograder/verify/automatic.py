@@ -21,6 +21,7 @@ from autograder.assignment import Assignment, Item
 from autograder.mutants import Equivalent, read_catalogue
 from autograder.release.grammar import Place
 from autograder.release.markers import Mark, find_marks
+from autograder.release.names import bound_names
 from autograder.release.rubric import Rubric
 from autograder.release.source import Source
 from autograder.verify.children import Handler, Lost, in_children
@@ -184,25 +185,41 @@ def _mutants_of_file(assignment: Assignment, file: str, wanted: Sequence[Item]) 
     assert assignment.reference is not None
     place = Place(f"solutions/{assignment.slug}/{file}")
     source = Source.parse((assignment.reference / file).read_text(encoding="utf-8"), place)
-    code, seen = Code(source), {ast.dump(source.tree)}
+    code, seen = Code(source), set[tuple[int, str]]()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # a number that is called, say
-        for mark in find_marks(source, Rubric(assignment.manifest, file)):
-            if mark.item in wanted:
-                yield from _mutants_of_mark(code, mark, file, seen)
+        marks = [mark for mark in find_marks(source, Rubric(assignment.manifest, file)) if mark.item in wanted]
+        for mark in marks:
+            yield from _mutants_of_mark(code, mark, _names_around(mark, marks), file, seen)
 
 
-def _mutants_of_mark(code: Code, mark: Mark, file: str, seen: set[str]) -> Iterator[AutomaticMutant]:
-    for edit in sorted(edits(mark.statements, code), key=lambda edit: (edit.place, edit.operator)):
-        text = code.text[: edit.begin] + edit.text + code.text[edit.end :]
+def _names_around(mark: Mark, marks: Sequence[Mark]) -> list[str]:
+    """The parameters of the function that a mark is in; outside of functions, what the item's other marks bind."""
+    if mark.in_function:
+        function = mark.around[-1]
+        assert not isinstance(function, ast.ClassDef)
+        parameters = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+        return [parameter.arg for parameter in parameters if parameter.arg not in ("self", "cls")]
+    return [name for other in marks if other.item is mark.item for name in bound_names(other.statements)]
+
+
+def _mutants_of_mark(
+    code: Code, mark: Mark, names: Sequence[str], file: str, seen: set[tuple[int, str]]
+) -> Iterator[AutomaticMutant]:
+    inside = mark.statements[0]
+    begin, end = next(
+        span for span in map(code.lines, code.source.tree.body) if span[0] <= code.span(inside)[0] < span[1]
+    )
+    seen.add((begin, ast.dump(ast.parse(code.text[begin:end]))))
+    for edit in sorted(edits(mark.statements, code, names), key=lambda edit: (edit.place, edit.operator)):
+        part = code.text[begin : edit.begin] + edit.text + code.text[edit.end : end]
         try:
-            dump = ast.dump(ast.parse(text))
+            key = begin, ast.dump(ast.parse(part))
         except SyntaxError:
             continue
-        if dump in seen:
-            continue
-        seen.add(dump)
-        yield _mutant(code, mark.item.id, file, edit, text)
+        if key not in seen:
+            seen.add(key)
+            yield _mutant(code, mark.item.id, file, edit, code.text[:begin] + part + code.text[end:])
 
 
 def _mutant(code: Code, item: str, file: str, edit: Edit, text: str) -> AutomaticMutant:

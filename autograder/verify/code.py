@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
-from autograder.release.source import Source
+from autograder.release.source import Source, first_line, last_line
 
 Span = tuple[int, int]
 
@@ -37,6 +37,10 @@ class Code:
         columns = getattr(node, "col_offset"), getattr(node, "end_col_offset")  # noqa: B009
         begin, end = self.source.characters(first, columns[0]), self.source.characters(last, columns[1])
         return self._starts[first - 1] + begin, self._starts[last - 1] + end
+
+    def lines(self, statement: ast.stmt) -> Span:
+        """Where the lines of a statement begin and end, decorators included."""
+        return self._starts[first_line(statement) - 1], self._starts[last_line(statement)]
 
     def of(self, node: ast.AST) -> str:
         """The text of a node."""

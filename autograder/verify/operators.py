@@ -7,11 +7,12 @@ brings a database and a web client; these operators are few, and each edit is an
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeGuard
 
+from autograder.release.names import assigned_names
 from autograder.verify.code import Code
 
 UNTOUCHED_KEYWORDS = frozenset({"device"})
@@ -75,8 +76,8 @@ COMPARISONS: dict[type[ast.cmpop], tuple[str, ...]] = {
     ast.In: ("not in",),
     ast.NotIn: ("in",),
 }
+_ENCLOSED = (ast.Call, ast.keyword, ast.Assign, ast.Tuple, ast.List, ast.Return)
 _ATOMS = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.List, ast.Dict, ast.ListComp)
-_SIBLING = re.compile(r"(.*)([12])")
 
 
 @dataclass(frozen=True)
@@ -98,18 +99,19 @@ class Edit:
 Operator = Callable[[ast.AST, ast.AST, Code], Iterator[Edit]]
 
 
-def edits(statements: Sequence[ast.stmt], code: Code) -> Iterator[Edit]:
+def edits(statements: Sequence[ast.stmt], code: Code, names: Iterable[str] = ()) -> Iterator[Edit]:
     """Yield every edit of the statements, in no special order; some may not parse, or say the same as another.
 
-    Never touched: texts and docstrings, annotations, what is raised, and where tensors lie (``device=``).
+    ``names`` are those that mean something there beside what the statements bind: parameters, say. Never touched: texts
+    and docstrings, annotations, what is raised, and where tensors lie (``device=``).
     """
     module = ast.Module(list(statements), [])
-    names = frozenset(node.id for node in ast.walk(module) if isinstance(node, ast.Name))
+    known = sorted({*names, *assigned_names(statements)})
+    attributes = sorted({node.attr for node in ast.walk(module) if _is_of_self(node)})
     for node, parent in _walk(module):
         for operator in OPERATORS:
             yield from operator(node, parent, code)
-        if isinstance(node, ast.Name):
-            yield from _siblings(node, names, code)
+        yield from _others(node, parent, code, known, attributes)
 
 
 def _walk(parent: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
@@ -140,7 +142,7 @@ def constants(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
         for operator, changed in changes.items():
             if changed != value:
                 text = repr(changed)
-                bare = changed >= 0 or isinstance(parent, (ast.Call, ast.keyword, ast.Assign, ast.Tuple, ast.Return))
+                bare = changed >= 0 or isinstance(parent, _ENCLOSED)
                 yield Edit(operator, *span, text if bare else f"({text})")
 
 
@@ -243,12 +245,29 @@ def statements(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
 OPERATORS: tuple[Operator, ...] = (constants, arithmetic, comparisons, logic, calls, arguments, sequences, statements)
 
 
-def _siblings(node: ast.Name, names: frozenset[str], code: Code) -> Iterator[Edit]:
-    """``x2`` for ``x1``, where both are there."""
-    if isinstance(node.ctx, ast.Load) and (match := _SIBLING.fullmatch(node.id)):
-        sibling = match[1] + ("2" if match[2] == "1" else "1")
-        if sibling in names:
-            yield Edit("name-sibling", *code.span(node), sibling)
+def _others(
+    node: ast.AST, parent: ast.AST, code: Code, names: Sequence[str], attributes: Sequence[str]
+) -> Iterator[Edit]:
+    """Another variable in place of one, and another attribute of ``self``."""
+    called = isinstance(parent, ast.Call) and parent.func is node
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names and not called:
+        for name in names:
+            if name != node.id:
+                yield Edit(f"name-{name}", *code.span(node), name)
+    if _is_of_self(node):
+        end = code.span(node)[1]
+        for attribute in attributes:
+            if attribute != node.attr:
+                yield Edit(f"name-self-{attribute}", end - len(node.attr), end, attribute)
+
+
+def _is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    )
 
 
 def _swapped(code: Code, left: tuple[int, int], right: tuple[int, int]) -> str:

@@ -12,12 +12,12 @@ from autograder.verify.code import Code
 from autograder.verify.operators import edits
 
 
-def made(body: str) -> dict[str, set[str]]:
+def made(body: str, *names: str) -> dict[str, set[str]]:
     """What the operators make of statements below ``import torch``, by operator; only what parses."""
     text = f"import torch\n{body}\n"
     code = Code(Source.parse(text, Place("small.py")))
     found: dict[str, set[str]] = {}
-    for edit in edits(code.source.tree.body[1:], code):
+    for edit in edits(code.source.tree.body[1:], code, names):
         changed = text[: edit.begin] + edit.text + text[edit.end :]
         try:
             ast.parse(changed)
@@ -61,17 +61,28 @@ def made(body: str) -> dict[str, set[str]]:
         ("y = f(\n    a,  # why\n    b,\n)", "argument-dropped", {"y = f(\n    b,\n)", "y = f(\n    a,\n)"}),
         ("y = g(a), h(b)", "elements-swapped", {"y = h(b), g(a)"}),
         ("y = x[:, None]", "index-dropped", {"y = x"}),
-        ("y = f(p1, z2) + f(p2, z1)", "name-sibling", None),
         ("with torch.no_grad():\n    y = x", "with-dropped", {"if True:\n    y = x"}),
         ("if a == b:\n    y = 1", "statement-dropped", {"pass", "if a == b:\n    pass"}),
     ],
 )
 def test_an_operator_makes_exactly_these(body, operator, expected):
-    found = made(body)
-    if operator == "name-sibling":
-        assert "y = f(p2, z2) + f(p2, z1)" in found[operator] and len(found[operator]) == 4
-    else:
-        assert found.get(operator) == expected
+    assert made(body).get(operator) == expected
+
+
+def test_other_variables_take_the_place_of_one():
+    found = made("h = f(x)\ny = h + k(x)", "x", "noise")
+    assert found["name-noise"] == {
+        "h = f(noise)\ny = h + k(x)",
+        "h = f(x)\ny = noise + k(x)",
+        "h = f(x)\ny = h + k(noise)",
+    }
+    assert found["name-x"] == {"h = f(x)\ny = x + k(x)"} and "name-f" not in found and "name-torch" not in found
+
+
+def test_other_attributes_take_the_place_of_one():
+    found = made("y = self.mean(h) + self.logvar(h)")
+    assert found["name-self-logvar"] == {"y = self.logvar(h) + self.logvar(h)"}
+    assert found["name-self-mean"] == {"y = self.mean(h) + self.mean(h)"}
 
 
 @pytest.mark.parametrize(
