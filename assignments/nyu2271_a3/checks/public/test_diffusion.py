@@ -30,6 +30,8 @@ STEPS = {
     8: ((2.053369, 1.0816518), (1.696374, 0.56330611)),
 }
 STD = {1: 0.144218763, 4: 0.40652062, 8: 0.830969964}
+# The standard deviation of the noise of a step, for T = 5.
+CHAIN_STD = {4: 0.9513851, 3: 0.7258339, 2: 0.5032799, 1: 0.2834158}
 INDICES = (4, 9, 0, 7, 1)
 """Time indices in no order, as in a batch of random ones."""
 
@@ -193,10 +195,13 @@ def test_other_steps_add_noise_to_the_posterior_mean(diffusion, diffusion_probes
 
 @item("diffusion.p_sample_loop", weight=1)
 def test_every_index_in_order(diffusion, diffusion_probes):
-    """The loop goes through p_sample from index T - 1 to 0, starting from `img`; the last image is moved to [0, 1]."""
+    """The loop goes through p_sample from index T - 1 to 0, starting from `img`; the last image is moved to [0, 1].
+
+    Your own `p_sample` is asked to repeat each step: both results have the same mean, and independent noise.
+    """
     for timesteps in (1, 5):
         model, predictor = built(diffusion, diffusion_probes, timesteps=timesteps, model=(0.5, 0.1, -0.2))
-        start = some_noise(2, 3, 6).tanh()
+        start = some_noise(2, 3, SIZE).tanh()
         result = assert_tensor(model.p_sample_loop(start), shape=start.shape, name="the result of p_sample_loop")
         times, seen = fetch(predictor.times), fetch(predictor.images)
         if not times:  # the grader's p_sample, which needs no model and knows no chance
@@ -204,43 +209,59 @@ def test_every_index_in_order(diffusion, diffusion_probes):
             for index in reversed(range(timesteps)):
                 x = assert_tensor(model.p_sample(x, torch.full((2,), index), index), shape=start.shape)
             assert_close(result, (x.double() + 1) / 2, name="the result of p_sample_loop", scale=1.0)
-            continue
-        if [t.tolist() for t in times] != [[index] * 2 for index in reversed(range(timesteps))]:
-            raise CheckFailed(
-                "p_sample must be called once for each index, from the last to 0, with t of shape (b,)",
-                expected=f"t = {list(reversed(range(timesteps)))}",
-                got=f"t = {[t.tolist() for t in times]}",
-            )
-        if not torch.equal(seen[0], start):
-            raise CheckFailed("the first step must start from `img` as it is")
-        last = assert_tensor(model.p_sample(seen[-1], torch.zeros(2).long(), 0), shape=start.shape).double()
-        assert_close(result, (last + 1) / 2, name="the result, next to the last step moved to [0, 1],", scale=1.0)
+        else:
+            assert_chain(model, list(reversed(range(timesteps))), start, times, seen, result)
+
+
+def assert_chain(model, order, start, times, seen, result):
+    """Raise `CheckFailed` unless the model saw a chain from ``start`` in this order, and ``result`` is its end."""
+    if [t.tolist() for t in times] != [[index] * 2 for index in order]:
+        raise CheckFailed(
+            "p_sample must be called once for each index, from the last to 0, with t of shape (b,)",
+            expected=f"t = {order}",
+            got=f"t = {[t.tolist() for t in times]}",
+        )
+    if not torch.equal(seen[0], start):
+        raise CheckFailed("the first step must start from `img` as it is")
+    differences = []
+    for index, before, after in zip(order[:-1], seen[:-1], seen[1:], strict=True):
+        again = assert_tensor(model.p_sample(before, torch.full((2,), index), index), shape=start.shape)
+        differences.append((after.double() - again.double()) / (2**0.5 * CHAIN_STD[index]))
+    if differences:
+        name = "the difference of an image of the chain and a repeated step (rows: index 4, 3, 2, 1)"
+        assert_standard_normal(torch.stack(differences), name=name, **EFFECTS)
+    last = assert_tensor(model.p_sample(seen[-1], torch.zeros(2).long(), 0), shape=start.shape).double()
+    assert_close(result, (last + 1) / 2, name="the result, next to the last step moved to [0, 1],", scale=1.0)
 
 
 # diffusion.sample
 
 
-def shown_index(model, predictor, batch, shape):
-    """The noise that `sample` starts from; raise `CheckFailed` where the result has another shape.
+def start_of(model, predictor, batch, shape):
+    """The noise that `sample` starts from, in a process of one step, which ends without noise.
 
-    When the grader runs this, `p_sample_loop` may be its own, which returns the noise as it came.
+    Raises `CheckFailed` where the result is not what `p_sample_loop` makes of it. When the grader runs this, that may
+    be its own, which returns the noise as it came.
     """
     result = assert_tensor(model.sample(batch), shape=shape, name=f"sample({batch})")
     seen = fetch(predictor.images)
     if not seen:
         return result.detach()
-    if float(result.min()) < 0 or float(result.max()) > 1:
-        raise CheckFailed(f"sample({batch}) has values outside of [0, 1]")
-    return assert_tensor(seen[0], shape=shape, name="the noise at the start")
+    start = assert_tensor(seen[0], shape=shape, name="the noise at the start")
+    due = assert_tensor(model.p_sample_loop(start), shape=shape, name="the result of p_sample_loop").double()
+    assert_close(
+        result, due, name="the result of sample, next to that of p_sample_loop from the same noise,", scale=1.0
+    )
+    return start
 
 
 @item("diffusion.sample", weight=1)
 def test_new_images(diffusion, diffusion_probes):
-    """sample(n) gives n images of the model's size and channels, from standard normal noise, fresh in every call."""
+    """sample(n) is what becomes of fresh standard normal noise of the model's size and channels."""
     starts = []
     for _ in range(2):
-        model, predictor = built(diffusion, diffusion_probes, size=20, channels=3, timesteps=4)
-        starts.append(shown_index(model, predictor, 4, (4, 3, 20, 20)))
+        model, predictor = built(diffusion, diffusion_probes, size=20, channels=3, timesteps=1)
+        starts.append(start_of(model, predictor, 4, (4, 3, 20, 20)))
     assert_standard_normal(starts[0], name="the noise at the start", mean_effect=0.3, std_effect=1.3)
     assert_independent(*starts, name="the noise at the start of two calls")
 
