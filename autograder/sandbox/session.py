@@ -462,14 +462,17 @@ class Session:
         self.example.pending.remove(call)
         outputs, inputs = self.example.answered[call]
         self.example.answered_bytes -= sum(tensor.nbytes for tensor in (*outputs, *inputs))
-        self.example.answered[call] = ([], [])
+        self.example.answered[call] = ([], [torch.empty(0)] * len(inputs))  # a gradient that is asked for is None
 
     def _answer_product(self, frame: Frame) -> tuple[Any, list[memoryview]]:
         call = frame.header.get("call")
         outputs, inputs = self.example.answered[call]
         lent = call in self.example.pending
         cotangents: Sequence[Any] = Decoder(frame.payload).decode(frame.header.get("cotangents"))
-        pairs = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad and c is not None]
+        both = (
+            zip(outputs, cotangents, strict=True) if outputs else ()
+        )  # nothing is left of an answer that is forgotten
+        pairs = [(o, c) for o, c in both if o.requires_grad and c is not None]
         wanted = [tensor for tensor in inputs if tensor.requires_grad]
         found: Iterator[torch.Tensor | None] = iter([None] * len(wanted))
         if pairs and (wanted or lent):

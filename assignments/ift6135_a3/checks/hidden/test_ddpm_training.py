@@ -1,0 +1,32 @@
+"""The DDPM learns: the network, its optimiser and all measurements are the grader's, the loss is the submission's."""
+
+from __future__ import annotations
+
+from ift6135_a3.checks.hidden import ddpm_learning as learning
+
+from autograder.checks import item, lend, secret_generator, show_curves, show_images
+from autograder.checks.training import assert_learned
+
+SHOWN = 16
+STEPS_COUNT = len(learning.TABLES.betas)
+
+
+@item("ddpm.training", weight=3)
+def test_a_network_learns_from_the_loss(ddpm_solution, ddpm_training_probes):
+    """After 300 steps on your loss, a small U-Net predicts noise that you never saw, and its samples near the data."""
+    generator = secret_generator()
+    task = learning.Task.draw(generator)
+    model = learning.new_model()
+    lent = lend(learning.checked(model))
+    losses = []
+
+    def learn(images):
+        told = ddpm_training_probes.learn(ddpm_solution.p_losses, ddpm_solution.t_sample, lent, images, STEPS_COUNT)
+        losses.append(told if isinstance(told, float) else float("nan"))
+
+    learning.train_on(model, task, learn, generator)
+    show_curves("Loss of the DDPM, as it tells it", {"p_losses": losses}, x="step")
+    images = task.samples(model.eval(), generator)
+    show_images("Samples", {"data": task.test[:SHOWN], "samples": images[:SHOWN]})
+    error = task.noised.error(model)
+    assert_learned(task.criteria(error, task.distance(images), generator), "the DDPM")

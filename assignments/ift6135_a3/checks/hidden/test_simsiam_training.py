@@ -1,0 +1,64 @@
+"""SimSiam learns with the stop-gradient and collapses without: measured on embeddings, while labels stay here."""
+
+from __future__ import annotations
+
+import torch
+from ift6135_a3.checks.hidden import simsiam_learning as learning
+
+from autograder.checks import CheckFailed, assert_tensor, item, secret_generator, show_curves
+from autograder.checks.embeddings import spectrum
+from autograder.checks.training import assert_learned, batches, in_chunks, told_losses
+
+CHUNK = 25
+
+
+def embedded(q3_solution, simsiam_training_probes, task, generator, *, stop_gradient):
+    """The embeddings of a trained model, and the losses that it told."""
+    model = q3_solution.SimSiam(
+        simsiam_training_probes.SmallEncoder,
+        dim=learning.DIM,
+        pred_dim=learning.PRED_DIM,
+        stop_gradient=stop_gradient,
+    )
+    trainee = simsiam_training_probes.Trainee(model, learning.LEARNING_RATE, learning.STEPS)
+    plan = batches(len(task.train), learning.BATCH, learning.STEPS, generator)
+    losses = []
+    for chunk in in_chunks(len(plan), CHUNK):
+        pairs = [[task.views(task.train.images[batch], generator) for batch in plan[chunk]] for _ in range(2)]
+        losses += told_losses(trainee.steps(*map(torch.stack, pairs)))
+    show_curves("Loss of SimSiam, as it tells it", {"loss": losses}, x="step")
+    views = [task.views(task.test.images, generator) for _ in range(2)]
+    p1, p2, z1, z2 = four(trainee.embed(*views), len(task.test))
+    bank = task.views(task.train.images, generator)
+    return learning.Embeddings(p1, p2, z1, z2, four(trainee.embed(bank, bank), len(task.train))[2])
+
+
+def four(reply, count):
+    """The four tensors of a forward pass."""
+    if type(reply) not in (tuple, list) or len(reply) != 4:
+        raise CheckFailed("forward(x1, x2) must return p1, p2, z1, z2")
+    names = ("p1", "p2", "z1", "z2")
+    shape = (count, learning.DIM)
+    return [assert_tensor(t, shape=shape, name=n).detach().float() for t, n in zip(reply, names, strict=True)]
+
+
+def judge(q3_solution, simsiam_training_probes, *, stop_gradient, what):
+    """Train, measure, compare with the thresholds."""
+    generator = secret_generator()
+    task = learning.Task.draw(generator)
+    found = embedded(q3_solution, simsiam_training_probes, task, generator, stop_gradient=stop_gradient)
+    shares = spectrum(found.z1).tolist()
+    show_curves("Spread of the projections over their directions", {what: shares}, x="direction", y="share")
+    assert_learned(learning.criteria(task, found, stop_gradient=stop_gradient), f"SimSiam {what}")
+
+
+@item("simsiam.training", weight=2)
+def test_with_stop_gradient_views_agree_and_nothing_collapses(q3_solution, simsiam_training_probes):
+    """With stop-gradient, two noisy views agree, while projections keep many directions and tell digits apart."""
+    judge(q3_solution, simsiam_training_probes, stop_gradient=True, what="with stop-gradient")
+
+
+@item("simsiam.training", weight=1)
+def test_without_stop_gradient_directions_are_lost(q3_solution, simsiam_training_probes):
+    """Without stop-gradient, two views agree as well, but the projections fall together into few directions."""
+    judge(q3_solution, simsiam_training_probes, stop_gradient=False, what="without stop-gradient")

@@ -1,0 +1,74 @@
+"""The VAE learns: measured on held-out pictures, which are decoded where only their codes are known."""
+
+from __future__ import annotations
+
+from ift6135_a3.checks.hidden import vae_learning as learning
+
+from autograder.checks import (
+    CheckFailed,
+    assert_tensor,
+    fetch,
+    fresh,
+    is_remote,
+    item,
+    secret_generator,
+    show_curves,
+    show_images,
+)
+from autograder.checks.training import assert_learned, batches, checked_weights, in_chunks, told_losses
+
+CHUNK = 20
+SHOWN = 8
+
+
+def new_model(vae_solution):
+    """A VAE of the size that is trained here."""
+    return vae_solution.VAE(
+        in_channels=3,
+        decoder_features=learning.FEATURES,
+        encoder_features=learning.FEATURES,
+        z_dim=learning.Z_DIM,
+        input_size=32,
+        device="cpu",
+    )
+
+
+def part(distribution, name, shape):
+    """Mean or logvar of a distribution, as a tensor of a given shape."""
+    if not is_remote(distribution):
+        raise CheckFailed("encode and decode must give a DiagonalGaussianDistribution")
+    return assert_tensor(fetch(getattr(distribution, name)), shape=shape, name=name).detach().float()
+
+
+def trained(vae_solution, vae_training_probes, task, generator):
+    """A trained model in the worker, and the losses that it told."""
+    model = new_model(vae_solution)
+    trainee = vae_training_probes.Trainee(model, task.train, learning.LEARNING_RATE)
+    plan = batches(len(task.train), learning.BATCH, learning.STEPS, generator)
+    losses = []
+    for chunk in in_chunks(len(plan), CHUNK):
+        losses += told_losses(trainee.steps(plan[chunk]))
+    return model, losses
+
+
+@item("vae.training", weight=3)
+def test_reconstructions_of_held_out_pictures(vae_solution, vae_training_probes):
+    """After 300 steps on coloured digits, new digits come back from their codes, at a fair price in KL."""
+    generator = secret_generator()
+    task = learning.Task.draw(generator)
+    model, losses = trained(vae_solution, vae_training_probes, task, generator)
+    show_curves("Loss of the VAE, as it tells it", {"nll + kl": losses}, x="step", y="nats")
+    # the weights leave before the held-out pictures come, and the decoder's worker never sees those
+    weights = checked_weights(vae_training_probes.weights(model))
+    other_solution, other_probes = fresh(vae_solution, vae_training_probes)
+    decoder = other_probes.with_weights(new_model(other_solution), weights)
+    posterior = vae_training_probes.with_weights(model, weights).encode(task.test)
+    mean, logvar = (part(posterior, name, (len(task.test), learning.Z_DIM)) for name in ("mean", "logvar"))
+
+    def decode(code):
+        return part(decoder.decode(code), "mean", task.test.shape)
+
+    error, bound, images = learning.measure(task, mean, logvar, decode, generator)
+    rows = {"held-out": task.test[:SHOWN], "reconstructed": images[:SHOWN]}
+    show_images("Reconstructions", {name: task.disguise.take_off(row) for name, row in rows.items()})
+    assert_learned(task.criteria(error, bound), "the VAE")

@@ -1,0 +1,81 @@
+"""What the VAE's training is measured by, and the thresholds; `benchmarks/training_thresholds.py` derives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from _oracles import training
+from _oracles.gaussian import kl_to_standard_normal
+from torch import Tensor
+
+from autograder.checks.disguise import Disguise
+from autograder.checks.handwriting import coloured_digits
+from autograder.checks.training import Criterion
+
+STEPS = 300
+BATCH = 64
+LEARNING_RATE = 1e-3
+Z_DIM = 32
+FEATURES = 16
+COMPONENTS = 3
+"""A VAE must beat this many principal components; Z_DIM of them are out of reach in so few steps."""
+PATCH = 4
+"""The network halves its pictures twice on the way to patches of this size, so a rotation of patches is learnable."""
+
+ERROR_SHARE = 0.85
+"""Of the error of the best trivial method."""
+BOUND_SHARE = 1.0
+"""Of half the squared error of those principal components, whose code is free: the VAE pays for its own in KL."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Digits in random colours and in a secret disguise, ``(n, 3, 32, 32)``."""
+
+    disguise: Disguise
+    train: Tensor
+    test: Tensor
+
+    @classmethod
+    def draw(cls, generator: torch.Generator, *, disguised: bool = True) -> Task:
+        """Draw colours and disguise."""
+        disguise = Disguise.draw(generator, patch=PATCH)
+        if not disguised:
+            disguise = Disguise(PATCH, torch.eye(len(disguise.rotation)))
+        train, test = (coloured_digits(32, held_out=held, generator=generator).images for held in (False, True))
+        return cls(disguise, disguise.put_on(train), disguise.put_on(test))
+
+    def trivial_errors(self) -> dict[str, float]:
+        """Mean squared errors of methods that learn next to nothing."""
+        return {
+            "mean image": training.mean_image_error(self.train, self.test),
+            "best colour per image": training.constant_colour_error(self.disguise.take_off(self.test)),
+            f"{COMPONENTS} components": training.principal_components_error(self.train, self.test, COMPONENTS),
+        }
+
+    def criteria(self, error: float, bound: float) -> list[Criterion]:
+        """Judge a mean squared error of reconstructions, and squared error / 2 + KL of an image (nats)."""
+        trivial = self.trivial_errors()
+        free = trivial[f"{COMPONENTS} components"] * self.test[0].numel() / 2
+        return [
+            Criterion("reconstruction error of held-out images", error, ERROR_SHARE * min(trivial.values())),
+            Criterion("negative ELBO of held-out images", bound, BOUND_SHARE * free),
+        ]
+
+
+def measure(
+    task: Task, mean: Tensor, logvar: Tensor, decode: Callable[[Tensor], Tensor], generator: torch.Generator
+) -> tuple[float, float, Tensor]:
+    """Return error (per pixel, at the mean code), bound (nats, at a sampled code) and reconstructions of the images.
+
+    ``mean`` and ``logvar`` are the posteriors of the held-out images, ``(n, Z_DIM)``; the bound leaves out the constant
+    of the likelihood.
+    """
+    images = decode(mean)
+    error = float((images - task.test).double().square().mean())
+    code = mean + (0.5 * logvar.clamp(-30, 20)).exp() * torch.randn(mean.shape, generator=generator)
+    squares = (decode(code) - task.test).double().square().flatten(1).sum(1)
+    bound = float((squares / 2 + kl_to_standard_normal(mean, logvar.clamp(-30, 20))).mean())
+    return error, bound, images

@@ -1,0 +1,96 @@
+"""Short trainings that the grader drives, and verdicts on what the grader itself has measured afterwards.
+
+What a submission says of its own progress is shown and never believed: a criterion compares a number that the trusted
+side has measured on held-out data with a threshold, which lies between the reference and the best trivial method.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograder.checks.describing import describe_type
+from autograder.checks.failure import CheckFailed
+
+MAX_WEIGHTS = 2**24
+"""Numbers in all tensors of a trained model that are carried from one worker to another."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A measured number and what is asked of it: at most, or at least, the threshold."""
+
+    name: str
+    value: float
+    threshold: float
+    at_least: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the number is good enough; one that is not finite never is."""
+        if not math.isfinite(self.value):
+            return False
+        return self.value >= self.threshold if self.at_least else self.value <= self.threshold
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value:.4g} (needed: {'>=' if self.at_least else '<='} {self.threshold:.4g})"
+
+
+def assert_learned(criteria: Sequence[Criterion], what: str) -> None:
+    """Fail where a criterion does not hold; the message has all numbers, those that fail first."""
+    if all(criterion.holds for criterion in criteria):
+        return
+    failed = [criterion for criterion in criteria if not criterion.holds]
+    rest = [criterion for criterion in criteria if criterion.holds]
+    raise CheckFailed(
+        f"{what}: after training, the {failed[0].name} is not good enough",
+        expected=f"{failed[0].name} {'at least' if failed[0].at_least else 'at most'} {failed[0].threshold:.4g}",
+        got="; ".join(map(str, (*failed, *rest))),
+    )
+
+
+def batches(examples: int, size: int, steps: int, generator: torch.Generator) -> Tensor:
+    """Return the indices of all batches of a training, ``(steps, size)``: every example once before any twice."""
+    rounds = -(-steps * size // examples)
+    order = torch.cat([torch.randperm(examples, generator=generator) for _ in range(rounds)])
+    return order[: steps * size].reshape(steps, size)
+
+
+def in_chunks(steps: int, chunk: int) -> Iterator[slice]:
+    """Yield the steps in chunks, one call each, so that the way to the worker costs little."""
+    for start in range(0, steps, chunk):
+        yield slice(start, min(start + chunk, steps))
+
+
+def told_losses(reply: Any) -> list[float]:
+    """Return the losses that a training loop told, for a picture; they are worth no more, so anything else is []."""
+    if isinstance(reply, Tensor) and reply.ndim == 1 and reply.is_floating_point():
+        return [float(value) for value in reply.double()]
+    return []
+
+
+def checked_weights(reply: Any) -> dict[str, Tensor]:
+    """Return the weights of a trained model as they may be sent on; raise `CheckFailed` for anything but tensors."""
+    plain = type(reply) is dict and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in reply.items())
+    if not plain or sum(tensor.numel() for tensor in reply.values()) > MAX_WEIGHTS:
+        raise CheckFailed("the weights of the trained model cannot be read", got=describe_type(reply))
+    return {name: tensor.detach() for name, tensor in reply.items()}
+
+
+def train(model: torch.nn.Module, step: Callable[[Tensor], None], plan: Tensor, *, learning_rate: float) -> None:
+    """Train a model of the trusted side with Adam on a one-cycle schedule (Smith and Topin 2018).
+
+    ``step`` gets the indices of one batch, a row of ``plan``, and must leave gradients with the parameters.
+    """
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=len(plan))
+    for batch in plan:
+        optimizer.zero_grad()
+        step(batch)
+        optimizer.step()
+        schedule.step()
