@@ -9,7 +9,7 @@ import torch
 from _oracles import diffusion
 from torch import Tensor
 
-from autograder.checks import Callback, Canned, StandIns
+from autograder.checks import Callback, Canned, StandIns, is_remote
 
 TABLES = diffusion.Tables(diffusion.linear_betas(1e-4, 0.02, 1000))
 NAMES = (
@@ -47,7 +47,12 @@ def q_sample(x_start: Tensor, t: Tensor, noise: Tensor | None = None) -> Tensor:
 
 
 def p_sample(model: Any, x: Tensor, t: Tensor, t_index: int) -> Tensor:
-    """Stand for the student's p_sample, whatever the model: that stays in the worker. A wrong t is a `TypeError`."""
+    """Stand for the student's p_sample, whatever the model: that stays in the worker.
+
+    What can be no model, and a wrong t, are a `TypeError`.
+    """
+    if not is_remote(model):
+        raise TypeError("p_sample(model, x, t, t_index) needs the model first")
     _judge_time(x, t, t_index)
     mean = diffusion.p_sample_mean(TABLES, x, t, predicted_noise(x, t))
     return in_precision_of(x, diffusion.p_sample(TABLES, mean, t, fresh_noise(x)))
