@@ -67,7 +67,7 @@ def show_power(report: PowerReport, console: Console) -> None:
     console.print(table)
     console.print(
         f"by design a check sees the effect that it states with probability {report.designed:.6f} at least; evidence is"
-        " in orders of magnitude beyond the level of the test"
+        " in orders of magnitude beyond the level of the test (-: caught by something else than a p-value)"
     )
 
 
@@ -110,7 +110,7 @@ def _name(check: str) -> str:
 
 
 def _evidence(one: Detection) -> str:
-    return "certain" if one.least_evidence is None else f"{one.least_evidence:.1f}"
+    return "-" if one.least_evidence is None else f"{one.least_evidence:.1f}"
 
 
 def _table(first: str, *others: str) -> Table:
