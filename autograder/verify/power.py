@@ -91,7 +91,7 @@ def measure_power(assignment: Assignment, seeds: int, *, jobs: int = 1, item: st
     tasks = [[mutant.id, f"power {number}"] for mutant in mutants for number in range(seeds)]
     answers: dict[str, list[Any]] = {mutant.id: [] for mutant in mutants}
     for number, answer in in_children(partial(_handler, assignment), tasks, jobs=jobs, seconds=SECONDS):
-        answers[tasks[number][0]].append([["time"], None] if isinstance(answer, Lost) else answer)
+        answers[tasks[number][0]].append([[], None] if isinstance(answer, Lost) else answer)  # no verdict, no catch
     detections = tuple(_detection(mutant.id, mutant.item, answers[mutant.id]) for mutant in mutants)
     return PowerReport(assignment.slug, seeds, POWER, detections)
 
