@@ -270,25 +270,23 @@ def test_new_images(diffusion, diffusion_probes):
 
 
 def assert_panels(value, shape):
-    """Five images in a stack, no two of them alike."""
+    """Five images in a stack, not all of them alike."""
     panels = assert_tensor(value, shape=(5, *shape), name="the stack of five images").detach().double()
-    for first in range(5):
-        for second in range(first):
-            if bool((panels[first] - panels[second]).abs().max() < 1e-4):
-                raise CheckFailed(f"panels {second} and {first} of the figure are the same")
+    if bool((panels - panels[:1]).abs().max() < 1e-4):
+        raise CheckFailed("all panels of the figure are the same")
     return panels
 
 
 @item("diffusion.forward_figure", weight=1)
 def test_the_forward_figure_leads_from_picture_to_noise(diffusion, diffusion_probes, trainer):
-    """The arrays behind Part 3: five images that depend on the picture and on the noise, each more on the noise."""
+    """The arrays behind Part 3: five images that change on the way, and depend on the picture and on the noise."""
     images, noise = some_images(2, 3, 6), some_noise(2, 3, 6)
     model, _ = built(diffusion, diffusion_probes, timesteps=40)
     panels = assert_panels(trainer.forward_process(model, images, noise, 40), images.shape)
     for changed, name in (((-images, noise), "picture"), ((images, -noise), "noise")):
         other = assert_tensor(trainer.forward_process(model, *changed, 40), shape=panels.shape).detach().double()
-        if bool((other[2] - panels[2]).abs().max() < 1e-4):
-            raise CheckFailed(f"the image at 50 % of T does not depend on the {name}")
+        if bool((other - panels).abs().max() < 1e-4):
+            raise CheckFailed(f"no image of the figure depends on the {name}")
 
 
 @item("diffusion.backward_figure", weight=1)

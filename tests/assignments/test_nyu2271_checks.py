@@ -1,0 +1,287 @@
+"""The checks of `nyu2271_a3`: full marks for right solutions, none for stubs; each mistake costs its own item alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.assignment import Assignment, load_assignment
+from autograder.mutants import Catalogue, Mutant, read_catalogue
+from autograder.results import Outcome
+from autograder.verify.suite import CheckSuite
+
+ROOT = Path(__file__).resolve().parents[2]
+SLUG = "nyu2271_a3"
+PART_A = ("vae.init", "vae.forward", "vae.reparametrize", "vae.loss", "cvae.init", "cvae.forward")
+DIFFUSION = "schedule q_sample p_losses forward p_sample p_sample_loop sample forward_figure backward_figure"
+PART_B = tuple(f"diffusion.{name}" for name in DIFFUSION.split())
+ITEMS = {"vae.py": PART_A, "diffusion.py": PART_B}
+FULL = dict(zip((*PART_A, *PART_B), (15, 15, 15, 20, 10, 15, 2, 2, 2, 2, 6, 2, 2, 5, 5), strict=True))
+ALTERNATIVES = (
+    "vae_original_starter",
+    "vae_flat_pieces",
+    "vae_distributions",
+    "diffusion_original_starter",
+    "diffusion_plain_tensors",
+    "diffusion_noise_form",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _single_threaded() -> Iterator[None]:
+    """The tensors here are small: a second thread would only wait for the first."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+ASSIGNMENT: Assignment = load_assignment(ROOT, SLUG)
+CATALOGUE: Catalogue = read_catalogue(ASSIGNMENT)
+assert ASSIGNMENT.reference is not None
+REFERENCE: Path = ASSIGNMENT.reference
+MUTANTS = {mutant.id: mutant for mutant in CATALOGUE.mutants}
+
+
+@pytest.fixture(scope="module")
+def suite() -> CheckSuite:
+    return CheckSuite.collect(ASSIGNMENT)
+
+
+def points(suite: CheckSuite, folder: Path, items: tuple[str, ...], seed: str = "verify") -> dict[str, float]:
+    scored = suite.score(folder, items=items, grading_seed=seed)
+    return {item: result.points for item, result in scored.items()}
+
+
+def full(items: tuple[str, ...]) -> dict[str, int]:
+    return {item: FULL[item] for item in items}
+
+
+def written(mutant: Mutant, folder: Path) -> str:
+    """Write the file with the bug; return its name."""
+    file, text = CATALOGUE.source(mutant)
+    (folder / file).write_text(text, encoding="utf-8")
+    return file
+
+
+# right solutions
+
+
+@pytest.mark.parametrize("seed", ["verify", "another"])
+def test_the_reference_gets_full_marks(suite: CheckSuite, seed: str) -> None:
+    assert points(suite, REFERENCE, tuple(FULL), seed) == FULL
+
+
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_other_right_solutions_get_full_marks(suite: CheckSuite, name: str) -> None:
+    folder = ASSIGNMENT.folder / "alternatives" / name
+    items = ITEMS[next(folder.glob("*.py")).name]
+    for seed in range(2):
+        assert points(suite, folder, items, f"{name} {seed}") == full(items)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_right_solutions_get_full_marks_whatever_the_seed(suite: CheckSuite, name: str) -> None:
+    folder = ASSIGNMENT.folder / "alternatives" / name
+    items = ITEMS[next(folder.glob("*.py")).name]
+    for seed in range(10):
+        assert points(suite, folder, items, str(seed)) == full(items)
+        assert points(suite, REFERENCE, items, f"reference {seed}") == full(items)
+
+
+def test_the_alternatives_cover_every_generation_of_the_interface() -> None:
+    sources = {name: (ASSIGNMENT.folder / "alternatives" / name / "diffusion.py") for name in ALTERNATIVES[3:]}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in sources.items()}
+    for word in ("def noise_like", "def p_loss(", "def p_losses(", "noise=None", "register_buffer"):
+        assert 0 < sum(word in text for text in texts.values()) < len(texts), word
+    assert any("next(self.model.parameters()).device" in text for text in texts.values())
+    assert any(re.search(r"^device = .*cuda", text, re.MULTILINE) for text in texts.values())
+
+
+# wrong variants
+
+SAMPLE_OF_MISTAKES = """
+vae-init-no-sigmoid vae-init-one-head vae-forward-detached-sample vae-forward-one-noise-for-all
+reparametrize-variance-as-std reparametrize-torch-normal loss-logvar-exp-squared loss-not-divided loss-kl-without-half
+cvae-init-decoder-without-class cvae-forward-class-first schedule-alpha-bar schedule-t-plus-1-steps
+q-sample-first-time-for-all q-sample-alpha-for-alpha-bar p-losses-squared p-losses-summed forward-never-last
+p-sample-not-clamped p-sample-noise-at-index-0 p-sample-printed-factor loop-clamped-before loop-forgets-the-step
+loop-time-of-one-entry sample-unnormalised-twice
+"""
+"""The mistakes of real hand-ins; the whole catalogue takes minutes."""
+
+
+@pytest.mark.parametrize("name", SAMPLE_OF_MISTAKES.split())
+def test_a_mistake_that_people_make_costs_points(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    item = MUTANTS[name].item
+    written(MUTANTS[name], tmp_path)
+    assert points(suite, tmp_path, (item,))[item] < FULL[item]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, mutant in MUTANTS.items() if not mutant.equivalent])
+def test_a_mistake_costs_points_of_its_item_alone(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    mutant = MUTANTS[name]
+    items = ITEMS[written(mutant, tmp_path)]
+    verdicts = suite.judge(tmp_path, items=items)
+    failed = [verdict for _, verdict in verdicts.pop(mutant.item) if verdict.outcome is Outcome.FAIL]
+    assert failed and any(verdict.by_comparison for verdict in failed) is not mutant.raises
+    assert {verdict.outcome for others in verdicts.values() for _, verdict in others} == {Outcome.PASS}
+
+
+@pytest.mark.parametrize("name", [name for name, mutant in MUTANTS.items() if mutant.equivalent])
+def test_what_is_right_after_all_costs_nothing(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    item = MUTANTS[name].item
+    written(MUTANTS[name], tmp_path)
+    assert points(suite, tmp_path, (item,)) == full((item,))
+
+
+def test_every_blank_has_its_catalogue_of_mistakes() -> None:
+    counts = Counter(mutant.item for mutant in CATALOGUE.mutants)
+    blanks = {item.id for item in ASSIGNMENT.manifest.items if item.blanks}
+    assert set(counts) == blanks and min(counts.values()) >= 6 and len(MUTANTS) >= 50
+    assert len({mutant.hint for mutant in CATALOGUE.mutants if "head" not in mutant.hint}) > 130
+
+
+BLIND = ("loss-logvar-exp-squared", "loss-not-divided")
+
+
+@pytest.mark.parametrize("name", BLIND)
+def test_the_blind_spot_of_the_course_is_covered(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    """The course looks at one image with logvar = 0, where these two are right."""
+    scope: dict[str, object] = {"__name__": "vae"}
+    exec(compile(CATALOGUE.source(MUTANTS[name])[1], "vae.py", "exec"), scope)
+    wrong = scope["loss_function"]
+    exec(compile((REFERENCE / "vae.py").read_text(encoding="utf-8"), "vae.py", "exec"), scope)
+    x_hat, x, mu = torch.rand(1, 1, 28, 28), torch.rand(1, 1, 28, 28), torch.randn(1, 15)
+    arguments = (x_hat, x, mu, torch.zeros(1, 15))
+    assert wrong(*arguments) == scope["loss_function"](*arguments)  # type: ignore[operator]
+    written(MUTANTS[name], tmp_path)
+    assert points(suite, tmp_path, ("vae.loss",))["vae.loss"] <= 0.25 * FULL["vae.loss"]
+
+
+def test_one_misconception_costs_a_sensible_part(suite: CheckSuite, tmp_path: Path) -> None:
+    def lost(name: str) -> float:
+        item = MUTANTS[name].item
+        written(MUTANTS[name], tmp_path)
+        return FULL[item] - points(suite, tmp_path, (item,))[item]
+
+    assert lost("p-sample-noise-at-index-0") == pytest.approx(6 * 2 / 5)
+    assert lost("p-sample-variance-as-std") == pytest.approx(6 * 3 / 5)
+    assert lost("loss-kl-sign") >= 15
+
+
+# stubs
+
+UNWRITTEN = re.compile(r"^( +)raise NotImplementedError\(\"([a-z_.]+) .*$", re.MULTILINE)
+FIRST = {
+    "vae.init": "pass",
+    "vae.forward": "return x",
+    "vae.reparametrize": "return mu",
+    "vae.loss": "return x_hat",
+    "cvae.init": "pass",
+    "cvae.forward": "return x",
+    "diffusion.schedule": "return timesteps",
+    "diffusion.q_sample": "return x_0",
+    "diffusion.p_losses": "return x_0",
+    "diffusion.forward": "return x_0",
+    "diffusion.p_sample": "return x",
+    "diffusion.p_sample_loop": "return img",
+    "diffusion.sample": "return batch_size",
+}
+ZEROS = {
+    "vae.init": "self.encoder = self.mu_layer = self.logvar_layer = self.decoder = nn.Identity()",
+    "vae.forward": "return torch.zeros_like(x), x.new_zeros(len(x), 37), x.new_zeros(len(x), 37)",
+    "vae.reparametrize": "return torch.zeros_like(mu)",
+    "vae.loss": "return torch.zeros((), requires_grad=True)",
+    "cvae.init": "self.encoder = self.mu_layer = self.logvar_layer = self.decoder = nn.Identity()",
+    "cvae.forward": "return torch.zeros_like(x), x.new_zeros(len(x), 37), x.new_zeros(len(x), 37)",
+    "diffusion.schedule": "return torch.zeros(timesteps)",
+    "diffusion.q_sample": "return torch.zeros_like(x_0)",
+    "diffusion.p_losses": "return torch.zeros((), requires_grad=True)",
+    "diffusion.forward": "return torch.zeros((), requires_grad=True)",
+    "diffusion.p_sample": "return torch.zeros_like(x)",
+    "diffusion.p_sample_loop": "return torch.zeros_like(img)",
+    "diffusion.sample": "return torch.zeros(batch_size, self.channels, self.image_size, self.image_size)",
+}
+STUBS = {"none": dict.fromkeys(FIRST, "return None"), "zeros": ZEROS, "first_input": FIRST}
+
+
+@pytest.mark.parametrize("kind", STUBS)
+@pytest.mark.parametrize("file", ITEMS)
+def test_trivial_stubs_fail_every_check(suite: CheckSuite, tmp_path: Path, kind: str, file: str) -> None:
+    template = (ROOT / "student_templates" / SLUG / file).read_text(encoding="utf-8")
+
+    def stub(match: re.Match[str]) -> str:
+        in_constructor = template[: match.start()].rpartition("\n    def ")[2].startswith("__init__")
+        return match[1] + ("pass" if in_constructor and file == "diffusion.py" else STUBS[kind][match[2]])
+
+    (tmp_path / file).write_text(UNWRITTEN.sub(stub, template), encoding="utf-8")
+    for item, result in suite.score(tmp_path, items=ITEMS[file]).items():
+        assert [check.id for check in result.checks if check.outcome is not Outcome.FAIL] == [], item
+        assert result.points == 0
+
+
+def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:
+    def summary(name: str) -> str:
+        written(MUTANTS[name], tmp_path)
+        checks = suite.score(tmp_path, items=[MUTANTS[name].item])[MUTANTS[name].item].checks
+        return " | ".join(check.failure.summary for check in checks if check.failure and check.public)
+
+    assert "a Sigmoid must come last" in summary("vae-init-no-sigmoid")
+    assert "must be two layers" in summary("vae-init-one-head")
+    assert "is shared: all rows have the same noise" in summary("vae-forward-one-noise-for-all")
+    assert "with respect to mu is wrong at every entry: it is 0 everywhere" in summary("reparametrize-torch-normal")
+    assert "the loss is wrong" in summary("loss-not-divided")
+    assert "nothing that the decoder makes of a latent vector beside the class" in summary(
+        "cvae-forward-class-before-latent"
+    )
+    assert "cosine_schedule(10) is wrong" in summary("schedule-alpha-bar")
+    assert "the image's share (noise of zeros) is wrong" in summary("q-sample-image-not-scaled")
+    assert "gives the largest value 9 0 times" in summary("forward-never-last")
+    assert "where the estimate of x_0 is 3.0" in summary("p-sample-not-clamped")
+    assert "the result of p_sample_loop" in summary("loop-not-unnormalised")
+
+
+# the real command: the jailed worker
+
+
+def jailed(folder: Path, *options: str) -> dict[str, object]:
+    command = [sys.executable, "-m", "autograder", "grade", SLUG, str(folder), "--json", "--no-training", *options]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode in (0, 1), run.stderr
+    return json.loads(run.stdout)
+
+
+def scores(results: dict[str, object]) -> dict[str, float]:
+    found = {test["extra_data"]["item"]: test.get("score") for test in results["tests"]}  # type: ignore[attr-defined]
+    return {item: found[item] for item in FULL}
+
+
+def test_a_hand_in_for_a_gpu_gets_full_marks_in_the_jailed_worker(tmp_path: Path) -> None:
+    for name, file in (("vae_distributions", "vae.py"), ("diffusion_plain_tensors", "diffusion.py")):
+        source = (ASSIGNMENT.folder / "alternatives" / name / file).read_text(encoding="utf-8")
+        forced = re.sub(r"^device = .*$", 'device = torch.device("cuda:0")', source, flags=re.MULTILINE)
+        assert forced != source
+        (tmp_path / file).write_text(forced, encoding="utf-8")
+    assert scores(jailed(tmp_path)) == FULL
+
+
+def test_the_template_gets_nothing_and_its_notebooks_are_not_run(tmp_path: Path) -> None:
+    folder = shutil.copytree(ROOT / "student_templates" / SLUG, tmp_path / "hand-in")
+    (folder / "unet.py").write_text("# changed\n", encoding="utf-8")
+    results = jailed(folder)
+    assert scores(results) == dict.fromkeys(FULL, 0)
+    said = json.dumps(results)
+    assert "unet.py: was changed; ours is used when grading" in said
+    assert ".ipynb: " not in said and "no pictures in" not in said
