@@ -29,7 +29,7 @@ SETTINGS = {
     "pred_dim": 512,
     "neighbours": 200,  # of the kNN monitor
 }
-SMALL = {"epochs": 40, "batch_size": 128, "lr": 0.2, "width": 8, "dim": 64, "pred_dim": 16, "neighbours": 20}
+SMALL = {"epochs": 30, "batch_size": 128, "lr": 0.2, "width": 8, "dim": 64, "pred_dim": 16, "neighbours": 20}
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 MEASURED = 1000  # test images whose z is looked at for signs of collapse

@@ -124,20 +124,21 @@ def _loaders(train: Dataset[Any], test: Dataset[Any], batch_size: int, workers: 
 # -------------------------------------------------------------------------------------------- small: scanned digits
 
 TINTS = 2  # of each digit for training
-TINT = 0.2  # standard deviation of contrast and brightness, for each colour
+TINT = 0.2  # standard deviation of contrast and brightness, for each colour, in a view for SimSiam
 NOISE = 0.4  # standard deviation of the noise in a view for SimSiam: clean digits are too easy to tell apart
 LARGEST_SHIFT = 1  # of a view for SimSiam, in pixels
 
 
-def digit_loaders(batch_size: int = 64, image_size: int = 32) -> tuple[Labelled, Labelled]:
+def digit_loaders(batch_size: int = 64, image_size: int = 32, tint: float = 0.4) -> tuple[Labelled, Labelled]:
     """Return (training, test) loaders of tinted digits: images ``(batch, 3, S, S)``, labels ``(batch,)``.
 
-    2 x 1,437 pictures for training, each digit in two random tints, and 360 of other digits for testing.
+    2 x 1,437 pictures for training, each digit in two random tints, and 360 of other digits for testing. `tint` is the
+    standard deviation of contrast and brightness of each colour.
     """
     ink, labels = _digits(image_size, held_out=False)
-    train = TensorDataset(_tinted(ink.repeat(TINTS, 1, 1, 1)).clamp(-1.0, 1.0), labels.repeat(TINTS))
+    train = TensorDataset(_tinted(ink.repeat(TINTS, 1, 1, 1), tint).clamp(-1.0, 1.0), labels.repeat(TINTS))
     ink, labels = _digits(image_size, held_out=True)
-    return _loaders(train, TensorDataset(_tinted(ink).clamp(-1.0, 1.0), labels), batch_size, workers=0)
+    return _loaders(train, TensorDataset(_tinted(ink, tint).clamp(-1.0, 1.0), labels), batch_size, workers=0)
 
 
 def digit_pairs(batch_size: int = 128, image_size: int = 16) -> Paired:
@@ -167,7 +168,7 @@ def digit_view(ink: Tensor) -> Tensor:
     padded = F.pad(ink, [LARGEST_SHIFT] * 4)
     windows = padded.unfold(2, size, 1).unfold(3, size, 1)  # (n, 1, reach, reach, S, S): all shifts
     rows, columns = torch.randint(reach, (2, len(ink)))
-    tinted = _tinted(windows[torch.arange(len(ink)), :, rows, columns])
+    tinted = _tinted(windows[torch.arange(len(ink)), :, rows, columns], TINT)
     return (tinted + NOISE * torch.randn_like(tinted)).clamp(-1.0, 1.0)
 
 
@@ -185,7 +186,7 @@ def _digits(image_size: int, *, held_out: bool) -> tuple[Tensor, Tensor]:
     return larger, torch.as_tensor(found.target, dtype=torch.int64)[chosen]
 
 
-def _tinted(ink: Tensor) -> Tensor:
+def _tinted(ink: Tensor, tint: float) -> Tensor:
     """Draw ``(n, 1, S, S)`` light on dark, ``(n, 3, S, S)``, with contrast and brightness of each colour at random."""
-    contrast, brightness = TINT * torch.randn(2, len(ink), 3, 1, 1)
+    contrast, brightness = tint * torch.randn(2, len(ink), 3, 1, 1)
     return (1.0 + contrast) * (1.4 * ink - 0.7) + brightness

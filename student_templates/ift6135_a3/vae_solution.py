@@ -19,7 +19,7 @@ from networks import Decoder, Encoder
 from torch import Tensor, nn
 
 SETTINGS = {"epochs": 30, "batch_size": 64, "lr": 1e-4, "z_dim": 32}
-SMALL = {"epochs": 20, "lr": 1e-3}  # what --small changes
+SMALL = {"epochs": 20, "batch_size": 32, "lr": 5e-4}  # what --small changes
 SAMPLE_EVERY = 5  # epochs
 CUDA = torch.device("cuda:0")
 
