@@ -135,16 +135,19 @@ def test_gradients_of_forward_of_the_cvae(vae, vae_probes, seed, batch, latent_s
 # vae.init, cvae.init
 
 
+LATENT_SIZE = 9
+
+
 def assert_trainable(vae_probes, model, inputs, z):
     """Raise `CheckFailed` unless all pieces are differentiable, and every input and latent variable has a say."""
     for part, name in zip(vae_probes.heads(model, inputs), ("mu_layer", "logvar_layer"), strict=True):
-        assert_every_input_counts(part, inputs, f"{name}(encoder(...))")
-    assert_every_input_counts(vae_probes.decoded(model, z), z, "decoder(...)")
+        assert_every_input_counts(part, inputs, LATENT_SIZE, f"{name}(encoder(...))")
+    assert_every_input_counts(vae_probes.decoded(model, z), z, PIXELS, "decoder(...)")
 
 
-def assert_every_input_counts(output, inputs, name):
-    """Raise `CheckFailed` where a column of the inputs has no influence on any output of any row."""
-    output = assert_tensor(output, name=name)
+def assert_every_input_counts(output, inputs, width, name):
+    """Raise `CheckFailed` where a column of the inputs has no influence on any of the ``width`` outputs of any row."""
+    output = assert_tensor(output, shape=(len(inputs), width), name=name)
     found = gradients(output, [inputs], noise(*output.shape, seed=3))[0]
     if found is None:
         raise CheckFailed(f"{name} cannot be trained: it does not depend on its input through differentiable layers")
@@ -156,17 +159,17 @@ def assert_every_input_counts(output, inputs, name):
 @item("vae.init", weight=1)
 def test_the_pieces_are_trainable_layers(vae, vae_probes):
     """All pixels and all latent variables have an influence, and gradients pass through all four pieces."""
-    model = vae_probes.evaluating(vae.VAE(PIXELS, latent_size=9))
+    model = vae_probes.evaluating(vae.VAE(PIXELS, latent_size=LATENT_SIZE))
     x = pictures(16).requires_grad_()
-    assert_trainable(vae_probes, model, x, noise(16, 9).requires_grad_())
+    assert_trainable(vae_probes, model, x, noise(16, LATENT_SIZE).requires_grad_())
 
 
 @item("cvae.init", weight=1)
 def test_the_pieces_of_the_cvae_are_trainable_layers(vae, vae_probes):
     """All pixels, classes and latent variables have an influence, and gradients pass through all four pieces."""
-    model = vae_probes.evaluating(vae.CVAE(PIXELS, num_classes=6, latent_size=9))
+    model = vae_probes.evaluating(vae.CVAE(PIXELS, num_classes=6, latent_size=LATENT_SIZE))
     inputs = torch.cat([pictures(18).flatten(1), classes_of(18, 6)], dim=1).requires_grad_()
-    z = torch.cat([noise(18, 9), classes_of(18, 6)], dim=1).requires_grad_()
+    z = torch.cat([noise(18, LATENT_SIZE), classes_of(18, 6)], dim=1).requires_grad_()
     assert_trainable(vae_probes, model, inputs, z)
 
 
@@ -175,6 +178,7 @@ def test_pieces_and_forward_fit_together(vae, vae_probes):
     """The decoder's values, for what the heads give, are numbers that a loss can use: strictly between 0 and 1."""
     model = vae_probes.evaluating(vae.VAE(PIXELS, latent_size=5))
     mu, _ = vae_probes.heads(model, pictures(3))
+    assert_tensor(mu, shape=(3, 5), name="mu_layer(encoder(...))")
     images = assert_tensor(vae_probes.decoded(model, mu), shape=(3, PIXELS))
     assert_gentle(images)
 
