@@ -37,7 +37,6 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write_mnist(root: Path, count: int = 300) -> None:
     """Drawn digits in the files that MNIST comes in."""
     import torch
-
     from autograder.checks.images import digits
 
     folder = root / "MNIST" / "raw"

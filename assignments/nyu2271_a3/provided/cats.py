@@ -34,8 +34,8 @@ def draw_cats(count: int, size: int = 32, *, generator: torch.Generator) -> Tens
     fur, paper, iris = _colours(count, generator)
     picture = paper.expand(count, 3, size, size)
     for side in (-1.0, 1.0):
-        ear = torch.maximum((u * side - 0.55).abs() * 1.8 + (v + 1.35), -(v + 1.35))
-        picture = _painted(picture, 0.7 * fur, ear - 0.75, soft)
+        ear = torch.maximum((u * side - 0.58).abs() * 1.8 - (v + 1.4), v + 0.4)  # a tip at the top, open below
+        picture = _painted(picture, 0.7 * fur, ear, soft)
     picture = _painted(picture, fur, (u.square() + v.square()).sqrt() - 1, soft)
     for side in (-1.0, 1.0):
         eye = ((u - 0.4 * side).square() + ((v + 0.15) * 1.2).square()).sqrt()
