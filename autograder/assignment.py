@@ -233,6 +233,7 @@ def slugs(root: Path) -> list[str]:
 
 def load_assignment(root: Path, slug: str) -> Assignment:
     """Load one assignment of the repository at ``root``; an unknown slug raises `UserError` with the nearest known."""
+    root = root.resolve()  # which checks are public is told by their paths
     known = slugs(root)
     if slug not in known:
         raise UserError(f"{root / 'assignments'}: no assignment {slug!r}{did_you_mean(slug, known)}")
