@@ -30,10 +30,13 @@ def constant_colour_error(test: Tensor) -> float:
 def principal_components_error(train: Tensor, test: Tensor, count: int) -> float:
     """Mean squared error per pixel of the projection on the first principal components of the training images."""
     mean = train.mean(0).flatten().double()
-    _, _, directions = torch.linalg.svd(train.flatten(1).double() - mean, full_matrices=False)
-    centred = test.flatten(1).double() - mean
-    kept = directions[:count]
-    return float((centred - centred @ kept.T @ kept).square().mean())
+    seen, new = train.flatten(1).double() - mean, test.flatten(1).double() - mean
+    if len(seen) < seen.shape[1]:  # the smaller of the two symmetric matrices with the same eigenvalues
+        kept = seen.T @ torch.linalg.eigh(seen @ seen.T).eigenvectors[:, -count:]
+    else:
+        kept = torch.linalg.eigh(seen.T @ seen).eigenvectors[:, -count:]
+    kept = kept / kept.norm(dim=0)  # (pixels, count)
+    return float((new - new @ kept @ kept.T).square().mean())
 
 
 @dataclass(frozen=True, eq=False)

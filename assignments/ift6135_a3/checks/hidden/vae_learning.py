@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from _oracles import training
@@ -47,6 +48,7 @@ class Task:
         train, test = (coloured_digits(32, held_out=held, generator=generator).images for held in (False, True))
         return cls(disguise, disguise.put_on(train), disguise.put_on(test))
 
+    @cached_property
     def trivial_errors(self) -> dict[str, float]:
         """Mean squared errors of methods that learn next to nothing."""
         return {
@@ -57,7 +59,7 @@ class Task:
 
     def criteria(self, error: float, bound: float) -> list[Criterion]:
         """Judge a mean squared error of reconstructions, and squared error / 2 + KL of an image (nats)."""
-        trivial = self.trivial_errors()
+        trivial = self.trivial_errors
         free = trivial[f"{COMPONENTS} components"] * self.test[0].numel() / 2
         return [
             Criterion("reconstruction error of held-out images", error, ERROR_SHARE * min(trivial.values())),
