@@ -81,7 +81,7 @@ def hardware(device: torch.device) -> str:
     """Return what the wall clock depends on: the GPU's name, or the CPU with its number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads"
+    return f"CPU, threads: {torch.get_num_threads()}"
 
 
 def progress(loader: Iterable[Batch], limit: int | None = None, description: str = "") -> Iterable[Batch]:
@@ -134,7 +134,7 @@ class WallClock:
         """Draw the seconds since the beginning, and those of each epoch, against the epoch."""
         total = torch.tensor(self.seconds, dtype=torch.float64).cumsum(0).tolist()
         panels = {"time since the start (s)": {"training": total}, "time of the epoch (s)": {"training": self.seconds}}
-        plot_panels(panels, path, title=title)
+        plot_panels(panels, path, title=title, from_zero=True)
 
 
 # ---------------------------------------------------------------------------------------------------------- pictures
@@ -177,6 +177,7 @@ def plot_panels(
     title: str = "",
     xlabel: str = "epoch",
     x: Sequence[float] | None = None,
+    from_zero: bool = False,
 ) -> None:
     """Draw one panel for each label of a y axis, two to a row, with one line per name; x counts from 1 if not given."""
     from matplotlib.figure import Figure
@@ -190,8 +191,10 @@ def plot_panels(
             axes.plot(range(1, len(values) + 1) if x is None else x, values, marker=".", label=name)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axes.grid(alpha=0.3)
+        if from_zero:
+            axes.set_ylim(0.0, 1.1 * max((max(values, default=0.0) for values in curves.values()), default=0.0) or 1.0)
         if len(curves) > 1:
             axes.legend()
     for unused in all_axes[len(panels) :]:

@@ -176,7 +176,7 @@ def save_interpolations(model: VAE, folder: Path) -> None:
     model.eval()
     ends = torch.randn(8, 2, 1, model.z_dim, device=model.device)
     rows = [interpolate(model, z_1, z_2, n_samples=10) for z_1, z_2 in ends]
-    title = "Interpolations between two latent vectors, one pair per row"
+    title = "Interpolations from one latent vector (left) to another (right), one pair per row"
     save_grid(torch.cat(rows), folder / "interpolation.png", columns=10, title=title)
 
 
