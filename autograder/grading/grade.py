@@ -34,6 +34,7 @@ LEAST_SECONDS = 0.2
 HINT_SECONDS = 10.0
 """Longest time that hints may take, all together."""
 OUT_OF_TIME = "the time of the whole run ({:g} s) was over before this check was done"
+TOO_SLOW = "training was stopped: it took longer than the {:g} s that it may take here, several times what it needs"
 NO_WORKER = "the grader lost the process that workers come from"
 
 Progress = Callable[[int, int], None]
@@ -242,6 +243,10 @@ class _Run:
         failure = verdict.failure
         if failure is not None and not check.public and verdict.outcome is Outcome.FAIL:
             failure = Failure(summary=f"it raised {verdict.builtin}" if verdict.builtin else "this does not hold")
+        training = self.assignment.manifest.item(check.item).training
+        hint = ""
+        if training and verdict.outcome is Outcome.FAIL and seconds >= self._limit(check):
+            hint = TOO_SLOW.format(self._limit(check))  # says nothing that the submission controls
         result = CheckResult(
             id=check.id,
             item=check.item,
@@ -250,13 +255,13 @@ class _Run:
             weight=check.weight,
             outcome=verdict.outcome,
             failure=failure,
+            hint=hint,
             staff_note=verdict.staff_note or note,
             seconds=round(seconds, 4),
             exhibits=verdict.exhibits,
         )
         self.checks.setdefault(check.item, []).append(result)
-        training = self.assignment.manifest.item(check.item).training  # too long to be run again for each known mistake
-        if verdict.outcome is Outcome.FAIL and verdict.evidence is not None and not training:
+        if verdict.outcome is Outcome.FAIL and verdict.evidence is not None and not training:  # which takes too long
             self.evidence.setdefault(check.item, []).append(verdict.evidence)
         self._tick()
 

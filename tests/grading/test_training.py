@@ -1,0 +1,115 @@
+"""Checks of training in the real command: their own time limit, threads, a second worker, secrets, pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import MANIFEST, TWO, Tiny
+
+TRAINED = """
+[[items]]
+id = "two.training"
+title = "Learns"
+points = 4
+kind = "auto"
+file = "two.py"
+training = true
+"""
+PROBES = """
+import time, torch
+def threads():
+    torch.ones(500, 500) @ torch.ones(500, 500)
+    return torch.get_num_threads()
+def wait(seconds):
+    time.sleep(seconds)
+    return True
+"""
+HIDDEN = '''
+import torch
+from autograder.checks import CheckFailed, fetch, fresh, item, secret_generator, show_curves
+
+@item("two.training", weight=3)
+def test_measured(two, probes):
+    """It learns."""
+    number = torch.rand((), generator=secret_generator())
+    told = two.guess()
+    other, = fresh(two)
+    show_curves("numbers", {"loss": [1.0, float(number)]})
+    if not probes.wait(WAIT) or probes.threads() != 2:
+        raise CheckFailed("threads")
+    if float(told) == float(number) or fetch(other.count) != 0 or fetch(two.count) != 1:
+        raise CheckFailed("secret or second worker")
+'''
+PUBLIC = '''
+from autograder.checks import item, show_curves
+
+@item("two.training", weight=1)
+def test_quick(two):
+    """It learns quickly."""
+    show_curves("in public", {"loss": [1.0, 0.0]})
+    two.guess()
+'''
+LEARNING = (
+    TWO
+    + """
+count = 0
+def guess():
+    global count
+    count += 1
+    import torch
+    return torch.rand(())
+"""
+)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Tiny:
+    tiny = Tiny(tmp_path)
+    limits = MANIFEST.replace("call_seconds = 2", "call_seconds = 1").replace("check_seconds = 4", "check_seconds = 2")
+    assert limits != MANIFEST
+    tiny.write(
+        "assignments/tiny/assignment.toml", limits.replace("[limits]", "[limits]\ntraining_seconds = 60") + TRAINED
+    )
+    tiny.write("assignments/tiny/checks/public/probes.py", PROBES)
+    tiny.write("assignments/tiny/checks/public/test_quick.py", PUBLIC)
+    tiny.write("assignments/tiny/checks/hidden/test_measured.py", HIDDEN.replace("WAIT", "3"))
+    tiny.write("solutions/tiny/two.py", LEARNING)
+    return tiny
+
+
+def test_training_has_its_own_limit_two_threads_a_second_worker_and_a_secret(tiny: Tiny) -> None:
+    run = tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training")
+    assert run.scores == {"two.training": 4.0}, run.output("two.training")
+
+
+def test_pictures_are_kept_and_only_public_ones_are_told(tiny: Tiny) -> None:
+    run = tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training")
+    assert "in public" in json.dumps(run.results) and "numbers" not in run.output("two.training")
+
+
+def test_a_hopeless_training_is_stopped_and_told_so(tiny: Tiny) -> None:
+    manifest = tiny.root / "assignments/tiny/assignment.toml"
+    manifest.write_text(manifest.read_text().replace("training_seconds = 60", "training_seconds = 2"))
+    tiny.write("assignments/tiny/checks/hidden/test_measured.py", HIDDEN.replace("WAIT", "50"))
+    run = tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training")
+    assert run.scores == {"two.training": 1.0} and run.outcomes == {"two.training": "FAIL"}
+    assert "training was stopped: it took longer than the 2 s" in run.output("two.training")
+
+
+def test_a_failed_measurement_is_not_repeated_on_the_reference_but_a_broken_check_is(tiny: Tiny) -> None:
+    """A measured value is believed; anything else that a check raises may be its own fault."""
+    broken = HIDDEN.replace("WAIT", "0").replace("number = torch.rand", "two.guess(); number = 1 / 0 + torch.rand")
+    tiny.write("assignments/tiny/checks/hidden/test_measured.py", broken)
+    assert tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training").outcomes == {"two.training": "ERROR"}
+    failing = HIDDEN.replace("WAIT", "0").replace("!= 2:", "!= 99:")
+    tiny.write("assignments/tiny/checks/hidden/test_measured.py", failing)  # would fail on the reference as well
+    assert tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training").outcomes == {"two.training": "FAIL"}
+
+
+def test_training_can_be_left_out(tiny: Tiny) -> None:
+    run = tiny.grade(tiny.hand_in(two=LEARNING), "--no-training")
+    assert run.outcomes["two.training"] == "BLOCKED" and "left out on request" in run.output("two.training")
+    assert run.status == 0
