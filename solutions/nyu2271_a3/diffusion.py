@@ -120,7 +120,7 @@ class Diffusion(nn.Module):
         ### END SOLUTION
 
     def q_sample(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """diffusion.q_sample: add noise to images, both ``(b, c, h, w)``, each image at its own time index t ``(b,)``."""
+        """diffusion.q_sample: noisy images from images and noise, all ``(b, c, h, w)``, each at its own t ``(b,)``."""
         ### BEGIN SOLUTION
         signal_scale = extract(self.sqrt_alphas_cumprod, t, x_0.shape)  # (b, 1, 1, 1)
         noise_scale = extract(self.sqrt_one_minus_alphas_cumprod, t, x_0.shape)

@@ -76,7 +76,7 @@ class Diffusion(nn.Module):
         raise NotImplementedError("diffusion.sample (2 points, extra credit): New images")
 
     def q_sample(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """diffusion.q_sample: add noise to images, both ``(b, c, h, w)``, each image at its own time index t ``(b,)``."""
+        """diffusion.q_sample: noisy images from images and noise, all ``(b, c, h, w)``, each at its own t ``(b,)``."""
         raise NotImplementedError("diffusion.q_sample (2 points, extra credit): The forward process")
 
     def p_losses(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
