@@ -46,7 +46,7 @@ class Run:
 
 
 RUNS = {
-    "with": Run("with stop-gradient"),
+    "with": Run("with stop-gradient (baseline)"),
     "without": Run("without stop-gradient", stop_gradient=False),
     "identity": Run("identity as predictor", mlp_mode="no_pred_mlp"),
     "fixed": Run("fixed random predictor", mlp_mode="fixed_random_init"),
@@ -258,8 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown := [name for name in names if name not in RUNS]:
         parser.error(f"there is no run {unknown[0]!r}; choose from {', '.join(RUNS)}")
     for name in names:
-        save_comparisons(train(name, options))
-    print(f"figures: {options.out / 'simsiam'}")
+        folder = train(name, options)
+        save_comparisons(folder)
+    print(f"figures: {folder}")
 
 
 if __name__ == "__main__":

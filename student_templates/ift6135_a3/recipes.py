@@ -60,10 +60,13 @@ def read_options(
 
 
 def prepare(options: argparse.Namespace, name: str) -> tuple[torch.device, Path]:
-    """Seed the random numbers; return the device and the folder `name` for results, which is made if need be."""
+    """Seed the random numbers; return the device and the folder for results, which is made if need be.
+
+    Small runs have a folder of their own, so that their curves never end up in one plot with those of real ones.
+    """
     device = pick_device(options.device)
     torch.manual_seed(options.seed)
-    folder = options.out / name
+    folder = options.out / ("small" if options.small else "") / name
     folder.mkdir(parents=True, exist_ok=True)
     return device, folder
 

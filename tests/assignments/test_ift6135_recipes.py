@@ -175,7 +175,7 @@ def test_small_recipes_leave_all_figures_of_the_report(
 ) -> None:
     runs = ["with", "without", "identity", "fixed", "wide"] if name == "q3" else []
     getattr(modules, f"{name}_solution").main([*runs, "--small", *TINY[key], *ONE, "--out", str(tmp_path)])
-    assert _figures(tmp_path / key) == figures
+    assert _figures(tmp_path / "small" / key) == figures
     handout = (PROVIDED.parent / "handout.md").read_text(encoding="utf-8")
     for figure in figures - {"loss"}:
         assert f"`{key}/{figure.replace('_001', '_EEE')}.png`" in handout, f"the handout has no word about {figure}"
@@ -184,7 +184,7 @@ def test_small_recipes_leave_all_figures_of_the_report(
 def test_samples_come_after_every_fifth_epoch_and_after_the_last(modules: SimpleNamespace, tmp_path: Path) -> None:
     modules.vae_solution.main(["--small", "--epochs", "6", "--batches", "1", "--out", str(tmp_path)])
     for kind in ("samples", "reconstructions"):
-        assert {int(path.stem[-3:]) for path in (tmp_path / "vae").glob(f"{kind}_*")} == {5, 6}
+        assert {int(path.stem[-3:]) for path in (tmp_path / "small" / "vae").glob(f"{kind}_*")} == {5, 6}
 
 
 def test_the_command_runs_in_a_folder_of_its_own(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_the_command_runs_in_a_folder_of_its_own(tmp_path: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert _figures(tmp_path / "results" / "vae") == VAE_FIGURES
+    assert _figures(tmp_path / "results" / "small" / "vae") == VAE_FIGURES
 
 
 def test_options_of_small_runs_give_way_to_what_is_typed(modules: SimpleNamespace) -> None:
