@@ -1,0 +1,38 @@
+"""The quickest sign that SimSiam learns: two views of a few pictures come to agree, and do not all become one."""
+
+from __future__ import annotations
+
+import torch
+
+from autograder.checks import CheckFailed, assert_tensor, item
+from autograder.checks.embeddings import agreement
+from autograder.checks.handwriting import digits
+from autograder.checks.training import Criterion, assert_learned
+
+IMAGES = 32
+STEPS = 60
+DIM = 32
+AGREEMENT = 0.7
+SAMENESS = 0.5
+"""Most cosine between the projections of different pictures."""
+
+
+@item("simsiam.training", weight=1)
+def test_views_of_a_few_pictures_come_to_agree(q3_solution, simsiam_training_probes):
+    """60 steps on the same pairs: predictions match the other view's projections, and different pictures stay apart."""
+    generator = torch.Generator().manual_seed(0)
+    images = digits(16).images[:IMAGES].repeat(1, 3, 1, 1)
+    first, second = (images + 0.3 * torch.randn(images.shape, generator=generator) for _ in range(2))
+    model = q3_solution.SimSiam(simsiam_training_probes.SmallEncoder, dim=DIM, pred_dim=16, stop_gradient=True)
+    trainee = simsiam_training_probes.Trainee(model, 0.1, STEPS)
+    trainee.steps(first.repeat(STEPS, 1, 1, 1, 1), second.repeat(STEPS, 1, 1, 1, 1))
+    reply = trainee.embed(first, second)
+    if type(reply) not in (tuple, list) or len(reply) != 4:
+        raise CheckFailed("forward(x1, x2) must return p1, p2, z1, z2")
+    p1, p2, z1, z2 = (assert_tensor(value, shape=(IMAGES, DIM), name="each output") for value in reply)
+    agree = (agreement(p1, z2) + agreement(p2, z1)) / 2
+    criteria = [
+        Criterion("agreement of two views", agree, AGREEMENT, at_least=True),
+        Criterion("agreement of different pictures", agreement(z1, z1.roll(1, 0)), SAMENESS),
+    ]
+    assert_learned(criteria, "SimSiam")

@@ -1,0 +1,34 @@
+"""The quickest sign that a VAE learns: it can learn a few pictures by heart."""
+
+from __future__ import annotations
+
+import torch
+
+from autograder.checks import assert_tensor, is_remote, item, show_images
+from autograder.checks.failure import CheckFailed
+from autograder.checks.handwriting import coloured_digits
+from autograder.checks.training import Criterion, assert_learned
+
+IMAGES = 8
+STEPS = 200
+REMAINDER = 0.35
+"""Of the mean squared error of the pictures' mean, which is what a model without a code would give."""
+
+
+@item("vae.training", weight=1)
+def test_a_few_pictures_learned_by_heart(vae_solution, vae_training_probes):
+    """200 steps of Adam on nll + kl of eight pictures are enough to give them back by and large."""
+    images = coloured_digits(32, generator=torch.Generator().manual_seed(0)).images[:IMAGES]
+    model = vae_solution.VAE(
+        in_channels=3, decoder_features=8, encoder_features=8, z_dim=16, input_size=32, device="cpu"
+    )
+    trainee = vae_training_probes.Trainee(model, images, 3e-3)
+    trainee.steps(torch.arange(IMAGES).repeat(STEPS, 1))
+    given = model(images)
+    if type(given) not in (tuple, list) or len(given) != 3 or is_remote(given[0]):
+        raise CheckFailed("forward(x) must return three tensors: mode, nll and kl")
+    reconstructions = assert_tensor(given[0], shape=images.shape, name="the mode that forward returns")
+    show_images("Learned by heart", {"pictures": images, "reconstructed": reconstructions})
+    error = float((reconstructions - images).double().square().mean())
+    trivial = float((images - images.mean(0)).double().square().mean())
+    assert_learned([Criterion("reconstruction error", error, REMAINDER * trivial)], "the VAE")
