@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from _oracles.gaussian import kl_to_standard_normal
 
 
