@@ -115,6 +115,7 @@ def _evidence(one: Detection) -> str:
 
 def _table(first: str, *others: str) -> Table:
     table = Table(first, *others, box=SIMPLE, collapse_padding=True)
+    table.columns[0].overflow = "fold"  # names are never cut
     for column in table.columns[1:]:
         column.justify = "right"
     return table
