@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.checks.disguise import Disguise
+from autograder.checks.disguise import GRID, Disguise
 from autograder.checks.embeddings import agreement, effective_rank, nearest_neighbour_accuracy, spectrum
 from autograder.checks.energy import energy_distance
 from autograder.checks.handwriting import coloured_digits, digits
@@ -72,10 +72,11 @@ def test_agreement_is_a_mean_cosine():
     assert agreement(torch.eye(2), torch.tensor([[3.0, 0.0], [1.0, 1.0]])) == pytest.approx((1 + 0.5**0.5) / 2)
 
 
+@pytest.mark.parametrize("background", [0.0, 0.5])
 @pytest.mark.parametrize("patch", [1, 2, 4, 16])
-def test_a_disguise_keeps_all_distances_and_can_be_taken_off(patch):
+def test_a_disguise_keeps_all_distances_and_can_be_taken_off(patch, background):
     images = torch.rand(5, 3, 16, 16, generator=generator()) * 2 - 1
-    disguise = Disguise.draw(generator(), patch=patch)
+    disguise = Disguise.draw(generator(), patch=patch, size=16, background=background)
     hidden = disguise.put_on(images)
     assert hidden.shape == images.shape and not torch.allclose(hidden, images, atol=0.1)
     assert torch.allclose(
@@ -87,12 +88,20 @@ def test_a_disguise_keeps_all_distances_and_can_be_taken_off(patch):
 def test_a_disguise_stays_within_its_patches():
     images = torch.zeros(1, 3, 8, 8)
     images[:, :, :4, :4] = 1.0
-    hidden = Disguise.draw(generator(), patch=4).put_on(images)
-    assert hidden[:, :, :4, :4].abs().sum() > 0 and not hidden[:, :, 4:, :].any() and not hidden[:, :, :, 4:].any()
+    hidden = Disguise.draw(generator(), patch=4, size=8).put_on(images)
+    touched = [hidden[:, :, i : i + 4, j : j + 4].any().item() for i in (0, 4) for j in (0, 4)]
+    assert sum(touched) == 1
+
+
+def test_a_background_is_the_same_for_all_and_has_as_many_spots_as_it_says():
+    hidden = Disguise.draw(generator(), patch=1, size=16, background=0.5).put_on(torch.zeros(3, 3, 16, 16))
+    assert torch.equal(hidden[0], hidden[1]) and 0.1 < float(hidden.std()) < 0.7
+    backgrounds = [Disguise.draw(generator(seed), patch=1, size=16, background=0.5).background for seed in range(60)]
+    assert int(torch.linalg.matrix_rank(torch.stack(backgrounds).flatten(1), rtol=1e-3)) == 3 * GRID**2
 
 
 def test_disguises_differ():
-    first, second = (Disguise.draw(generator(seed), patch=2).rotation for seed in (0, 1))
+    first, second = (Disguise.draw(generator(seed), patch=2, size=16).rotation for seed in (0, 1))
     assert float((first - second).norm()) > 1
 
 

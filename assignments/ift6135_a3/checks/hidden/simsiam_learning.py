@@ -43,7 +43,7 @@ class Task:
     @classmethod
     def draw(cls, generator: torch.Generator) -> Task:
         """Draw the basis."""
-        return cls(Disguise.draw(generator, patch=SIZE), digits(SIZE), digits(SIZE, held_out=True))
+        return cls(Disguise.draw(generator, patch=SIZE, size=SIZE), digits(SIZE), digits(SIZE, held_out=True))
 
     def views(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """One random view of each grey image ``(n, 1, 16, 16)``, in disguise."""

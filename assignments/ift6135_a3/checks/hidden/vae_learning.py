@@ -22,8 +22,11 @@ Z_DIM = 32
 FEATURES = 16
 COMPONENTS = 3
 """A VAE must beat this many principal components; Z_DIM of them are out of reach in so few steps."""
-PATCH = 4
-"""The network halves its pictures twice on the way to patches of this size, so a rotation of patches is learnable."""
+SIZE = 32
+PATCH = 1
+"""Colours are mixed and no more: hand-ins may bring decoders of their own, which upsample and cannot place pixels."""
+BACKGROUND = 0.4
+"""Of 48 spots, more than Z_DIM: who knows them only from the code of a picture cannot draw them."""
 
 ERROR_SHARE = 0.85
 """Of the error of the best trivial method."""
@@ -42,10 +45,10 @@ class Task:
     @classmethod
     def draw(cls, generator: torch.Generator, *, disguised: bool = True) -> Task:
         """Draw colours and disguise."""
-        disguise = Disguise.draw(generator, patch=PATCH)
+        disguise = Disguise.draw(generator, patch=PATCH, size=SIZE, background=BACKGROUND)
         if not disguised:
-            disguise = Disguise(PATCH, torch.eye(len(disguise.rotation)))
-        train, test = (coloured_digits(32, held_out=held, generator=generator).images for held in (False, True))
+            disguise = Disguise(PATCH, torch.eye(3), 0, False, torch.zeros(()))
+        train, test = (coloured_digits(SIZE, held_out=held, generator=generator).images for held in (False, True))
         return cls(disguise, disguise.put_on(train), disguise.put_on(test))
 
     @cached_property
