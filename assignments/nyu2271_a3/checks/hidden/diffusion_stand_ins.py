@@ -61,8 +61,8 @@ def p_sample(timesteps: int, x: Tensor, t: Tensor, t_index: int) -> Tensor:
 
 
 def p_sample_loop(img: Tensor) -> Tensor:
-    """The noise that it started from."""
-    return img * 1.0
+    """The noise that it started from, moved, so that a result that never came here is told from one that did."""
+    return img + 7.0
 
 
 def judge_times(x: Tensor, t: Tensor) -> None:

@@ -241,12 +241,15 @@ def start_of(model, predictor, batch, shape):
     """The noise that `sample` starts from, in a process of one step, which ends without noise.
 
     Raises `CheckFailed` where the result is not what `p_sample_loop` makes of it. When the grader runs this, that may
-    be its own, which returns the noise as it came.
+    be its own, which moves the noise by a constant.
     """
     result = assert_tensor(model.sample(batch), shape=shape, name=f"sample({batch})")
     seen = fetch(predictor.images)
     if not seen:
-        return result.detach()
+        moved = assert_tensor(model.p_sample_loop(torch.zeros(shape)), shape=shape, name="p_sample_loop of zeros")
+        if fetch(predictor.images):
+            raise CheckFailed("sample never asks the model: it must go through p_sample_loop")
+        return (result - moved).detach()
     start = assert_tensor(seen[0], shape=shape, name="the noise at the start")
     due = assert_tensor(model.p_sample_loop(start), shape=shape, name="the result of p_sample_loop").double()
     assert_close(
