@@ -21,7 +21,7 @@ from autograder.checks.showing import collecting_exhibits
 from autograder.results import Exhibit, Failure, Outcome
 from autograder.sandbox.failure import SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import is_remote
-from autograder.sandbox.session import Call, Session
+from autograder.sandbox.session import Call, EnoughReplies, Session
 from autograder.sandbox.stand_ins import StandIns
 
 MAX_SHRINKS = 60
@@ -62,9 +62,13 @@ class Evidence:
     replies: Sequence[Any]
 
     def replay(self, session: Session) -> Sequence[Any] | None:
-        """Run the check on the same example in another session, and return what is replied there."""
+        """Run the check on the same example in another session, and return what is replied there.
+
+        One reply more than here is a difference already, and ends the check.
+        """
         session.begin(self.runner.seed)
-        with suppress(Exception, WorkerLost):
+        session.example.enough = len(self.replies)
+        with suppress(Exception, WorkerLost, EnoughReplies):
             self.runner.run_body(session, self.drawn)
         return session.example.replies
 

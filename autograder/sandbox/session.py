@@ -114,9 +114,11 @@ class Example:
     replies: list[Any] | None = field(default_factory=list)
     """What came back, in order; None once it was too much to keep."""
     replied_bytes: int = 0
+    enough: int | None = None
+    """How many replies are wanted; one more ends the check."""
 
     def remember(self, reply: Any) -> None:
-        """Keep a reply."""
+        """Keep a reply; raise `EnoughReplies` where no more were wanted."""
         if self.replies is None:
             return
         self.replied_bytes += size_of(reply)
@@ -124,6 +126,12 @@ class Example:
             self.replies = None
         else:
             self.replies.append(reply)
+            if self.enough is not None and len(self.replies) > self.enough:
+                raise EnoughReplies
+
+
+class EnoughReplies(BaseException):
+    """Ends a check whose replies are only compared with fewer. Not an `Exception`, so that no check goes on."""
 
 
 def size_of(value: Any) -> int:
