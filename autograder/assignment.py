@@ -60,7 +60,7 @@ class Limits(_Table):
     call_seconds: float = Field(default=10.0, gt=0)
     check_seconds: float = Field(default=20.0, gt=0)
     load_seconds: float = Field(default=10.0, gt=0)
-    training_seconds: float = Field(default=120.0, gt=0)
+    training_seconds: float = Field(default=180.0, gt=0)
     """What a check of an item of training may take, in place of the two limits above."""
     memory_mb: int = Field(default=2048, gt=0)
 

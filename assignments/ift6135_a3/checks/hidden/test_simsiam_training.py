@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from ift6135_a3.checks.hidden import simsiam_learning as learning
 
-from autograder.checks import CheckFailed, assert_tensor, item, secret_generator, show_curves
+from autograder.checks import CheckFailed, assert_tensor, exists, item, secret_generator, show_curves
 from autograder.checks.embeddings import spectrum
 from autograder.checks.training import assert_learned, batches, in_chunks, told_losses
 
@@ -20,7 +20,8 @@ def embedded(q3_solution, simsiam_training_probes, task, generator, *, stop_grad
         pred_dim=learning.PRED_DIM,
         stop_gradient=stop_gradient,
     )
-    trainee = simsiam_training_probes.Trainee(model, learning.LEARNING_RATE, learning.STEPS)
+    loss = loss_of(q3_solution, model)
+    trainee = simsiam_training_probes.Trainee(model, loss, learning.LEARNING_RATE, learning.STEPS)
     plan = batches(len(task.train), learning.BATCH, learning.STEPS, generator)
     losses = []
     for chunk in in_chunks(len(plan), CHUNK):
@@ -31,6 +32,11 @@ def embedded(q3_solution, simsiam_training_probes, task, generator, *, stop_grad
     p1, p2, z1, z2 = four(trainee.embed(*views), len(task.test))
     bank = task.views(task.train.images, generator)
     return learning.Embeddings(p1, p2, z1, z2, four(trainee.embed(bank, bank), len(task.train))[2])
+
+
+def loss_of(q3_solution, model):
+    """The loss, which may be a method of SimSiam or a function of the module."""
+    return model.loss if exists(model.loss) or not exists(q3_solution.loss) else q3_solution.loss
 
 
 def four(reply, count):
