@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -32,8 +34,9 @@ class SmallEncoder(nn.Module):
 class Trainee:
     """A SimSiam that learns from pairs of views, by SGD with momentum and a cosine schedule over all steps."""
 
-    def __init__(self, model: nn.Module, learning_rate: float, steps: int) -> None:
+    def __init__(self, model: nn.Module, loss: Callable[..., Tensor], learning_rate: float, steps: int) -> None:
         self.model = model
+        self.loss = loss
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.SGD(trained, lr=learning_rate, momentum=0.9, weight_decay=1e-4)
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
@@ -44,7 +47,7 @@ class Trainee:
         losses = []
         for x1, x2 in zip(first, second, strict=True):
             p1, p2, z1, z2 = self.model(x1, x2)
-            loss = self.model.loss(p1, p2, z1, z2)
+            loss = self.loss(p1, p2, z1, z2)
             self.optimizer.zero_grad()
             if loss.requires_grad:  # one that does not teaches nothing, which the measurement will show
                 loss.backward()
