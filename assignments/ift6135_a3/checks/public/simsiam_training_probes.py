@@ -51,7 +51,7 @@ class Trainee:
             self.optimizer.zero_grad()
             if loss.requires_grad:  # one that does not teaches nothing, which the measurement will show
                 loss.backward()
-                self.optimizer.step()
+            self.optimizer.step()
             self.schedule.step()
             losses.append(loss.detach())
         return torch.stack(losses)
