@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-LATER = 0.3
+LATER = 2.0
 """Seconds after the exit at which results are read again: enough for what lives on to show itself."""
 
 
