@@ -28,8 +28,6 @@ SURVEY_SHARE = 0.25
 """Part of the deadline that loading all files once may take."""
 EXTRA_CPU_SECONDS = 5
 """Processor time of a worker beyond its wall-clock time, so that the clock is what usually ends it."""
-TRAINING_THREADS = 2
-"""What the smallest machine of Gradescope has."""
 
 
 @dataclass
@@ -76,7 +74,7 @@ class Bench:
         """Return the processor time of a worker; the clock of the check that it serves ends it sooner."""
         limits = self.assignment.manifest.limits
         trains = any(item.training and item.is_auto for item in self.assignment.manifest.items)
-        longest = TRAINING_THREADS * limits.training_seconds if trains else 0.0
+        longest = limits.training_seconds if trains else 0.0
         return max(limits.check_seconds, limits.load_seconds, longest) + EXTRA_CPU_SECONDS
 
     def judge_walls(self) -> None:
@@ -164,7 +162,8 @@ class Bench:
     ) -> Session:
         """Return a session with a fresh worker, for an item of ``file``; raise `WorkersLost` where there is none.
 
-        One for ``training`` has more threads, and no limit for one call but that of the check.
+        In one for ``training`` a call may take as long as the check. It has one thread like all others: on networks as
+        small as these, a second one costs more than it brings where cores are shared.
         """
         from autograder.sandbox.session import Deadlines, Session
 
@@ -175,7 +174,6 @@ class Bench:
             "skip": [list(entry) for entry in self.slow_statements.get(file or "", [])],
             "statement_seconds": self._load_seconds * STATEMENT_SHARE,
             "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
-            "threads": TRAINING_THREADS if training else 1,
         }
         return Session(
             self._workers.fork_worker(),

@@ -16,8 +16,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from torch import set_num_threads  # the real one: for hand-ins it does nothing
-
 from autograder.sandbox import courtesies, jail
 from autograder.sandbox.executor import Executor
 from autograder.sandbox.loading import Loader
@@ -72,7 +70,6 @@ def _make_loader(settings: Mapping[str, Any]) -> Loader:
         statement_seconds=settings["statement_seconds"],
     )
     sys.meta_path.append(loader)
-    set_num_threads(settings.get("threads", 1))  # nothing was computed before the fork
     if settings["cuda_on_cpu"]:
         courtesies.put_cuda_on_cpu()
     return loader

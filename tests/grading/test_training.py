@@ -1,4 +1,4 @@
-"""Checks of training in the real command: their own time limit, threads, a second worker, secrets, pictures."""
+"""Checks of training in the real command: their own time limit, a second worker, secrets, pictures."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ file = "two.py"
 training = true
 """
 PROBES = """
-import time, torch
-def threads():
-    torch.ones(500, 500) @ torch.ones(500, 500)
-    return torch.get_num_threads()
+import time
 def wait(seconds):
     time.sleep(seconds)
     return True
@@ -38,8 +35,8 @@ def test_measured(two, probes):
     told = two.guess()
     other, = fresh(two)
     show_curves("numbers", {"loss": [1.0, float(number)]})
-    if not probes.wait(WAIT) or probes.threads() != 2:
-        raise CheckFailed("threads")
+    if not probes.wait(WAIT):
+        raise CheckFailed("no time")
     if float(told) == float(number) or fetch(other.count) != 0 or fetch(two.count) != 1:
         raise CheckFailed("secret or second worker")
 '''
@@ -80,7 +77,7 @@ def tiny(tmp_path: Path) -> Tiny:
     return tiny
 
 
-def test_training_has_its_own_limit_two_threads_a_second_worker_and_a_secret(tiny: Tiny) -> None:
+def test_training_has_its_own_limit_a_second_worker_and_a_secret(tiny: Tiny) -> None:
     run = tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training")
     assert run.scores == {"two.training": 4.0}, run.output("two.training")
 
@@ -104,7 +101,7 @@ def test_a_failed_measurement_is_not_repeated_on_the_reference_but_a_broken_chec
     broken = HIDDEN.replace("WAIT", "0").replace("number = torch.rand", "two.guess(); number = 1 / 0 + torch.rand")
     tiny.write("assignments/tiny/checks/hidden/test_measured.py", broken)
     assert tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training").outcomes == {"two.training": "ERROR"}
-    failing = HIDDEN.replace("WAIT", "0").replace("!= 2:", "!= 99:")
+    failing = HIDDEN.replace("WAIT", "0").replace("if not probes", "if probes")
     tiny.write("assignments/tiny/checks/hidden/test_measured.py", failing)  # would fail on the reference as well
     assert tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training").outcomes == {"two.training": "FAIL"}
 
