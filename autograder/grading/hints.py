@@ -22,8 +22,8 @@ from autograder.grading.running import CheckRunner, Evidence
 from autograder.grading.secrets import open_trusted
 from autograder.mutants import Catalogue, Mutant
 from autograder.results import Outcome
+from autograder.sandbox.example import Raised
 from autograder.sandbox.remote import is_remote
-from autograder.sandbox.session import Raised
 from autograder.sandbox.stand_ins import StandIns
 
 AGREES = 1e-4

@@ -19,9 +19,10 @@ from autograder.checks.describing import describe
 from autograder.checks.secret import keeping_secret
 from autograder.checks.showing import collecting_exhibits
 from autograder.results import Exhibit, Failure, Outcome
+from autograder.sandbox.example import Call, EnoughReplies
 from autograder.sandbox.failure import SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import is_remote
-from autograder.sandbox.session import Call, EnoughReplies, Session
+from autograder.sandbox.session import Session
 from autograder.sandbox.stand_ins import StandIns
 
 MAX_SHRINKS = 60

@@ -67,8 +67,12 @@ def test_without_the_pin_they_would(tmp_path):
 
 
 def test_pinning_twice_is_pinning_once():
+    from hypothesis.internal.conjecture import providers
+
     pin_hypothesis()
+    once = providers._get_local_constants
     pin_hypothesis()
+    assert providers._get_local_constants is once
 
 
 def test_an_unknown_way_of_collecting_is_refused(monkeypatch):

@@ -50,8 +50,8 @@ def test_each_way_to_spoil_them_is_named(spoil, words):
 def test_an_end_that_never_comes_is_seen_at_the_computed_size():
     n = sample_size_for_reach(1000, tests=4)
     for seed in range(20):
-        summary(draw(seed, (n,), high=999), high=999)
-        summary(draw(seed, (n,), low=1, high=1000), high=999)
+        assert summary(draw(seed, (n,), high=999), high=999)
+        assert summary(draw(seed, (n,), low=1, high=1000), high=999)
 
 
 def test_ends_that_come_half_as_often_are_seen_at_the_computed_size():

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from autograder.grading.hints import distance
-from autograder.sandbox.session import MAX_REMEMBERED_BYTES, Example, Raised
+from autograder.sandbox.example import MAX_REMEMBERED_BYTES, Example, Raised
 from tests.tiny import ONE, Tiny
 
 ENTRY = """

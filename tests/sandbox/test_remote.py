@@ -159,7 +159,9 @@ def test_an_argument_that_is_changed_in_place_is_named(s):
 
 
 def test_an_argument_with_nan_may_be_written_with_what_it_had(s):
-    s.same_value_written(torch.tensor([float("nan"), 1.0]))
+    sent = torch.tensor([float("nan"), 1.0])
+    doubled = s.same_value_written(sent)
+    assert doubled[0].isnan() and doubled[1] == 2
 
 
 def test_generators_restart_with_every_example(start, backend):

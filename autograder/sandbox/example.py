@@ -1,0 +1,85 @@
+"""What belongs to one example of a check: tensors sent, calls made, replies, callbacks answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+MAX_REMEMBERED_BYTES = 8 * 2**20
+"""Replies of one example that are kept to be compared with those of known mistakes."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call as reports show it; ``origin`` is the call that made the object it is a method of."""
+
+    name: str
+    arguments: tuple[tuple[str, Any], ...]
+    origin: Call | None = None
+
+    @property
+    def text(self) -> str:
+        """The call as one would write it: ``VAE(...).encode(...)``."""
+        start = f"{self.origin.text}." if self.origin is not None else ""
+        return f"{start}{self.name}({'...' if self.arguments else ''})"
+
+    @property
+    def inputs(self) -> tuple[tuple[str, Any], ...]:
+        """Labels and values of all arguments, those of the object's making first."""
+        before = self.origin.inputs if self.origin is not None else ()
+        own = tuple((f"{self.name}: {label}" if self.origin else label, value) for label, value in self.arguments)
+        return (*before, *own)
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A reply that was no value: what was said of it."""
+
+    summary: str
+
+
+@dataclass
+class Example:
+    """What belongs to one example: tensors sent as leaves, calls made, replies, callbacks answered."""
+
+    leaves: dict[int, tuple[torch.Tensor, int]] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    origins: dict[int, Call] = field(default_factory=dict)
+    answered: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = field(default_factory=dict)
+    answered_bytes: int = 0
+    pending: list[int] = field(default_factory=list)
+    """Answers of lent models whose gradient may still come."""
+    replies: list[Any] | None = field(default_factory=list)
+    """What came back, in order; None once it was too much to keep."""
+    replied_bytes: int = 0
+    enough: int | None = None
+    """How many replies are wanted; one more ends the check."""
+
+    def remember(self, reply: Any) -> None:
+        """Keep a reply; raise `EnoughReplies` where no more were wanted."""
+        if self.replies is None:
+            return
+        self.replied_bytes += size_of(reply)
+        if self.replied_bytes > MAX_REMEMBERED_BYTES:
+            self.replies = None
+        else:
+            self.replies.append(reply)
+            if self.enough is not None and len(self.replies) > self.enough:
+                raise EnoughReplies
+
+
+class EnoughReplies(BaseException):
+    """Ends a check whose replies are only compared with fewer. Not an `Exception`, so that no check goes on."""
+
+
+def size_of(value: Any) -> int:
+    """Bytes of the tensors and texts in a value, at least one for each entry."""
+    if isinstance(value, torch.Tensor):
+        return value.numel() * value.element_size() + 1
+    if isinstance(value, (list, tuple)):
+        return sum(map(size_of, value)) + 1
+    if isinstance(value, dict):
+        return sum(size_of(key) + size_of(entry) for key, entry in value.items()) + 1
+    return len(value) + 1 if isinstance(value, str) else 1
