@@ -131,15 +131,14 @@ def _measure(slugs: list[str], item: str, jobs: int, out: Path, automatic: bool,
     from rich.console import Console
 
     from autograder.grading.plugin import GraderTrouble
-    from autograder.verify.command import ITEMS, choose
+    from autograder.verify.command import choose, folder_for
     from autograder.verify.measuring import Measures, measure
 
     console, measures = Console(highlight=False), Measures(automatic, calibrate, power)
     problems = []
     try:
         for one in choose(ROOT, slugs, item):
-            folder = out / one.slug / ITEMS / item if item else out / one.slug
-            problems += measure(one, measures, folder, console, item=item, jobs=jobs)
+            problems += measure(one, measures, folder_for(out, one, item), console, item=item, jobs=jobs)
     except GraderTrouble as error:
         problems.append(f"build.py: {error}")
     for problem in problems:

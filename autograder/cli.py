@@ -147,6 +147,8 @@ def grade(
         raise
     facts = read_metadata(metadata) if metadata is not None else None
     if facts is not None:
+        if facts.created_at is None:
+            print(f"autograder: {metadata}: does not say when this was handed in; taken as on time", file=sys.stderr)
         result = apply_late_policy(assignment, result, facts.created_at, facts.due_date)
     data = results_json.results_dict(result, metadata=facts)
     if out is not None:

@@ -134,3 +134,13 @@ def test_a_broken_check_is_one_problem_and_status_1(proving: Proving) -> None:
     broken.unlink()
     assert done.returncode == 1 and done.stderr.startswith("build.py: ")
     assert "test_broken.py: cannot be collected" in done.stderr and "Traceback (most" not in done.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--calibrate", "1"]])
+def test_a_folder_that_cannot_be_made_is_said_before_anything_is_graded(
+    proving: Proving, tmp_path: Path, options: list[str]
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    done = run(Course(proving.root), "verify", "tiny", "--out", str(tmp_path / "taken"), *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1 and "name another folder with --out" in done.stderr

@@ -36,15 +36,25 @@ def choose(root: Path, chosen: Sequence[str], item: str = "") -> list[Assignment
     return having
 
 
+def folder_for(out: Path, assignment: Assignment, item: str) -> Path:
+    """Make and return the folder for what is found out; raise `UserError` before minutes are spent for nothing."""
+    folder = out / assignment.slug / ITEMS / item if item else out / assignment.slug
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}); name another folder with --out") from None
+    return folder
+
+
 def verify_and_save(root: Path, assignment: Assignment, out: Path, *, item: str, jobs: int) -> tuple[Report, Path]:
     """Verify one assignment and save what was found; return it with the page. A pass of all items goes on record."""
     from autograder.verify.verifying import verify
 
+    folder = folder_for(out, assignment, item)
     before = digests_of(root, assignment)
     with _progress(assignment.slug) as progress:
         report = verify(assignment, item=item, jobs=jobs, progress=progress)
-    folder = out / assignment.slug
-    page = _save(report, folder / ITEMS / item if item else folder)
+    page = _save(report, folder)
     if not item:
         if report.passed and digests_of(root, assignment) == before:
             write_record(folder, assignment.slug, before)
@@ -62,7 +72,6 @@ def objections(root: Path, assignments: Sequence[Assignment], out: Path) -> list
 def _save(report: Report, folder: Path) -> Path:
     from autograder.verify.pages import page
 
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / JSON).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / PAGE).write_text(page(report), encoding="utf-8")
     return folder / PAGE

@@ -166,3 +166,13 @@ def test_a_wrong_policy_is_one_line(tmp_path, line, said):
     with pytest.raises(UserError) as error:
         load_assignment(tmp_path, "tiny")
     assert said in str(error.value) and "assignment.toml" in str(error.value)
+
+
+@pytest.mark.parametrize("text", [None, "not JSON"])
+def test_metadata_that_say_nothing_are_remarked_upon(tiny, text):
+    facts = tiny.root / "metadata.json"
+    if text is not None:
+        facts.write_text(text)
+    run = tiny.grade(tiny.hand_in(one=ONE), "--metadata", str(facts))
+    assert run.status == 0 and "metadata.json: does not say when this was handed in" in run.stderr
+    assert "nothing taken off" in run.results["output"]
