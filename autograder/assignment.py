@@ -150,6 +150,10 @@ class Manifest(_Table):
                 return item
         raise UserError(f"no item {item_id!r} in this assignment{did_you_mean(item_id, [i.id for i in self.items])}")
 
+    def names_wanted(self, file: str) -> frozenset[str]:
+        """Return the global names of a file that its blanks begin with."""
+        return frozenset(blank.split(".")[0] for item in self.items if item.file == file for blank in item.blanks)
+
     def total(self, kind: Kind | None = None, *, extra_credit: bool = False) -> float:
         """Sum of points, of one kind or of all; extra credit is counted apart."""
         return sum(i.points for i in self.items if i.extra_credit is extra_credit and (kind is None or i.kind is kind))

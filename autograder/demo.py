@@ -16,6 +16,7 @@ from rich.table import Table
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError
+from autograder.references import reference_name, reference_path
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,9 @@ def _wrong(assignment: Assignment, folder: Path) -> list[HandIn]:
         target.mkdir(parents=True)
         for name in assignment.manifest.files.required:
             if name not in entry.get("left_out", []):
-                text = (assignment.reference / name).read_text(encoding="utf-8")
-                (target / name).write_text(_changed(text, name, entry["changes"], description), encoding="utf-8")
+                text = reference_path(assignment, name).read_text(encoding="utf-8")
+                changed = _changed(text, name, entry["changes"], description)
+                (target / reference_name(assignment, name)).write_text(changed, encoding="utf-8")
         hand_ins.append(HandIn(entry["name"], entry["story"], target))
     return hand_ins
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
+from autograder.references import as_text, reference_code
 
 CATALOGUE = "mutants.toml"
 
@@ -95,12 +96,14 @@ class Catalogue:
         return tuple(mutant for mutant in self.mutants if mutant.item == item_id and not mutant.equivalent)
 
     def source(self, mutant: Mutant) -> tuple[str, str]:
-        """Return the file that a mutant changes and its text with the bug; raise `UserError` if it does not fit."""
-        assert self.assignment.reference is not None
+        """Return the file that a mutant changes (a notebook as text) and its code with the bug.
+
+        Raises `UserError` if the mutant does not fit.
+        """
         file = self.assignment.manifest.item(mutant.item).file
         assert file is not None
-        text = (self.assignment.reference / file).read_text(encoding="utf-8")
-        return file, apply(mutant.replacements, text, where=f"{CATALOGUE}: mutant {mutant.id!r}, {file}")
+        code = reference_code(self.assignment, file)
+        return as_text(file), apply(mutant.replacements, code, where=f"{CATALOGUE}: mutant {mutant.id!r}, {file}")
 
 
 def apply(replacements: Sequence[Replacement], text: str, *, where: str) -> str:

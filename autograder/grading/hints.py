@@ -21,6 +21,7 @@ import torch
 from autograder.grading.running import CheckRunner, Evidence
 from autograder.grading.secrets import open_trusted
 from autograder.mutants import Catalogue, Mutant
+from autograder.references import NOTEBOOK, reference_name, reference_path
 from autograder.results import Outcome
 from autograder.sandbox.example import Raised
 from autograder.sandbox.remote import is_remote
@@ -82,8 +83,10 @@ class Explainer:
             folder = self.folder / mutant.id
             folder.mkdir()
             for name in self.catalogue.assignment.manifest.files.required:
-                shutil.copyfile(self.catalogue.assignment.reference / name, folder / name)
+                path = reference_path(self.catalogue.assignment, name)
+                shutil.copyfile(path, folder / reference_name(self.catalogue.assignment, name))
             file, text = self.catalogue.source(mutant)
+            (folder / file).with_suffix(NOTEBOOK).unlink(missing_ok=True)
             (folder / file).write_text(text, encoding="utf-8")
             self._prepared[mutant.id] = folder
         return self._prepared[mutant.id]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
+from autograder.references import NOTEBOOK
 
 if TYPE_CHECKING:
     from autograder.sandbox.session import Session
@@ -48,7 +49,10 @@ def open_trusted(assignment: Assignment, folder: Path, stand_ins: StandIns | Non
 
     provided = [assignment.provided / name for name in assignment.manifest.files.provided]
     extra = [str(path) for path in itertools.chain(provided, assignment.probes)]
-    return Session(InProcessChannel(), loader={"folder": str(folder), "extra": extra}, stand_ins=stand_ins)
+    notebooks = [Path(name) for name in assignment.manifest.files.required if name.endswith(NOTEBOOK)]
+    wanted = {path.stem: sorted(assignment.manifest.names_wanted(path.name)) for path in notebooks}
+    loader = {"folder": str(folder), "extra": extra, "notebooks": wanted}
+    return Session(InProcessChannel(), loader=loader, stand_ins=stand_ins)
 
 
 def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:

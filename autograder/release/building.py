@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from autograder.assignment import Assignment, load_assignment, slugs
 from autograder.errors import UserError
+from autograder.references import NOTEBOOK, reference_name
 from autograder.release.archives import build_wheel, unzip_bytes
 from autograder.release.bundles import PlatformFiles, gradescope_zip, student_zip
 from autograder.release.files import Tree, decode, read_tree
@@ -114,6 +115,7 @@ def collect_secrets(root: Path, assignment: Assignment, template: Template) -> S
         if name.endswith(".py"):
             collector.add_checks(name, decode(data, name))
     stripped = {reference + name for name in template.files}
+    stripped |= {reference + reference_name(assignment, name) for name in template.files if name.endswith(NOTEBOOK)}
     for name, data in (variants | solutions).items():
         if name not in stripped:
             _add_private_file(collector, name, data)

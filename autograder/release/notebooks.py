@@ -51,6 +51,18 @@ def strip_notebook(text: str, place: Place, rubric: Rubric) -> Stripped:
     return Stripped(_write(result, place.file), tuple(removed), blanks, tuple(covered))
 
 
+def notebook_of_text(text: str, file: str) -> str:
+    """Return the notebook that is kept as text in the percent format; raise `UserError` where it is none."""
+    import jupytext  # type: ignore[import-untyped]
+
+    if not re.search(r"^# %%", text, re.MULTILINE):
+        raise UserError(f"{file}: no notebook as text; let each cell begin with a line `# %%` (the percent format)")
+    notebook = jupytext.reads(text, fmt="py:percent")
+    for cell in notebook["cells"]:
+        cell.pop("id", None)  # drawn at random; ids follow from what students see
+    return json.dumps(notebook)
+
+
 def read_notebook(text: str, file: str) -> dict[str, Any]:
     """Return a notebook of format 4 as plain values; anything else raises `UserError`."""
     try:

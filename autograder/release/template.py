@@ -8,11 +8,12 @@ from pathlib import Path, PurePosixPath
 
 from autograder.assignment import MANIFEST, Assignment
 from autograder.errors import UserError, did_you_mean
+from autograder.references import reference_name, reference_path
 from autograder.release.answers import strip_markdown
 from autograder.release.files import Tree, decode, is_junk, read_tree
 from autograder.release.grammar import Place, read_comment
 from autograder.release.magics import is_python, without_magics
-from autograder.release.notebooks import joined, read_notebook, strip_notebook
+from autograder.release.notebooks import joined, notebook_of_text, read_notebook, strip_notebook
 from autograder.release.projection import project
 from autograder.release.rubric import Rubric
 from autograder.release.secrets import Given
@@ -55,9 +56,12 @@ def _strip_reference(assignment: Assignment) -> dict[str, Stripped]:
         raise UserError(f"{assignment.slug}: no reference; put the marked solution into solutions/{assignment.slug}/")
     stripped: dict[str, Stripped] = {}
     for name in _sources(assignment, reference):
-        place = Place(f"solutions/{assignment.slug}/{name}")
+        path = reference_path(assignment, name)
+        place = Place(f"solutions/{assignment.slug}/{reference_name(assignment, name)}")
         rubric = Rubric(assignment.manifest, name)
-        text = decode((reference / name).read_bytes(), place.file)
+        text = decode(path.read_bytes(), place.file)
+        if path.suffix != PurePosixPath(name).suffix:
+            text = notebook_of_text(text, place.file)
         result = _STRIP[PurePosixPath(name).suffix](text, place, rubric)
         # A Markdown file without marks is an answer key; with marks it holds the questions, too.
         if result.blanks or not name.endswith(".md"):
@@ -71,11 +75,11 @@ def _sources(assignment: Assignment, reference: Path) -> list[str]:
     files = assignment.manifest.files
     names = [name for name in (*files.required, *files.optional) if PurePosixPath(name).suffix in _STRIP]
     for name in names:
-        if name in files.required and not (reference / name).is_file():
+        if name in files.required and not reference_path(assignment, name).is_file():
             there = [path.name for path in reference.iterdir()]
             raise UserError(f"solutions/{assignment.slug}: the required {name} is missing{did_you_mean(name, there)}")
     names += [path.name for path in sorted(reference.glob("*.md")) if not is_junk(path.name)]
-    return [name for name in dict.fromkeys(names) if (reference / name).is_file()]
+    return [name for name in dict.fromkeys(names) if reference_path(assignment, name).is_file()]
 
 
 def _refuse_unmarked(rubric: Rubric, result: Stripped, place: Place) -> None:

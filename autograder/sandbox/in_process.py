@@ -45,7 +45,8 @@ class InProcessChannel:
         return ""
 
     def _make_loader(self, settings: Mapping[str, Any]) -> Loader:
-        loader = Loader(Path(settings["folder"]), bind=settings["bind"], extra=map(Path, settings["extra"]))
+        extra, notebooks = map(Path, settings["extra"]), settings.get("notebooks")
+        loader = Loader(Path(settings["folder"]), bind=settings["bind"], extra=extra, notebooks=notebooks)
         sys.meta_path.append(loader)
         return loader
 

@@ -14,11 +14,14 @@ import signal
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from autograder.submission.definitions import definitions
+from autograder.submission.notebooks import code_cells, join_cells, looks_like_notebook
 
 Binder = Callable[[types.ModuleType], None]
 
@@ -82,6 +85,14 @@ def compiled(source: str, filename: str) -> Script:
     return Script(ast.get_docstring(tree), tuple(statements))
 
 
+@functools.lru_cache(maxsize=256)
+def definitions_of(text: str, wanted: frozenset[str]) -> str:
+    """Return the definitions of a trusted notebook, or of one kept as text, as a source with the same lines."""
+    if looks_like_notebook(text):
+        text = join_cells(code_cells(text))[0]
+    return definitions(text, ast.parse(text), wanted).source
+
+
 class StatementTooSlow(BaseException):
     """A top-level statement ran longer than it may; raised by the alarm, past ``except Exception``."""
 
@@ -91,6 +102,8 @@ class Loader(importlib.abc.MetaPathFinder):
 
     ``skip`` holds (file, line) of statements known to be too slow. ``bind`` is called after every statement, with the
     module, to put stand-ins in their places. ``extra`` holds single files that are loaded beside the folder's.
+    ``notebooks`` maps modules that are notebooks, or such as text, to the names that are wanted of them: only their
+    definitions are run. (What was handed in comes here with its definitions only.)
     """
 
     def __init__(
@@ -101,6 +114,7 @@ class Loader(importlib.abc.MetaPathFinder):
         skip: Iterable[tuple[str, int]] = (),
         bind: Binder | None = None,
         statement_seconds: float | None = None,
+        notebooks: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self.folder = folder
         self._extra = {path.stem: path for path in extra}
@@ -110,6 +124,7 @@ class Loader(importlib.abc.MetaPathFinder):
         self._skip = frozenset(skip)
         self._bind = bind
         self._seconds = statement_seconds
+        self._notebooks = notebooks or {}
 
     def load(self, name: str) -> types.ModuleType:
         """Load a module of the folder by its dotted name, once; raise `FileNotFoundError` where there is none."""
@@ -147,10 +162,14 @@ class Loader(importlib.abc.MetaPathFinder):
             return self._extra[name]
         base = self.folder.joinpath(*name.split("."))
         candidates = [base.with_name(base.name + ".py"), base / "__init__.py"]
+        if name in self._notebooks:
+            candidates.insert(0, base.with_name(base.name + ".ipynb"))
         return next((path for path in candidates if path.is_file()), None)
 
     def _execute(self, module: types.ModuleType, path: Path) -> None:
         source = path.read_text(encoding="utf-8")
+        if module.__name__ in self._notebooks:
+            source = definitions_of(source, frozenset(self._notebooks[module.__name__]))
         shown = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.name
         linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
         try:

@@ -123,7 +123,8 @@ def _read_matched(
     files: dict[str, SubmittedFile] = {}
     violations: dict[str, str] = {}
     for name, match in sorted(matches.items()):
-        read = read_source(name, match.entry, notices if name in graded else Notices())
+        wanted = assignment.manifest.names_wanted(name)
+        read = read_source(name, match.entry, notices if name in graded else Notices(), wanted)
         files[name] = read.file
         violations |= check_file(read, assignment.manifest, notices)
     return files, violations

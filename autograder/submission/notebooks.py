@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from autograder.submission.commands import cell_without_commands
@@ -23,18 +24,38 @@ def looks_like_notebook(text: str) -> bool:
     return text.lstrip()[:1] == "{" and '"nbformat"' in text
 
 
-def code_cells(text: str) -> list[str]:
-    """Return the sources of the code cells (notebook formats 3 and 4); raise ValueError where it is no notebook."""
+def code_cells(text: str, wanted: Collection[str] = ()) -> list[str]:
+    """Return the sources of the code cells (notebook formats 3 and 4); raise ValueError where it is no notebook.
+
+    A cell of another type counts as code where it defines one of the ``wanted`` names and no code cell does: its type
+    was changed by accident.
+    """
     try:
         notebook = json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(notebook, dict):
         raise ValueError("it holds no cells")
-    sources = [_source(cell) for cell in _cells(notebook) if cell.get("cell_type") == "code"]
-    if len(sources) > MAX_CELLS:
+    cells = list(_cells(notebook))
+    code = [cell for cell in cells if cell.get("cell_type") == "code"]
+    if len(code) > MAX_CELLS:
         raise ValueError(f"it has more than {MAX_CELLS} code cells")
-    return sources
+    lost = _lost_names([_source(cell) for cell in code], wanted)
+    return [_source(cell) for cell in cells if cell.get("cell_type") == "code" or _defines(_source(cell), lost)]
+
+
+def _lost_names(code: list[str], wanted: Collection[str]) -> set[str]:
+    return {name for name in wanted if not any(_defines(source, {name}) for source in code)}
+
+
+def _defines(source: str, names: Collection[str]) -> bool:
+    """Whether a text is Python that defines a function or class of one of the names."""
+    if not any(name in source for name in names):
+        return False
+    tree = cell_without_commands(source)[1]
+    if isinstance(tree, SyntaxProblem):
+        return any(re.search(rf"^\s*(?:def|class)\s+{re.escape(name)}\b", source, re.MULTILINE) for name in names)
+    return any(isinstance(s, (ast.FunctionDef, ast.ClassDef)) and s.name in names for s in tree.body)
 
 
 def _cells(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:

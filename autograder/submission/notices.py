@@ -20,11 +20,13 @@ class Topic(IntEnum):
 
     FILES = 0
     SYNTAX = 1
-    RULES = 2
-    PROVIDED = 3
-    ENCODING = 4
-    COMMANDS = 5
-    REFUSED = 6
+    NAMES = 2
+    RULES = 3
+    PROVIDED = 4
+    ENCODING = 5
+    COMMANDS = 6
+    LEFT_OUT = 7
+    REFUSED = 8
 
 
 def printable(text: object, limit: int = MAX_QUOTED) -> str:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from autograder.results import Notice
 from autograder.submission.commands import without_commands
 from autograder.submission.decoding import Remark, decode
+from autograder.submission.definitions import Reason, definitions
 from autograder.submission.entries import Entry
 from autograder.submission.model import SubmittedFile
 from autograder.submission.notebooks import code_cells, join_cells, looks_like_notebook
 from autograder.submission.notices import MAX_PER_FILE, Notices, Topic, printable
 from autograder.submission.parsing import MAX_SOURCE, SyntaxProblem, parse
+from autograder.submission.unbound import unbound_names
+
+MAX_PLACES = 6
+"""So many left out statements are named for each reason."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +29,12 @@ class ReadSource:
     tree: ast.Module | None
 
 
-def read_source(name: str, entry: Entry, notices: Notices) -> ReadSource:
-    """Return the source of an expected file; what was mended, ignored or cannot be parsed is said in ``notices``."""
+def read_source(name: str, entry: Entry, notices: Notices, wanted: Collection[str] = ()) -> ReadSource:
+    """Return the source of an expected file; what was mended, ignored or cannot be parsed is said in ``notices``.
+
+    Of a notebook, and of a script in place of one, only the definitions are kept; ``wanted`` are names that grading
+    needs of it.
+    """
     file = SubmittedFile(name=name, found=printable(entry.path), source="")
     if entry.data is None:
         return _unreadable(file, f"is too large to be read ({entry.size / 1e6:.0f} MB)", notices)
@@ -33,10 +44,11 @@ def read_source(name: str, entry: Entry, notices: Notices) -> ReadSource:
         notices.add(Topic.FILES, file.notice("is empty"))
         return ReadSource(file, ast.Module([], []))
     if looks_like_notebook(text):
-        return _read_notebook(file, text, notices)
+        return _read_notebook(file, text, notices, wanted)
     if len(text) > MAX_SOURCE:
         return _unreadable(file, f"is longer than {MAX_SOURCE // 2**20} MB: not read", notices)
-    return _read_python(file, text, notices)
+    read = _read_python(file, text, notices)
+    return _without_runs(read, notices, wanted) if name.endswith(".ipynb") else read
 
 
 def _read_python(file: SubmittedFile, text: str, notices: Notices) -> ReadSource:
@@ -50,9 +62,9 @@ def _read_python(file: SubmittedFile, text: str, notices: Notices) -> ReadSource
     return ReadSource(replace(file, syntax_error=problem), None)
 
 
-def _read_notebook(file: SubmittedFile, text: str, notices: Notices) -> ReadSource:
+def _read_notebook(file: SubmittedFile, text: str, notices: Notices, wanted: Collection[str]) -> ReadSource:
     try:
-        sources = code_cells(text)
+        sources = code_cells(text, wanted)
     except ValueError as error:
         return _unreadable(file, f"is not a valid notebook: {printable(error)}", notices)
     if sum(map(len, sources)) > MAX_SOURCE:
@@ -66,7 +78,27 @@ def _read_notebook(file: SubmittedFile, text: str, notices: Notices) -> ReadSour
     tree = parse(source)
     if isinstance(tree, SyntaxProblem):
         return _unreadable(file, tree.text, notices)
-    return ReadSource(file, tree)
+    return _without_runs(ReadSource(file, tree), notices, wanted)
+
+
+def _without_runs(read: ReadSource, notices: Notices, wanted: Collection[str]) -> ReadSource:
+    """Keep what defines something; say what was left out, and which names a run from top to bottom would not find."""
+    if read.tree is None:
+        return read
+    file = read.file
+    found = definitions(file.source, read.tree, wanted)
+    for reason in Reason:
+        if lines := [one.line for one in found.left_out if one.reason is reason]:
+            shown = ", ".join(map(file.where, lines[:MAX_PLACES]))
+            more = f" and {len(lines) - MAX_PLACES} more" if len(lines) > MAX_PLACES else ""
+            notices.add(
+                Topic.LEFT_OUT, Notice(text=f"not run here, since {reason.value}: {shown}{more}", file=file.found)
+            )
+    for unbound in unbound_names(read.tree, found.tree):
+        what = "no cell defines it" if unbound.later is None else f"only {file.where(unbound.later)} defines it"
+        text = f"`{unbound.name}` is used, but {what}: in a fresh run from top to bottom it does not exist"
+        notices.add(Topic.NAMES, file.notice(text, unbound.line or None))
+    return ReadSource(replace(file, source=found.source), found.tree)
 
 
 def _unreadable(file: SubmittedFile, why: str, notices: Notices) -> ReadSource:

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.assignment import Assignment, Item
 from autograder.mutants import Equivalent, read_catalogue
+from autograder.references import as_text, reference_code
 from autograder.release.grammar import Place
 from autograder.release.markers import Mark, find_marks
 from autograder.release.names import bound_names
@@ -121,7 +122,7 @@ class AutomaticReport:
 def automatic_mutants(assignment: Assignment, item: str | None = None) -> tuple[AutomaticMutant, ...]:
     """Return the mutants of the marked regions of items that the grader gives points for, each code once.
 
-    References in notebooks have none. An unknown ``item`` raises `UserError`.
+    An unknown ``item`` raises `UserError`.
     """
     if item is not None:
         assignment.manifest.item(item)
@@ -130,7 +131,7 @@ def automatic_mutants(assignment: Assignment, item: str | None = None) -> tuple[
         for entry in assignment.manifest.items
         if entry.is_auto and not entry.training and item in (None, entry.id)
     ]
-    files = dict.fromkeys(entry.file for entry in wanted if entry.file and PurePosixPath(entry.file).suffix == ".py")
+    files = dict.fromkeys(entry.file for entry in wanted if entry.file)
     return tuple(mutant for file in files for mutant in _mutants_of_file(assignment, file, wanted))
 
 
@@ -182,15 +183,14 @@ def first_failure(suite: CheckSuite, item: str, file: str, text: str) -> tuple[s
 
 
 def _mutants_of_file(assignment: Assignment, file: str, wanted: Sequence[Item]) -> Iterator[AutomaticMutant]:
-    assert assignment.reference is not None
-    place = Place(f"solutions/{assignment.slug}/{file}")
-    source = Source.parse((assignment.reference / file).read_text(encoding="utf-8"), place)
+    place = Place(f"solutions/{assignment.slug}/{as_text(file)}")
+    source = Source.parse(reference_code(assignment, file), place)
     code, seen = Code(source), set[tuple[int, str]]()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # a number that is called, say
         marks = [mark for mark in find_marks(source, Rubric(assignment.manifest, file)) if mark.item in wanted]
         for mark in marks:
-            yield from _mutants_of_mark(code, mark, _names_around(mark, marks), file, seen)
+            yield from _mutants_of_mark(code, mark, _names_around(mark, marks), as_text(file), seen)
 
 
 def _names_around(mark: Mark, marks: Sequence[Mark]) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from autograder.assignment import Assignment, Item
 from autograder.errors import UserError
 from autograder.mutants import CATALOGUE, Catalogue, Mutant
+from autograder.references import as_text, expected_names, reference_code, reference_name, reference_path
 from autograder.release.files import is_junk, read_tree
 from autograder.release.grammar import Place
 from autograder.release.rubric import Rubric
@@ -44,10 +45,11 @@ class Variant:
 
     def write(self, assignment: Assignment, folder: Path) -> None:
         """Write the variant's files, and the reference's own for the rest, into a folder."""
-        assert assignment.reference is not None
-        required = assignment.manifest.files.required
-        there = {name: assignment.reference / name for name in required if (assignment.reference / name).is_file()}
-        for name, data in {**{name: path.read_bytes() for name, path in there.items()}, **self.files}.items():
+        changed = expected_names(assignment, self.files).values()
+        others = [name for name in assignment.manifest.files.required if name not in changed]
+        there = {reference_name(assignment, name): reference_path(assignment, name) for name in others}
+        ours = {name: path.read_bytes() for name, path in there.items() if path.is_file()}
+        for name, data in {**ours, **self.files}.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
@@ -82,9 +84,10 @@ def alternatives(assignment: Assignment) -> list[Variant]:
         if is_junk(folder.name):
             continue
         files = read_tree(folder)
-        if not set(files) & set(assignment.manifest.files.required):
+        known = expected_names(assignment, files).values()
+        if not known:
             raise UserError(f"{folder}: none of {', '.join(assignment.manifest.files.required)} is in it")
-        found.append(Variant(Role.ALTERNATIVE, folder.name, files, auto_items(assignment, files)))
+        found.append(Variant(Role.ALTERNATIVE, folder.name, files, auto_items(assignment, known)))
     return found
 
 
@@ -104,7 +107,7 @@ def mutants(assignment: Assignment, catalogue: Catalogue) -> tuple[list[Variant]
             problems.append(Problem(trouble=Trouble.MISFIT, where=where, what=what, mend=mend))
             continue
         role = Role.EQUIVALENT if mutant.equivalent else Role.MUTANT
-        reached = auto_items(assignment, reached_files(assignment, file))
+        reached = auto_items(assignment, reached_files(assignment, expected_names(assignment, [file])[file]))
         items = tuple(i for i in reached if i == mutant.item or not assignment.manifest.item(i).training)
         found.append(Variant(role, mutant.id, {file: text.encode()}, items, mutant.item, mutant))
     return found, problems
@@ -112,8 +115,7 @@ def mutants(assignment: Assignment, catalogue: Catalogue) -> tuple[list[Variant]
 
 def reached_files(assignment: Assignment, file: str) -> set[str]:
     """Return a file and the files of the reference that import it, at whatever remove: nothing else can change."""
-    assert assignment.reference is not None
-    imported = {name: _imports(assignment.reference / name) for name in assignment.manifest.files.required}
+    imported = {name: _imports(reference_path(assignment, name)) for name in assignment.manifest.files.required}
     reached = {file}
     while more := {n for n, names in imported.items() if n not in reached and names & {Path(r).stem for r in reached}}:
         reached |= more
@@ -122,14 +124,14 @@ def reached_files(assignment: Assignment, file: str) -> set[str]:
 
 def unwritten(assignment: Assignment, item: Item) -> Variant | None:
     """Return the reference with one item left unwritten, graded on the items beside it; None where it is not marked."""
-    assert assignment.reference is not None and item.file is not None
-    text = (assignment.reference / item.file).read_bytes()
+    assert item.file is not None
+    text = reference_code(assignment, item.file).encode()
     stripped = without_item(assignment, item, text)
     if stripped is None or stripped == text:
         return None
     items = auto_items(assignment, reached_files(assignment, item.file), training=False)
     others = tuple(other for other in items if other != item.id)
-    return Variant(Role.UNWRITTEN, item.id, {item.file: stripped}, others, item.id)
+    return Variant(Role.UNWRITTEN, item.id, {as_text(item.file): stripped}, others, item.id)
 
 
 def without_item(assignment: Assignment, item: Item, text: bytes) -> bytes | None:

@@ -1,0 +1,57 @@
+"""Where the reference of an expected file is kept: under its own name, or a notebook as text.
+
+A notebook may be kept as text in jupytext's percent format, ``pset1.py`` for ``pset1.ipynb``, so that a difference can
+be read and a mutant is a replacement in text. Both forms are sources; there is one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from autograder.assignment import Assignment
+from autograder.errors import UserError
+
+NOTEBOOK = ".ipynb"
+
+
+def as_text(name: str) -> str:
+    """Return the name under which a file is kept as text: ``pset1.py`` for ``pset1.ipynb``, else its own."""
+    path = PurePosixPath(name)
+    return str(path.with_suffix(".py")) if path.suffix == NOTEBOOK else name
+
+
+def reference_path(assignment: Assignment, name: str) -> Path:
+    """Return where the reference of an expected file lies, or would lie.
+
+    Raises `UserError` where a notebook is there in both forms.
+    """
+    assert assignment.reference is not None
+    own, text = assignment.reference / name, assignment.reference / as_text(name)
+    if own == text or not text.is_file() or as_text(name) in assignment.manifest.files.required:
+        return own
+    if own.is_file():
+        raise UserError(f"{own}: {text.name} beside it is the same notebook as text; keep one of them")
+    return text
+
+
+def reference_name(assignment: Assignment, name: str) -> str:
+    """Return the name within the reference's folder under which an expected file is kept."""
+    return name if reference_path(assignment, name).suffix == PurePosixPath(name).suffix else as_text(name)
+
+
+def reference_code(assignment: Assignment, name: str) -> str:
+    """Return the reference of an expected file as Python: of a notebook the code cells, magics blanked out."""
+    from autograder.submission.notebooks import code_cells, join_cells
+
+    text = reference_path(assignment, name).read_text(encoding="utf-8")
+    if reference_path(assignment, name).suffix != NOTEBOOK:
+        return text
+    return join_cells(code_cells(text))[0]
+
+
+def expected_names(assignment: Assignment, found: Iterable[str]) -> dict[str, str]:
+    """Map each of the found files that is an expected one, in whichever form, to its expected name."""
+    names = {name: name for name in assignment.manifest.files.required}
+    names = {**{as_text(name): name for name in names}, **names}
+    return {name: names[name] for name in found if name in names}

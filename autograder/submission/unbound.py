@@ -1,0 +1,49 @@
+"""Names that exist only because cells were run out of order, or by a cell that is gone."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from autograder.submission.globals import global_names, loaded_names, stored_names
+
+_GIVEN = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__", "__builtins__", "get_ipython", "display"}
+
+
+@dataclass(frozen=True)
+class Unbound:
+    """A name that a statement, or a function in it, reads at ``line``; ``later`` is the line that binds it, if any."""
+
+    name: str
+    line: int
+    later: int | None
+
+
+def unbound_names(whole: ast.Module, run: ast.Module) -> Iterator[Unbound]:
+    """Yield each name once that a run from top to bottom of ``run`` would not find, in the order of the lines.
+
+    ``whole`` also has the statements that grading leaves out: what they bind, a notebook has.
+    """
+    binding: dict[str, int] = {}
+    for statement in whole.body:
+        for name in stored_names(statement) | _declared_global(statement):
+            binding.setdefault(name, statement.lineno)
+    if "*" in binding:  # `from x import *` may bind anything
+        return
+    seen: set[str] = set(_GIVEN)
+    for statement in run.body:
+        missing = {n for n in loaded_names(statement) - seen if binding.get(n, statement.lineno + 1) > statement.lineno}
+        missing |= {name for name in global_names(statement) - seen if name not in binding}
+        for name in sorted(missing):
+            seen.add(name)
+            yield Unbound(name, _line_of(statement, name), binding.get(name))
+
+
+def _declared_global(statement: ast.stmt) -> set[str]:
+    return {name for node in ast.walk(statement) if isinstance(node, ast.Global) for name in node.names}
+
+
+def _line_of(statement: ast.stmt, name: str) -> int:
+    return min((n.lineno for n in ast.walk(statement) if isinstance(n, ast.Name) and n.id == name), default=0)

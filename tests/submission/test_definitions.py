@@ -1,0 +1,152 @@
+"""Of a notebook only the definitions are run: what is kept, what is left out, and what is said about it."""
+
+from __future__ import annotations
+
+import ast
+import json
+
+import pytest
+
+from autograder.submission.definitions import Reason, definitions
+from tests.submission.toy import CODE, hand_in, make_assignment, notebook, said
+
+HEAD = "import torch\nfrom torchvision import datasets\nimport matplotlib.pyplot as plt\n"
+TRAIN = "def train(model, loader):\n    for x in loader:\n        loss = model(x)\n        loss.backward()\n"
+
+
+def kept(source, wanted=()):
+    """Return the statements of a source that are run, as text."""
+    source = HEAD + source
+    return "\n".join(map(ast.unparse, definitions(source, ast.parse(source), wanted).tree.body[3:]))
+
+
+def why(source):
+    """Return why the last statement of a source is left out; None where it is run."""
+    source = HEAD + source
+    found = definitions(source, ast.parse(source)).left_out
+    last = ast.parse(source).body[-1].lineno
+    return next((one.reason for one in found if one.line == last), None)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "T = 200",
+        "betas = torch.linspace(1e-4, 0.02, 200)",
+        "device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
+        "torch.manual_seed(0)",
+        "torch.set_default_dtype(torch.float64)",
+        "plt.rcParams['figure.figsize'] = (3, 3)",
+        "def f(x):\n    return x",
+        "@torch.no_grad()\ndef f(x):\n    return x",
+        "class A(torch.nn.Module):\n    pass",
+        "try:\n    import einops\nexcept ImportError:\n    einops = None",
+        "if torch.cuda.is_available():\n    device = 'cuda'\nelse:\n    device = 'cpu'",
+        "def f(x):\n    return x\nf = torch.no_grad()(f)",
+        "class A:\n    pass\ndef g(self):\n    return 1\nA.g = g",
+    ],
+)
+def test_definitions_constants_and_set_up_are_run(statement):
+    assert why(statement) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("for epoch in range(9):\n    loss.backward()\n    optimiser.step()", Reason.TRAINS),
+        (TRAIN + "losses = train(None, [])", Reason.TRAINS),
+        (TRAIN + "for epoch in range(9):\n    train(None, [])", Reason.TRAINS),
+        ("class Trainer:\n    def run(self):\n        self.optimiser.step()\nTrainer().run()", Reason.TRAINS),
+        ("try:\n    loss.backward()\nexcept KeyboardInterrupt:\n    pass", Reason.TRAINS),
+        ("data = datasets.MNIST('.', download=True)", Reason.DATA),
+        ("weights = torch.load('model.pt')", Reason.DATA),
+        ("from google.colab import drive\ndrive.mount('/content/drive')", Reason.DATA),
+        ("answer = input('how many epochs?')", Reason.INPUT),
+        ("plt.plot([1, 2])", Reason.PLOTS),
+        ("def draw():\n    plt.figure()\n    plt.show()\ndraw()", Reason.PLOTS),
+        ("for n in range(10**9):\n    x = n", Reason.LOOPS),
+        ("print('hello')", Reason.RUNS),
+        ("def f(x):\n    return x\ny = f(3)", Reason.RUNS),
+        ("assert 1 == 2", Reason.RUNS),
+    ],
+)
+def test_what_runs_and_defines_nothing_is_left_out(statement, reason):
+    assert why(statement) is reason
+
+
+def test_what_a_function_needs_is_run_however_it_comes_about():
+    source = (
+        "betas = []\nfor t in range(3):\n    betas.append(t / 3)\ndef scale():\n    return 2\nfactor = scale()\n"
+        "def q(t):\n    return factor * betas[t]\nmodel = make()\ndef make():\n    return 1\n"
+        "def sample():\n    return model\n"
+    )
+    assert kept(source) == "\n".join(map(ast.unparse, ast.parse(source).body))
+
+
+def test_a_local_name_is_no_need():
+    source = "def f(x):\n    model = x\n    return model\nclass VAE:\n    pass\nmodel = VAE()"
+    assert "model = VAE()" not in kept(source)
+
+
+def test_what_grading_asks_for_is_run_if_it_is_not_training():
+    source = "def half(n):\n    return n / 2\nalpha = half(1.9)"
+    assert "alpha" not in kept(source).replace("def half", "") and "alpha = half(1.9)" in kept(source, ["alpha"])
+    assert "losses" not in kept(TRAIN + "losses = train(None, [])", ["losses"])
+
+
+def test_what_reads_a_result_of_training_goes_with_it():
+    assert why(TRAIN + "losses = train(None, [])\nfinal = losses[-1] + 3") is Reason.TRAINS
+
+
+def test_lines_stay_where_they_are():
+    source = "x = 1\nprint(\n  x,\n  'ä'); y = 2\nz = 3; print(z); w = 4\n"
+    found = definitions(source, ast.parse(source)).source
+    assert found.count("\n") == source.count("\n")
+    assert found.split("\n")[3] == "y = 2" and found.split("\n")[4] == "z = 3; pass; w = 4"
+
+
+def ps3(tmp_path, content, name="ps3.ipynb", blanks=("kl",)):
+    assignment = make_assignment(tmp_path, required=("ps3.ipynb",), blanks={"p1": blanks})
+    return hand_in(tmp_path, {name: content}, assignment)
+
+
+def test_what_is_left_out_is_told_by_cell(tmp_path):
+    submission = ps3(tmp_path, notebook("import torch", CODE, "loss.backward()", "print(1)\nprint(2)"))
+    assert submission.files["ps3.ipynb"].source == f"import torch\n{CODE}\npass\npass\npass"
+    assert "not run here, since it trains: cell 3, line 1" in said(submission)
+    assert "since it only runs or shows something: cell 4, line 1, cell 4, line 2" in said(submission)
+
+
+def test_a_script_in_place_of_the_notebook_is_taken_and_said_so(tmp_path):
+    submission = ps3(tmp_path, f"# coding: utf-8\n# In[1]:\n{CODE}\n# In[2]:\nloss.backward()\n", name="ps3.py")
+    assert "backward" not in submission.files["ps3.ipynb"].source
+    assert "expected ps3.ipynb, found ps3.py: used it" in said(submission)
+    assert "not run here, since it trains: line 7" in said(submission)
+
+
+def test_names_of_a_run_out_of_order_are_explained(tmp_path):
+    cells = ["scale = factor * 2", "def kl():\n    return helper(scale)", "factor = 3"]
+    submission = ps3(tmp_path, notebook(*cells))
+    assert "cell 1, line 1: `factor` is used, but only cell 3, line 1 defines it" in said(submission)
+    assert "cell 2, line 2: `helper` is used, but no cell defines it" in said(submission)
+
+
+def test_names_that_training_binds_are_not_called_missing(tmp_path):
+    cells = [
+        "model = 1\nmodel.fit()\nlosses = model.fit()",
+        "def kl():\n    return losses, [x for x in range(3)], __name__",
+    ]
+    assert "in a fresh run" not in said(ps3(tmp_path, notebook(*cells)))
+
+
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+def test_a_cell_whose_type_was_changed_counts_if_it_holds_what_is_wanted(tmp_path, kind):
+    cells = [("code", "x = 1"), (kind, CODE), (kind, "def unrelated():\n    pass"), (kind, "what is kl?")]
+    text = json.dumps({"nbformat": 4, "cells": [{"cell_type": of, "source": source} for of, source in cells]})
+    assert ps3(tmp_path, text).files["ps3.ipynb"].source == f"x = 1\n{CODE}"
+
+
+def test_a_name_in_a_code_cell_is_not_looked_for_elsewhere(tmp_path):
+    cells = [("code", CODE), ("markdown", "def kl():\n    return 'draft'")]
+    text = json.dumps({"nbformat": 4, "cells": [{"cell_type": of, "source": source} for of, source in cells]})
+    assert "draft" not in ps3(tmp_path, text).files["ps3.ipynb"].source
