@@ -60,4 +60,4 @@ class CosineSimilarity:
 
 def loss(p1, p2, z1, z2, similarity_function="CosineSimilarity"):
     similarity = {"CosineSimilarity": CosineSimilarity()}[similarity_function]
-    return -torch.stack([similarity(p1, z2), similarity(p2, z1)]).mean()
+    return -torch.stack([similarity(p1, z2.detach()), similarity(p2, z1.detach())]).mean()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from _oracles.similarity import simsiam_loss
 from ift6135_a3.checks.hidden import simsiam_learning as learning
 
-from autograder.checks import CheckFailed, assert_tensor, exists, item, secret_generator, show_curves
+from autograder.checks import CheckFailed, assert_tensor, exists, item, lend, secret_generator, show_curves
 from autograder.checks.embeddings import spectrum
 from autograder.checks.training import assert_learned, batches, in_chunks, told_losses
 
@@ -20,7 +21,8 @@ def embedded(q3_solution, simsiam_training_probes, task, generator, *, stop_grad
         pred_dim=learning.PRED_DIM,
         stop_gradient=stop_gradient,
     )
-    loss = loss_of(q3_solution, model)
+    # what stop_gradient=False changes is forward; a loss that takes its targets as constants is right all the same
+    loss = loss_of(q3_solution, model) if stop_gradient else lend(of_pairs)
     trainee = simsiam_training_probes.Trainee(model, loss, learning.LEARNING_RATE, learning.STEPS)
     plan = batches(len(task.train), learning.BATCH, learning.STEPS, generator)
     losses = []
@@ -37,6 +39,14 @@ def embedded(q3_solution, simsiam_training_probes, task, generator, *, stop_grad
 def loss_of(q3_solution, model):
     """The loss, which may be a method of SimSiam or a function of the module."""
     return model.loss if exists(model.loss) or not exists(q3_solution.loss) else q3_solution.loss
+
+
+def of_pairs(p1, p2, z1, z2):
+    """The loss of one batch; anything else is refused."""
+    shapes = [part.shape if isinstance(part, torch.Tensor) else None for part in (p1, p2, z1, z2)]
+    if shapes != [(learning.BATCH, learning.DIM)] * 4:
+        raise TypeError(f"p1, p2, z1 and z2 must each be a tensor ({learning.BATCH}, {learning.DIM})")
+    return simsiam_loss(p1, p2, z1, z2).float()
 
 
 def four(reply, count):
@@ -66,5 +76,5 @@ def test_with_stop_gradient_views_agree_and_nothing_collapses(q3_solution, simsi
 
 @item("simsiam.training", weight=1)
 def test_without_stop_gradient_directions_are_lost(q3_solution, simsiam_training_probes):
-    """Without stop-gradient, two views agree as well, but the projections fall together into few directions."""
+    """Without stop-gradient, on a loss of the grader's, two views agree, but projections keep few directions."""
     judge(q3_solution, simsiam_training_probes, stop_gradient=False, what="without stop-gradient")
