@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,8 @@ from autograder.verify.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = ("vae.training", "ddpm.training", "simsiam.training")
-BROKEN = tomllib.loads((ROOT / "tests/assignments/broken_training.toml").read_text(encoding="utf-8"))["variants"]
-FILES = {"vae.training": "vae_solution.py", "ddpm.training": "ddpm_solution.py", "simsiam.training": "q3_solution.py"}
+TABLE = tomllib.loads((ROOT / "tests/assignments/broken_training.toml").read_text(encoding="utf-8"))
+BROKEN, BY_VALUES = TABLE["variants"], TABLE["by_values"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,20 +52,37 @@ def only(suite, item, *, public):
     return CheckSuite(suite.assignment, chosen, suite.stand_ins)
 
 
+def alternatives(item):
+    """Other right solutions of an item's problem."""
+    found = (ROOT / "assignments/ift6135_a3/alternatives").glob(f"{item.partition('.')[0]}_*")
+    return sorted(path.name for path in found)
+
+
 def verdicts(suite, folder, item, *, public, seed="verify"):
     """The verdicts of an item's checks by the name of their function."""
     found = only(suite, item, public=public).judge(folder, grading_seed=seed)
     return {check.function.__name__: verdict for check, verdict in found[item]}
 
 
-def variant(folder, assignment, item, *replacements):
-    """The reference's file of an item with exact replacements, in ``folder``."""
-    source = (assignment.reference / FILES[item]).read_text(encoding="utf-8")
-    for old, new in replacements:
-        assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times"
-        source = source.replace(old, new)
-    (folder / FILES[item]).write_text(source, encoding="utf-8")
+def variant(folder, assignment, broken):
+    """The reference's file of an item with one exact replacement, in ``folder``."""
+    name = assignment.manifest.item(broken["item"]).file
+    source = (assignment.reference / name).read_text(encoding="utf-8")
+    (folder / name).write_text(replaced(source, broken), encoding="utf-8")
     return folder
+
+
+def replaced(source, broken):
+    assert source.count(broken["old"]) == 1, f"{broken['old']!r} occurs {source.count(broken['old'])} times"
+    return source.replace(broken["old"], broken["new"])
+
+
+def with_loop(suite, folder, broken):
+    """The suite with another training loop in its probes."""
+    copy = replace(suite.assignment, folder=shutil.copytree(suite.assignment.folder, folder / suite.assignment.slug))
+    probe = copy.public_checks / broken["file"]
+    probe.write_text(replaced(probe.read_text(encoding="utf-8"), broken), encoding="utf-8")
+    return replace(suite, assignment=copy)
 
 
 # fast: the public companions, and methods that do not learn
@@ -79,9 +98,16 @@ def test_the_reference_learns_a_few_pictures_by_heart(suite, assignment, item):
 def test_a_loss_without_a_gradient_teaches_nothing(suite, assignment, tmp_path, item):
     """It is found by measurement, not by an exception: the loop goes on and the model stays as it was."""
     (broken,) = (broken for broken in BROKEN if broken["item"] == item and broken["name"] == "no step")
-    folder = variant(tmp_path, assignment, item, (broken["old"], broken["new"]))
+    folder = variant(tmp_path, assignment, broken)
     (verdict,) = verdicts(suite, folder, item, public=True).values()
     assert verdict.by_comparison and "after training" in verdict.failure.summary
+
+
+@pytest.mark.parametrize("broken", BY_VALUES, ids=lambda broken: f"{broken['item']}: {broken['name']}")
+def test_what_no_training_can_see_is_seen_in_values(suite, assignment, tmp_path, broken):
+    folder = variant(tmp_path, assignment, broken)
+    judged = suite.judge(folder, items=[broken["item"]])[broken["item"]]
+    assert any(verdict.outcome is Outcome.FAIL for _, verdict in judged)
 
 
 @pytest.mark.parametrize("item", ITEMS)
@@ -130,9 +156,20 @@ def test_the_reference_passes_through_the_real_worker_within_the_budget(tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: f"{broken['item']}: {broken['name']}")
 def test_a_broken_variant_does_not_learn(suite, assignment, tmp_path, broken):
-    item = broken["item"]
-    found = verdicts(suite, variant(tmp_path, assignment, item, (broken["old"], broken["new"])), item, public=False)
+    if "file" in broken:
+        suite, folder = with_loop(suite, tmp_path, broken), assignment.reference
+    else:
+        folder = variant(tmp_path, assignment, broken)
+    found = verdicts(suite, folder, broken["item"], public=False)
     assert found[broken["check"]].outcome is Outcome.FAIL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("item", "name"), [(item, name) for item in ITEMS for name in alternatives(item)])
+def test_other_right_solutions_learn(suite, assignment, item, name):
+    for public in (True, False):
+        found = verdicts(suite, assignment.folder / "alternatives" / name, item, public=public)
+        assert {key: verdict.failure for key, verdict in found.items()} == dict.fromkeys(found)
 
 
 SHIPPED = """
