@@ -20,6 +20,7 @@ from autograder.checks.strategies import (
 )
 from autograder.checks.tensor_assertions import assert_integers, assert_shape, assert_tensor, assert_unchanged
 from autograder.checks.uniformity import assert_uniform_integers
+from autograder.sandbox.drawings import Figure, Panel, drawn
 from autograder.sandbox.remote import Remote, exists, fetch, fresh, gradients, info, is_remote, lend, substitute
 from autograder.sandbox.stand_ins import Callback, Canned, StandIns
 
@@ -28,7 +29,9 @@ __all__ = [
     "Canned",
     "CheckFailed",
     "DiagonalGaussian",
+    "Figure",
     "PValue",
+    "Panel",
     "Remote",
     "StandIns",
     "Unit",
@@ -46,6 +49,7 @@ __all__ = [
     "assert_unchanged",
     "assert_uniform_integers",
     "diagonal_gaussians",
+    "drawn",
     "exists",
     "fetch",
     "fresh",

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.sandbox import figures
 from autograder.sandbox.loading import Loader, safe_text
 from autograder.sandbox.values import Decoder, Encoder
 from autograder.sandbox.wire import Frame, Misbehaved
@@ -65,6 +66,7 @@ class Executor:
         """Start an example: forget the last one's objects, restart all generators."""
         self._objects.clear()
         self._leaves.clear()
+        figures.close_all()
         # torch.manual_seed would queue a call for every CUDA device each time
         torch.default_generator.manual_seed(seed)
         np.random.seed(seed % 2**32)
@@ -131,6 +133,12 @@ class Executor:
             for index, gradient in zip(wanted, found, strict=True):
                 result[index] = gradient
         return self._answer(result)
+
+    def _do_drawn(self, request: Any, decoder: Decoder) -> Reply:
+        """Answer with what was drawn: the figures of an object, or all that are open."""
+        handle = request["of"]
+        result = self._resolve(*handle) if handle is not None else None
+        return self._answer(figures.describe(result, picture=request["picture"]))
 
     # references and values
 

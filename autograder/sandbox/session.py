@@ -195,6 +195,12 @@ class Session:
                 raise WorkerLost("the worker gave a gradient of another shape than its tensor")
         return found
 
+    def drawn(self, result: Remote | None, picture: bool) -> Any:
+        """Return what was drawn, as the worker says; see `autograder.sandbox.drawings.drawn`."""
+        of = None if result is None else [state(result)[1], list(state(result)[2])]
+        self._doing = "what was drawn"
+        return self._ask({"op": "drawn", "of": of, "picture": picture}, [])
+
     # one round trip
 
     def _start(self, loader: Mapping[str, Any], stand_ins: StandIns) -> None:
@@ -233,7 +239,7 @@ class Session:
         except Misbehaved:
             self._channel.close()
             raise WorkerLost(f"the answer to {self._doing} cannot be read") from None
-        if request["op"] in ("call", "get", "has", "gradients"):
+        if request["op"] in ("call", "get", "has", "gradients", "drawn"):
             self.example.remember(reply)
         return reply
 

@@ -1,0 +1,92 @@
+"""What was drawn with matplotlib, read off the figures as plain numbers: the worker's half of `drawn`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+MAX_FIGURES = 20
+MAX_PANELS = 400
+MAX_PIXELS = 2**20
+"""Of one rendered picture."""
+
+
+def close_all() -> None:
+    """Forget the figures of earlier examples, where anything was drawn at all."""
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None and hasattr(pyplot, "close"):
+        pyplot.close("all")
+
+
+def describe(result: Any, *, picture: bool) -> list[dict[str, Any]]:
+    """Return the figures that an object belongs to, or all open ones where it belongs to none, as plain values."""
+    figures = list(dict.fromkeys(_figures_of(result))) or _open_figures()
+    return [_figure(figure, picture) for figure in figures[:MAX_FIGURES]]
+
+
+def _open_figures() -> list[Any]:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return [] if pyplot is None else [pyplot.figure(number) for number in pyplot.get_fignums()]
+
+
+def _figures_of(value: Any) -> Iterator[Any]:
+    """Yield the figures of a figure, of axes or other artists, and of sequences, arrays and dictionaries of them."""
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        value = value.ravel().tolist()
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _figures_of(part)
+        return
+    figure = value if type(value).__name__ == "Figure" else getattr(value, "figure", None)
+    if hasattr(figure, "axes") and hasattr(figure, "canvas"):
+        yield figure
+
+
+def _figure(figure: Any, picture: bool) -> dict[str, Any]:
+    panels = [_panel(axes) for axes in figure.axes[:MAX_PANELS]]
+    title = getattr(getattr(figure, "_suptitle", None), "get_text", str)()
+    return {"title": title, "panels": panels, "picture": _rendered(figure) if picture else None}
+
+
+def _panel(axes: Any) -> dict[str, Any]:
+    from matplotlib.collections import PathCollection
+
+    scatters = [one for one in axes.collections if isinstance(one, PathCollection)]
+    legend = axes.get_legend()
+    return {
+        "title": axes.get_title(),
+        "x_label": axes.get_xlabel(),
+        "y_label": axes.get_ylabel(),
+        "images": [_tensor(image.get_array()) for image in axes.images],
+        "points": [_tensor(scatter.get_offsets()) for scatter in scatters],
+        "colors": [_colors(scatter) for scatter in scatters],
+        "lines": [_tensor(np.stack(line.get_data(orig=False), axis=-1)) for line in axes.lines],
+        "legend": [text.get_text() for text in legend.get_texts()] if legend is not None else [],
+    }
+
+
+def _colors(scatter: Any) -> torch.Tensor:
+    """The numbers that colours stand for, one for each point, or else the colours themselves."""
+    values = scatter.get_array()
+    return _tensor(scatter.get_facecolors() if values is None else values)
+
+
+def _tensor(values: Any) -> torch.Tensor:
+    filled = np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
+    return torch.from_numpy(np.ascontiguousarray(filled))
+
+
+def _rendered(figure: Any) -> torch.Tensor:
+    """(height, width, 3) in [0, 1]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    width, height = figure.get_size_inches()
+    figure.set_dpi(min(figure.get_dpi(), 100, (MAX_PIXELS / max(width * height, 1e-3)) ** 0.5))
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return torch.from_numpy(np.asarray(canvas.buffer_rgba())[..., :3].copy()).double() / 255
