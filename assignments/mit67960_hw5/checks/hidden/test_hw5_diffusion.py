@@ -1,0 +1,171 @@
+"""Questions 8 and 11 against truths in float64, with a model whose prediction is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from _oracles.diffusion import at, p_sample_mean, q_sample
+from hypothesis import strategies as st
+from mit67960_hw5.checks.hidden.hw5_diffusion_stand_ins import TABLES, T, betas, moved
+from mit67960_hw5.checks.public.test_hw5_diffusion import (
+    assert_asked,
+    assert_times,
+    number,
+    some_noise,
+    stages_of,
+)
+from torch import Tensor
+from torch.distributions import Independent, Normal, kl_divergence
+
+from autograder.checks import fetch, given, gradients, item, seeds
+from autograder.checks.closeness import assert_close, assert_gradients_close
+from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
+from autograder.checks.strategies import noising_problems
+from autograder.checks.tensor_assertions import assert_tensor
+
+MODEL = (0.6, 0.005, -0.8)  # gain, tilt and bias of the known model
+
+
+def prediction(x: Tensor, t: Tensor) -> Tensor:
+    """What the known model predicts, float64."""
+    return MODEL[0] * x.double() + MODEL[1] * t.double().reshape(-1, *[1] * (x.ndim - 1)) + MODEL[2]
+
+
+# q8.kl
+
+
+@item("q8.kl", weight=1)
+@given(examples=12, seed=seeds(), d=st.integers(2, 40), alpha_bar=st.sampled_from([0.03, 0.2, 0.45, 0.7, 0.9]))
+def test_the_divergence_of_images_of_any_size(hw5, seed, d, alpha_bar):
+    """The function agrees with the divergence of the two distributions, for any image, size and alpha_bar."""
+    x0 = 2 * torch.randn(d, generator=torch.Generator().manual_seed(seed))
+    level = torch.tensor(alpha_bar)
+    mean, std = level.double().sqrt() * x0.double(), (1 - level.double()).sqrt().expand(d)
+    q, p = Independent(Normal(mean, std), 1), Independent(Normal(torch.zeros_like(mean), torch.ones_like(mean)), 1)
+    assert_close(number(hw5.kl_to_standard_normal(x0, level)), kl_divergence(q, p), scale=float(d))
+
+
+# q11.diffusion.linear_beta_schedule
+
+
+@item("q11.diffusion.linear_beta_schedule", weight=1)
+@given(examples=12, timesteps=st.integers(25, 1000))
+def test_betas_of_any_number_of_steps(hw5, timesteps):
+    """For every T there are T betas at equal distances, both ends included; both ends depend on T."""
+    assert_close(hw5.linear_beta_schedule(timesteps), betas(timesteps), scale=0.0)
+
+
+# q11.diffusion.q_sample
+
+
+@item("q11.diffusion.q_sample", weight=1)
+@given(examples=12, problem=noising_problems(T, channels=2))
+def test_noisy_images(hw5, problem):
+    """Each image becomes its own mixture of image and noise, as its own time index says."""
+    due = q_sample(TABLES, problem.images, problem.t, problem.noise)
+    assert_close(hw5.q_sample(problem.images, problem.t, problem.noise), due)
+
+
+@item("q11.diffusion.q_sample", weight=0.5)
+@given(examples=5, problem=noising_problems(T, channels=3))
+def test_gradients_of_noisy_images(hw5, problem):
+    """Gradients reach the image and the noise, each with its factor."""
+    images, noise = problem.images.clone().requires_grad_(), problem.noise.clone().requires_grad_()
+    result = assert_tensor(hw5.q_sample(images, problem.t, noise), shape=images.shape)
+    cotangent = problem.images.flip(0) + 2
+    roots = (TABLES.sqrt_alphas_cumprod, TABLES.sqrt_one_minus_alphas_cumprod)
+    due = [at(table, problem.t, images) * cotangent.double() for table in roots]
+    assert_gradients_close(gradients(result, [images, noise], cotangent.to(result.dtype)), due, ["x_0", "noise"])
+
+
+# q11.diffusion.p_losses
+
+
+@item("q11.diffusion.p_losses", weight=2)
+@given(examples=8, problem=noising_problems(T, channels=2))
+def test_loss_and_its_gradient(hw5, hw5_probes, problem):
+    """The loss is the mean squared error of the prediction for the noisy images, and it trains the model."""
+    predictor = hw5_probes.NoisePredictor(*MODEL)
+    loss = assert_tensor(hw5.p_losses(predictor, problem.images, problem.t, problem.noise), shape=(), name="the loss")
+    x_t = assert_tensor(assert_times(predictor, problem.t), shape=problem.images.shape, name="the model's input")
+    assert_close(x_t, q_sample(TABLES, problem.images, problem.t, problem.noise), name="the model's input")
+    parameters = [torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in MODEL]
+    gain, tilt, bias = parameters
+    predicted = gain * x_t.double() + at(tilt * torch.arange(T), problem.t, x_t) + bias
+    due = (predicted - problem.noise.double()).square().mean()
+    assert_close(loss, due.detach(), name="the loss")
+    arriving = gradients(loss, [fetch(getattr(predictor, name)) for name in ("gain", "tilt", "bias")])
+    names = [f"the model's {name}" for name in ("gain", "tilt", "bias")]
+    assert_gradients_close(arriving, torch.autograd.grad(due, parameters), names, of="the loss", scale=float(T))
+
+
+# q11.diffusion.p_sample
+
+
+@item("q11.diffusion.p_sample", weight=1)
+@given(examples=12, seed=seeds(), batch=st.integers(2, 4), spread=st.sampled_from([0.3, 1.0, 3.0]))
+def test_the_mean_at_index_0(hw5, hw5_probes, seed, batch, spread):
+    """At index 0 the result follows from the prediction alone, also for images outside of [-1, 1]."""
+    images, t = spread * some_noise(batch, 2, 6, seed), torch.zeros(batch, dtype=torch.int64)
+    due = p_sample_mean(TABLES, images, t, prediction(images, t))
+    for _ in range(2):
+        assert_close(hw5.p_sample(hw5_probes.NoisePredictor(*MODEL), images, t, 0), due, scale=4.0)
+
+
+STEPS = (1, 2, 9, 60, 150, T - 1)
+SHAPE = (3, 2, 36, 37)
+# 3 * 2 * 36 * 37 = 7992 entries at each of 6 time indices: a mean off by 0.15 and a standard deviation off by a seventh
+# are seen in one alone.
+EFFECTS: Any = {"mean_effect": 0.15, "std_effect": 1.15, "unit": Unit.ROW}
+
+
+@item("q11.diffusion.p_sample", weight=1.5)
+def test_steps_at_other_indices(hw5, hw5_probes):
+    """Elsewhere mean and variance are those of the time index, and the noise is fresh for each image and call."""
+    pixels, rounds = torch.randn(SHAPE, generator=torch.Generator().manual_seed(4)) + 1, []
+    for _ in range(2):
+        noise = []
+        for index in STEPS:
+            predictor, t = hw5_probes.NoisePredictor(*MODEL), torch.full(SHAPE[:1], index)
+            step = assert_tensor(hw5.p_sample(predictor, pixels, t, index), shape=SHAPE)
+            assert_times(predictor, t)
+            due = p_sample_mean(TABLES, pixels, t, prediction(pixels, t))
+            noise.append((step.double() - due) / TABLES.posterior_variance[index].sqrt())
+        rounds.append(torch.stack(noise))
+    assert_standard_normal(rounds[0], name="the noise that is added", **EFFECTS)
+    assert_independent(*rounds)
+
+
+# q11.diffusion.p_sample_loop
+
+
+@item("q11.diffusion.p_sample_loop", weight=2)
+def test_the_whole_way_back(hw5, hw5_probes):
+    """Each of the 201 stages is one reverse step from the one before; x_T comes first and x_0 last."""
+    shape = (2, 3, 6, 5)
+    predictor = hw5_probes.NoisePredictor(0.1, 0.002, -0.2)
+    stages = stages_of(hw5.p_sample_loop(predictor, shape), shape)
+    times, seen = fetch(predictor.times), fetch(predictor.images)
+    if times:  # the hand-in's own p_sample, or its own way to do without
+        assert_asked(times, seen, stages)
+        assert_transitions(stages)
+        return
+    for step in range(T):
+        index = T - 1 - step
+        due = moved(stages[step], torch.full(shape[:1], index), index)
+        assert_close(stages[step + 1], due, name=f"stage {step + 1}", scale=1.0)
+
+
+def assert_transitions(stages: Tensor) -> None:
+    """Raise `CheckFailed` unless all steps are those of the known model, each with noise of its own."""
+    batch, noise = stages.shape[1], []
+    for step in range(T):
+        before, t = stages[step], torch.full((batch,), T - 1 - step)
+        predicted = 0.1 * before.double() + at(0.002 * torch.arange(T), t, before) - 0.2
+        due = p_sample_mean(TABLES, before, t, predicted)
+        if step == T - 1:
+            assert_close(stages[T], due, name="the last stage", scale=4.0)
+        else:
+            noise.append((stages[step + 1].double() - due) / TABLES.posterior_variance[T - 1 - step].sqrt())
+    assert_standard_normal(torch.stack(noise), name="the noise of the chain", mean_effect=0.1, std_effect=1.1)

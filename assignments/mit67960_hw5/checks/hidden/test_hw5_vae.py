@@ -1,0 +1,194 @@
+"""Question 4 against closed forms in float64, with other sizes, and with gradients."""
+
+from __future__ import annotations
+
+import torch
+from _oracles.bernoulli import negative_elbo
+from mit67960_hw5.checks.public.test_hw5_vae import (
+    Z_DIMS,
+    assert_decodes,
+    assert_encodes,
+    both_ways,
+    heads_of,
+    images_of,
+    normal,
+    pictures,
+    three_parts,
+)
+
+from autograder.checks import (
+    CheckFailed,
+    DiagonalGaussian,
+    Unit,
+    assert_close,
+    assert_gradients_close,
+    assert_independent,
+    assert_standard_normal,
+    assert_tensor,
+    diagonal_gaussians,
+    given,
+    gradients,
+    item,
+    seeds,
+)
+
+OTHER_SIZE = 20
+"""Like 28 it is 4 more than a multiple of 8, so networks that halve it fit as they fit 28."""
+SEEN = 0.85
+"""Part of the pixels that must count: strided convolutions may leave out rows and columns at the border."""
+MODELS = 6
+
+
+# q4.vae.encode
+
+
+@item("q4.vae.encode", weight=1)
+def test_heads_can_have_any_sign(hw5, hw5_probes):
+    """A mean can be negative or positive, and a log-variance negative: neither is squashed nor exponentiated."""
+    found = []
+    for seed in range(MODELS):
+        model = hw5_probes.perturbed(hw5_probes.made(hw5.VAE, 7), seed)
+        found.append(torch.stack(heads_of(hw5_probes, model, pictures(8, seed=seed), 7)).detach())
+    mu, logvar = torch.stack(found, dim=1)
+    if not bool((mu < 0).any()) or not bool((mu > 0).any()):
+        raise CheckFailed("mu has one sign in every model and for every image")
+    if not bool((logvar < 0).any()):
+        raise CheckFailed("logvar is never negative, in any model or for any image")
+
+
+@item("q4.vae.encode", weight=1)
+def test_the_encoder_can_be_trained(hw5, hw5_probes):
+    """Gradients pass through encode to all of the image, and its weights belong to the model's parameters."""
+    model = hw5_probes.made(hw5.VAE, 5)
+    x = pictures(16).requires_grad_()
+    heads = heads_of(hw5_probes, model, x, 5)
+    for part, name in zip(heads, ("mu", "logvar"), strict=True):
+        found = gradients(part, [x], normal(16, 5, seed=3).to(part.dtype))[0]
+        if found is None:
+            raise CheckFailed(f"no gradient of {name} reaches the image: it was cut off on the way")
+    for seed in (1, 2):  # where layers begin with zeros, no gradient passes yet
+        moved = hw5_probes.perturbed(model, seed)
+        others = heads_of(hw5_probes, moved, x, 5)
+        for part, other, name in zip(heads, others, ("mu", "logvar"), strict=True):
+            if bool((part == other).any()):
+                raise CheckFailed(f"{name} stays where it is when the model's parameters change")
+            found = gradients(other, [x], normal(16, 5, seed=3).to(other.dtype))[0]
+            seen = float((found.flatten(1).abs().amax(0) > 0).double().mean()) if found is not None else 0.0
+            if seen < SEEN:
+                raise CheckFailed(f"{name} looks at a part of the image only", got=f"{seen:.0%} of its pixels")
+
+
+@item("q4.vae.encode", weight=0.5)
+def test_images_of_another_size_are_encoded(hw5, hw5_probes):
+    """image_size is the size of the images: another one than 28 works, too, and each image is encoded by itself."""
+    model = hw5_probes.perturbed(hw5_probes.made(hw5.VAE, 3, OTHER_SIZE), 1)
+    x = pictures(4, OTHER_SIZE)
+    assert_encodes(hw5_probes, model, x, 3)
+    whole = heads_of(hw5_probes, model, x, 3)
+    alone = heads_of(hw5_probes, model, x[1:2], 3)
+    for part, other, name in zip(alone, whole, ("mu", "logvar"), strict=True):
+        assert_close(part, other[1:2].double(), name=f"the {name} of one image alone", scale=1.0)
+
+
+# q4.vae.reparameterize
+
+
+@item("q4.vae.reparameterize", weight=1)
+@given(examples=15, q=diagonal_gaussians(min_batch=1, min_dim=1, requires_grad=True))
+def test_gradients_of_a_sample(hw5, hw5_probes, q):
+    """Both gradients of a sample are exact: that to logvar follows from how far the sample is from mu."""
+    model = hw5_probes.built(hw5.VAE, q.shape[1], 28, True)
+    z = assert_tensor(model.reparameterize(q.mean, q.logvar), shape=q.shape)
+    cotangent = normal(*q.shape, seed=1)
+    spread = (z.detach().double() - q.mean.detach().double()) / 2
+    truth = [cotangent.double(), spread * cotangent.double()]
+    assert_gradients_close(gradients(z, [q.mean, q.logvar], cotangent.to(z.dtype)), truth, ["mu", "logvar"], scale=2.0)
+
+
+@item("q4.vae.reparameterize", weight=1)
+def test_every_coordinate_has_noise_of_its_own(hw5, hw5_probes):
+    """Each latent variable of each image has its own standard deviation and its own noise, at every call."""
+    q = DiagonalGaussian(3 * normal(400, 5, seed=2), torch.linspace(-3, 3, 5).expand(400, 5).clone())
+    model = hw5_probes.built(hw5.VAE, 5, 28, True)
+    draws = [q.whiten(assert_tensor(model.reparameterize(q.mean, q.logvar), shape=q.shape)) for _ in range(2)]
+    for drawn in draws:
+        assert_standard_normal(drawn, unit=Unit.COORDINATE, mean_effect=0.6, std_effect=1.6)
+    assert_independent(*draws)
+
+
+# q4.vae.decode
+
+
+@item("q4.vae.decode", weight=1)
+def test_the_decoder_can_be_trained(hw5, hw5_probes):
+    """Gradients pass through decode to every latent variable, and its weights belong to the model's parameters."""
+    model, z = hw5_probes.made(hw5.VAE, 9), normal(16, 9).requires_grad_()
+    images = images_of(model.decode(z), z, 28)
+    for seed in (1, 2):
+        other = assert_tensor(hw5_probes.perturbed(model, seed).decode(z), shape=images.shape, name="decode(z)")
+        if float((other.double() == images).double().mean()) > 0.5:
+            raise CheckFailed("decode(z) stays where it is when the model's parameters change")
+        found = gradients(other, [z], normal(16, 784, seed=3).to(other.dtype))[0]
+        if found is None or not bool((found.abs().amax(0) > 0).all()):
+            raise CheckFailed("decode(z) does not depend on every latent variable through differentiable layers")
+
+
+@item("q4.vae.decode", weight=0.5)
+def test_codes_become_images_of_another_size(hw5, hw5_probes):
+    """image_size is the size of the images: another one than 28 works, too, and each code is decoded by itself."""
+    model, z = hw5_probes.made(hw5.VAE, 3, OTHER_SIZE), normal(4, 3)
+    assert_decodes(model, z, OTHER_SIZE)
+    whole, alone = images_of(model.decode(z), z, OTHER_SIZE), images_of(model.decode(z[1:2]), z[1:2], OTHER_SIZE)
+    assert_close(alone.float(), whole[1:2], name="the image of one code alone", scale=1.0)
+
+
+# q4.vae.forward
+
+
+@item("q4.vae.forward", weight=1)
+def test_gradients_of_forward(hw5, hw5_probes):
+    """All that training needs passes through forward: from x_hat, mu and logvar back to the image."""
+    x = pictures(6, seed=4).requires_grad_()
+    model = hw5_probes.built(hw5.VAE, Z_DIMS, 28, True)
+    ours, due = both_ways(hw5_probes, model, x, 21)
+    ours, due = three_parts(ours, 6, Z_DIMS), three_parts(due, 6, Z_DIMS)
+    for part, truth, name in zip(ours, due, ("x_hat", "mu", "logvar"), strict=True):
+        cotangent = normal(*truth.shape, seed=5)
+        (expected,) = gradients(truth, [x], cotangent.to(truth.dtype))
+        if expected is None:
+            raise CheckFailed("encode, reparameterize and decode give no gradient to compare with")
+        found = gradients(part, [x], cotangent.reshape(part.shape).to(part.dtype))
+        scale = 4 * float(expected.abs().max())
+        assert_gradients_close(found, [expected.double()], ["the image"], of=name, scale=scale)
+
+
+# q4.vae.loss
+
+
+@item("q4.vae.loss", weight=2)
+@given(examples=10, q=diagonal_gaussians(min_batch=1, max_batch=7, requires_grad=True), seed=seeds())
+def test_the_loss_of_grey_images_and_its_gradients(hw5, hw5_probes, q, seed):
+    """The loss is right for grey images, any number of them and any logvar, and so are its three gradients."""
+    batch = len(q.mean)
+    x_hat = (0.05 + 0.9 * pictures(batch, seed=seed).flatten(1)).requires_grad_()
+    x = pictures(batch, seed=seed + 1)
+    got = hw5_probes.loss_of(hw5.vae_loss, x_hat, x, q.mean, q.logvar)
+    leaves = [leaf.detach().double().requires_grad_() for leaf in (x_hat, q.mean, q.logvar)]
+    truth = negative_elbo(leaves[0], x.flatten(1), *leaves[1:])
+    assert_close(got, truth, scale=0.0)
+    expected = torch.autograd.grad(truth, leaves)
+    assert_gradients_close(gradients(got, [x_hat, q.mean, q.logvar]), expected, ["x_hat", "mu", "logvar"])
+
+
+@item("q4.vae.loss", weight=1)
+@given(examples=5, q=diagonal_gaussians(min_batch=2, max_batch=3, max_dim=40), seed=seeds())
+def test_reconstruction_and_divergence_have_the_same_weight(hw5, hw5_probes, q, seed):
+    """One reconstruction under two posteriors: the losses differ by as much as the divergences do."""
+    x_hat, x = 0.05 + 0.9 * pictures(len(q.mean), seed=seed).flatten(1), pictures(len(q.mean), seed=seed + 1)
+    both = ((q.mean, q.logvar), (2 * q.mean, q.logvar + 1.5))
+    losses = [
+        assert_tensor(hw5_probes.loss_of(hw5.vae_loss, x_hat, x, *of), shape=(), name="the loss").double()
+        for of in both
+    ]
+    truths = [negative_elbo(x_hat, x.flatten(1), *of) for of in both]
+    assert_close(losses[1] - losses[0], truths[1] - truths[0], scale=truths[0].abs())
