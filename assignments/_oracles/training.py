@@ -61,6 +61,11 @@ class NoisedImages:
         """Mean Huber loss of the predicted noise (NaN where it is not finite)."""
         return float(diffusion.huber_mean(denoiser(self.noisy, self.t), self.noise))
 
+    @torch.no_grad()
+    def absolute_error(self, denoiser: Denoiser) -> float:
+        """Mean absolute difference of the predicted noise (NaN where it is not finite)."""
+        return float((denoiser(self.noisy, self.t).double() - self.noise.double()).abs().mean())
+
 
 @dataclass(frozen=True, eq=False)
 class GaussianDenoiser:

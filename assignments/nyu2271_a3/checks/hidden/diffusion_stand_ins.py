@@ -87,4 +87,5 @@ STAND_INS: dict[str, StandIns] = {
     "diffusion.sample": _schedule_and("p_sample_loop", Callback(p_sample_loop, fields=())),
     "diffusion.forward_figure": SCHEDULE,
     "diffusion.backward_figure": SCHEDULE,
+    "diffusion.training": SCHEDULE,
 }

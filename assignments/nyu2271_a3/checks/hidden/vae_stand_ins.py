@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import torch
+from _oracles.gaussian import kl_to_standard_normal
+from torch.nn.functional import binary_cross_entropy
 
 from autograder.checks import Callback, StandIns
 
@@ -13,5 +15,15 @@ def reparametrize(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
     return mu + logvar.exp().sqrt() * torch.randn(mu.shape, generator=generator, dtype=mu.dtype)
 
 
+def loss_function(x_hat: torch.Tensor, x: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
+    """The negative ELBO, in float32 because a training asks for it a thousand times."""
+    reconstruction = binary_cross_entropy(x_hat.clamp(0, 1), x, reduction="sum") / len(x)
+    return reconstruction + kl_to_standard_normal(mu, logvar).mean().to(x.dtype)
+
+
 REPARAMETRIZE: StandIns = {"vae.reparametrize": Callback(reparametrize)}
-STAND_INS: dict[str, StandIns] = {"vae.forward": REPARAMETRIZE, "cvae.forward": REPARAMETRIZE}
+STAND_INS: dict[str, StandIns] = {
+    "vae.forward": REPARAMETRIZE,
+    "cvae.forward": REPARAMETRIZE,
+    "vae.training": {**REPARAMETRIZE, "vae.loss_function": Callback(loss_function)},
+}

@@ -1,0 +1,98 @@
+"""VAE and CVAE learn: measured on held-out digits, which are decoded where only their codes are known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from nyu2271_a3.checks.hidden import vae_learning as learning
+from torch import Tensor
+
+from autograder.checks import CheckFailed, assert_tensor, fresh, item, secret_generator, show_curves, show_images
+from autograder.checks.training import assert_learned, batches, checked_weights, in_chunks, told_losses
+
+CHUNK = 30
+SHOWN = 8
+
+
+def new_model(vae: Any, *, conditional: bool) -> Any:
+    """A VAE or CVAE of the size that is trained here."""
+    kind = vae.CVAE if conditional else vae.VAE
+    return kind(learning.SIZE**2, latent_size=learning.LATENT_SIZE)
+
+
+class Trained:
+    """A model of the hand-in after training; its decoder runs in a worker of its own, on its weights."""
+
+    def __init__(
+        self, remotes: tuple[Any, Any, Any], task: learning.Task, generator: torch.Generator, *, conditional: bool
+    ) -> None:
+        vae, probes, _ = remotes
+        model = new_model(vae, conditional=conditional)
+        classes = learning.one_hot(task.train_labels) if conditional else None
+        trainee = probes.Trainee(model, vae.loss_function, task.train, classes, learning.LEARNING_RATE)
+        plan = batches(len(task.train), learning.BATCH, learning.STEPS, generator)
+        self.losses: list[float] = []
+        for chunk in in_chunks(len(plan), CHUNK):
+            self.losses += told_losses(trainee.steps(plan[chunk]))
+        # the weights leave before the held-out pictures come, and the decoder's worker never sees those
+        weights = checked_weights(probes.weights(model))
+        other, other_probes, self.pieces = fresh(*remotes)
+        self.decoder = other_probes.with_weights(new_model(other, conditional=conditional), weights)
+        self.model, self.probes = probes.with_weights(model, weights), probes
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Images ``(n, 1, 28, 28)`` of codes, which may have classes behind them."""
+        flat = assert_tensor(self.pieces.decoded(self.decoder, codes), shape=(len(codes), learning.SIZE**2))
+        return flat.detach().float().reshape(-1, 1, learning.SIZE, learning.SIZE)
+
+    def posterior(self, images: Tensor, classes: Tensor | None) -> tuple[Tensor, Tensor]:
+        """mu and logvar ``(n, LATENT_SIZE)``."""
+        reply = self.probes.posterior(self.model, images, classes)
+        if type(reply) not in (tuple, list) or len(reply) != 2:
+            raise CheckFailed("forward must return x_hat, mu and logvar")
+        shape = (len(images), learning.LATENT_SIZE)
+        named = zip(reply, ("mu", "logvar"), strict=True)
+        mean, logvar = (assert_tensor(part, shape=shape, name=name).detach().float() for part, name in named)
+        return mean, logvar
+
+
+@item("vae.training", weight=2)
+def test_the_vae_learns(vae, vae_training_probes, vae_probes):
+    """After a short training on digits, the loss on new ones is 10 % below that of the best constant image."""
+    generator = secret_generator()
+    task = learning.Task.draw(generator)
+    trained = Trained((vae, vae_training_probes, vae_probes), task, generator, conditional=False)
+    mean, logvar = trained.posterior(task.test, None)
+    loss = learning.measured_loss(task, mean, logvar, trained.decode, generator)
+    rows = {"held-out": task.test[:SHOWN], "reconstructed": trained.decode(mean[:SHOWN])}
+    show_curves("Loss of the VAE, as it tells it", {"loss": trained.losses}, x="step", y="nats")
+    show_images("Reconstructions of the VAE", {name: as_shown(task, row) for name, row in rows.items()})
+    assert_learned(task.criteria(loss), "the VAE")
+
+
+@item("vae.training", weight=2)
+def test_the_cvae_learns_to_draw_what_it_is_told(vae, vae_training_probes, vae_probes):
+    """After a short training, the CVAE draws digits that are recognised, and knows new ones better than by class."""
+    generator = secret_generator()
+    task = learning.Task.draw(generator)
+    trained = Trained((vae, vae_training_probes, vae_probes), task, generator, conditional=True)
+    classes = learning.one_hot(task.test_labels)
+    mean, logvar = trained.posterior(task.test, classes)
+
+    def decode(codes):
+        return trained.decode(torch.cat([codes, classes], dim=1))
+
+    loss = learning.measured_loss(task, mean, logvar, decode, generator)
+    asked = torch.arange(learning.CLASSES).repeat(learning.SAMPLES)
+    codes = torch.randn((len(asked), learning.LATENT_SIZE), generator=generator)
+    samples = trained.decode(torch.cat([codes, learning.one_hot(asked)], dim=1))
+    show_curves("Loss of the CVAE, as it tells it", {"loss": trained.losses}, x="step", y="nats")
+    drawn = samples[: 3 * learning.CLASSES].split(learning.CLASSES)
+    show_images("Samples of the CVAE, 0 to 9", {str(k + 1): as_shown(task, row) for k, row in enumerate(drawn)})
+    assert_learned(task.conditional_criteria(loss, task.recognised(samples, asked)), "the CVAE")
+
+
+def as_shown(task: learning.Task, images: Tensor) -> Tensor:
+    """Images without the disguise, in [-1, 1]."""
+    return 2 * task.mosaic.take_off(images) - 1

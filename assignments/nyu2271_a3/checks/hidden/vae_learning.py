@@ -1,0 +1,100 @@
+"""What training in Part A is measured by, and the thresholds; `benchmarks/training_thresholds.py` derives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from _oracles.bernoulli import cross_entropy
+from _oracles.gaussian import kl_to_standard_normal
+from torch import Tensor
+
+from autograder.checks.handwriting import CLASSES, digits
+from autograder.checks.mosaic import Mosaic
+from autograder.checks.training import Criterion
+
+STEPS = 400
+BATCH = 128
+LEARNING_RATE = 1e-3
+LATENT_SIZE = 15
+SIZE = 28
+TILE = 4
+SAMPLES = 50
+"""Of each class, from the CVAE."""
+LEAST = 1e-6
+"""Probabilities are read as no nearer to 0 and 1 than this: float32 rounds a Sigmoid's to either."""
+
+MEAN_SHARE = 0.9
+"""Of the loss of the mean image, for the VAE."""
+CLASS_MEANS_SHARE = 0.97
+"""Of the loss of the mean image of each class, for the CVAE: it must use its latent variables, too."""
+RECOGNISED = 0.7
+"""Of the CVAE's samples."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Digits in [0, 1] as secret mosaics, ``(n, 1, 28, 28)``, and what they show."""
+
+    mosaic: Mosaic
+    train: Tensor
+    train_labels: Tensor
+    test: Tensor
+    test_labels: Tensor
+
+    @classmethod
+    def draw(cls, generator: torch.Generator) -> Task:
+        """Draw the mosaic."""
+        mosaic = Mosaic.draw(generator, tile=TILE, size=SIZE)
+        train, test = digits(SIZE), digits(SIZE, held_out=True)
+        shown, held = (mosaic.put_on((one.images + 1) / 2) for one in (train, test))
+        return cls(mosaic, shown, train.labels, held, test.labels)
+
+    def loss_of_means(self) -> float:
+        """The loss of a decoder that always draws the mean image: its code is free."""
+        return float(reconstruction_loss(self.train.mean(0).expand_as(self.test), self.test).mean())
+
+    def class_means(self) -> Tensor:
+        """The mean image of each class, ``(10, 1, 28, 28)``."""
+        return torch.stack([self.train[self.train_labels == label].mean(0) for label in range(CLASSES)])
+
+    def loss_of_class_means(self) -> float:
+        """The loss of a decoder that draws the mean image of the class."""
+        return float(reconstruction_loss(self.class_means()[self.test_labels], self.test).mean())
+
+    def recognised(self, images: Tensor, labels: Tensor) -> float:
+        """The part of the images whose nearest training image shows what was asked for."""
+        nearest = torch.cdist(images.float().flatten(1), self.train.flatten(1)).argmin(1)
+        return float((self.train_labels[nearest] == labels).double().mean())
+
+    def criteria(self, loss: float) -> list[Criterion]:
+        """Judge a VAE by its loss on held-out images (nats)."""
+        return [Criterion("loss on held-out images", loss, MEAN_SHARE * self.loss_of_means())]
+
+    def conditional_criteria(self, loss: float, recognised: float) -> list[Criterion]:
+        """Judge a CVAE by its loss on held-out images, given what they show, and by its samples."""
+        return [
+            Criterion("loss on held-out images", loss, CLASS_MEANS_SHARE * self.loss_of_class_means()),
+            Criterion("part of the samples that is recognised", recognised, RECOGNISED, at_least=True),
+        ]
+
+
+def one_hot(labels: Tensor) -> Tensor:
+    """Classes ``(n, 10)``, float."""
+    return F.one_hot(labels, CLASSES).float()
+
+
+def reconstruction_loss(images: Tensor, due: Tensor) -> Tensor:
+    """The cross entropy of each image, ``(n,)``, nats."""
+    return cross_entropy(images.double().clamp(LEAST, 1 - LEAST), due)
+
+
+def measured_loss(
+    task: Task, mean: Tensor, logvar: Tensor, decode: Callable[[Tensor], Tensor], generator: torch.Generator
+) -> float:
+    """The negative ELBO of the held-out images, at a code that is drawn here; posteriors are ``(n, LATENT_SIZE)``."""
+    logvar = logvar.clamp(-30, 20)
+    code = mean + (0.5 * logvar).exp() * torch.randn(mean.shape, generator=generator)
+    return float((reconstruction_loss(decode(code), task.test) + kl_to_standard_normal(mean, logvar)).mean())
