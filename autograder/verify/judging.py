@@ -81,7 +81,7 @@ def _mutants(report: Report, known: dict[str, Mutant]) -> Iterator[Problem]:
     for row in report.of_role(Role.MUTANT):
         yield from _own(report, row, known[row.name])
         for cell in row.cells:
-            if cell.item != row.own and cell.failed:
+            if cell.item not in (row.own, *row.homes) and cell.failed:
                 what = f"a bug of {row.own} costs {_points(cell.lost)} of {cell.item}: {_failures(report, cell)}"
                 mend = f"give {cell.item} a stand-in for what the bug is in, or let its checks not call it"
                 yield Problem(trouble=Trouble.BLAST_RADIUS, where=_at(row), what=what, mend=mend)

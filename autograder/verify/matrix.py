@@ -8,6 +8,7 @@ else, ``version`` grows. It depends on the bytes of the assignment alone, not on
   A row's ``cells`` are the items that it was graded on: ``lost`` points, and labels of the checks that failed by
   comparison (``killed_by``), by an exception (``raised_by``), or for a fault of their own (``errors``).
   ``untouched`` are items that the bug cannot reach, which is proved by leaving the whole item unwritten.
+  ``homes`` are the items in whose blanks a bug lies whose own item has none: these it may cost points.
   ``shown`` is the misconception whose hint a student with this bug would see, ``sees`` what that is worth, ``twins``
   the mutants that cannot be told from it.
 - ``claims``: variants that are said to be right after all, with the number of ``inputs`` that they survived.
@@ -125,6 +126,7 @@ class Row(Record):
     files: tuple[str, ...] = ()
     cells: tuple[Cell, ...] = ()
     untouched: tuple[str, ...] = ()
+    homes: tuple[str, ...] = ()
     shown: str = ""
     sees: Sees | None = None
     twins: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from autograder.grading.seeds import check_seed
 from autograder.mutants import Catalogue, Mutant
 from autograder.results import Outcome
 from autograder.sandbox.stand_ins import stand_ins_of
+from autograder.verify.homes import homes_of
 from autograder.verify.matrix import Cell, CheckColumn, Role, Row, Sees
 from autograder.verify.suite import CheckSuite
 from autograder.verify.variants import Variant
@@ -96,6 +97,7 @@ def try_variant(bench: Workbench, variant: Variant) -> Row:
                 "misconception": variant.mutant.misconception,
                 "raises": variant.mutant.raises,
                 "statistical": variant.mutant.statistical,
+                "homes": homes_of(bench.assignment, variant.mutant),
             }
         )
         if variant.role is not Role.MUTANT or variant.own not in judged:
