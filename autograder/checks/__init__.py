@@ -6,6 +6,7 @@ from autograder.checks.failure import CheckFailed
 from autograder.checks.gaussians import DiagonalGaussian, standardised_noise
 from autograder.checks.means import assert_bounded_mean, assert_equals_monte_carlo_mean, assert_mean
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
+from autograder.checks.notebooks import assert_all_cells_run, notebook_of
 from autograder.checks.recording import PValue, record_p_values
 from autograder.checks.secret import secret_generator
 from autograder.checks.showing import show_bars, show_curves, show_images
@@ -35,6 +36,7 @@ __all__ = [
     "Remote",
     "StandIns",
     "Unit",
+    "assert_all_cells_run",
     "assert_bounded_mean",
     "assert_close",
     "assert_equals_monte_carlo_mean",
@@ -61,6 +63,7 @@ __all__ = [
     "item",
     "lend",
     "noising_problems",
+    "notebook_of",
     "record_p_values",
     "schedules",
     "secret_generator",

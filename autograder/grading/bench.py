@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from autograder.sandbox.session import Session
     from autograder.sandbox.stand_ins import StandIns
     from autograder.sandbox.workers import Workers
+    from autograder.submission.executed import Executed
 
 STATEMENT_SHARE = 0.4
 """Part of the loading time that one top-level statement may take before it is stopped and skipped."""
@@ -57,6 +58,7 @@ class Bench:
         ours = [self._copy / name for name in self.assignment.manifest.files.provided if name.endswith(".py")]
         for path in (*ours, *self._probes):  # the workers inherit what is compiled here; only our own files are
             compiled(path.read_text(encoding="utf-8"), str(path))
+        _judge_cuda()
         limits = self.assignment.manifest.limits
         memory, seconds = limits.memory_mb * 2**20, self._most_cpu_seconds()
         preload = ("torch", *self.assignment.manifest.files.preload)
@@ -175,13 +177,19 @@ class Bench:
             "statement_seconds": self._load_seconds * STATEMENT_SHARE,
             "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
         }
-        return Session(
+        session = Session(
             self._workers.fork_worker(),
             loader=loader,
             stand_ins=stand_ins,
             deadlines=Deadlines(None if training else limits.call_seconds, check_ends),
             load_seconds=self._load_seconds,
         )
+        session.executed = self._executed
+        return session
+
+    def _executed(self, module: str) -> Executed | None:
+        files = self.submission.files.items()
+        return next((file.executed for name, file in files if Path(name).stem == module), None)
 
     def _copy_probes(self) -> list[Path]:
         folder = self.folder / "probes"
@@ -202,3 +210,13 @@ def _import_heavy(preload: tuple[str, ...]) -> None:
         except ModuleNotFoundError:
             if name == "torch":
                 raise
+
+
+def _judge_cuda() -> None:
+    """Refuse to fork a process in which CUDA is initialised: no fork of it could compute."""
+    import torch
+
+    from autograder.grading.plugin import GraderTrouble
+
+    if torch.cuda.is_initialized():
+        raise GraderTrouble("a preloaded module initialises CUDA when it is imported; take it out of `preload`")

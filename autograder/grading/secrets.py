@@ -17,6 +17,7 @@ from autograder.references import NOTEBOOK
 if TYPE_CHECKING:
     from autograder.sandbox.session import Session
     from autograder.sandbox.stand_ins import StandIns
+    from autograder.submission.executed import Executed
 
 PUBLIC_SEED = "public"
 """The seed of a student's own check: everybody sees the same examples."""
@@ -52,7 +53,24 @@ def open_trusted(assignment: Assignment, folder: Path, stand_ins: StandIns | Non
     notebooks = [Path(name) for name in assignment.manifest.files.required if name.endswith(NOTEBOOK)]
     wanted = {path.stem: sorted(assignment.manifest.names_wanted(path.name)) for path in notebooks}
     loader = {"folder": str(folder), "extra": extra, "notebooks": wanted}
-    return Session(InProcessChannel(), loader=loader, stand_ins=stand_ins)
+    session = Session(InProcessChannel(), loader=loader, stand_ins=stand_ins)
+    session.executed = lambda module: _executed(folder, module) if module in wanted else None
+    return session
+
+
+def _executed(folder: Path, module: str) -> Executed | None:
+    """How a trusted notebook had been run; one kept as text counts as run from top to bottom."""
+    from autograder.submission.executed import as_if_run, read_executed
+
+    notebook, text = (folder / f"{module}{suffix}" for suffix in (NOTEBOOK, ".py"))
+    if notebook.is_file():
+        return read_executed(notebook.read_text(encoding="utf-8"))
+    if not text.is_file():
+        return None
+    import jupytext  # type: ignore[import-untyped]
+
+    cells = jupytext.reads(text.read_text(encoding="utf-8"), fmt="py:percent")["cells"]
+    return as_if_run(cell for cell in cells if cell["cell_type"] == "code")
 
 
 def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:

@@ -16,6 +16,7 @@ from autograder.sandbox.remote import Remote, is_remote, state
 from autograder.sandbox.stand_ins import Callback, Lent, StandIns
 from autograder.sandbox.values import Decoder, Encoder, TensorInfo
 from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Misbehaved
+from autograder.submission.executed import Executed
 
 MAX_ANSWERED_BYTES = 256 * 2**20
 """What callbacks of one example may make this side remember for their gradients."""
@@ -89,6 +90,8 @@ class Session:
         self._others: list[Session] = []
         self.open_another: Callable[[], Session] | None = None
         """Opens a session with a fresh worker of the same submission; whoever runs a check sets it."""
+        self.executed: Callable[[str], Executed | None] = lambda module: None
+        """Says how the notebook of a module had been run; whoever opens a session sets it."""
         self._loaded: dict[str, Any] = {}
         self._begin: int | None = None
         self._seed = 0

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from autograder.results import Notice
+
+if TYPE_CHECKING:
+    from autograder.submission.executed import Executed
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class SubmittedFile:
     source: str
     cells: tuple[Cell, ...] | None = None
     """The code cells in order where a notebook was handed in; each is a run of whole lines of ``source``."""
+    executed: Executed | None = None
+    """How the notebook had been run; None where a script was handed in."""
     syntax_error: str = ""
     """Empty, or such as ``line 12: invalid syntax: `x = = 3` ``; ``source`` then cannot be loaded as a whole."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from autograder.submission.commands import cell_without_commands
@@ -30,18 +30,23 @@ def code_cells(text: str, wanted: Collection[str] = ()) -> list[str]:
     A cell of another type counts as code where it defines one of the ``wanted`` names and no code cell does: its type
     was changed by accident.
     """
+    cells = notebook_cells(text)
+    code = [cell for cell in cells if cell.get("cell_type") == "code"]
+    if len(code) > MAX_CELLS:
+        raise ValueError(f"it has more than {MAX_CELLS} code cells")
+    lost = _lost_names([cell_source(cell) for cell in code], wanted)
+    return [cell_source(cell) for cell in cells if cell.get("cell_type") == "code" or _defines(cell_source(cell), lost)]
+
+
+def notebook_cells(text: str) -> list[dict[str, Any]]:
+    """Return the cells of all types as they are; raise ValueError where the text is no notebook."""
     try:
         notebook = json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(notebook, dict):
         raise ValueError("it holds no cells")
-    cells = list(_cells(notebook))
-    code = [cell for cell in cells if cell.get("cell_type") == "code"]
-    if len(code) > MAX_CELLS:
-        raise ValueError(f"it has more than {MAX_CELLS} code cells")
-    lost = _lost_names([_source(cell) for cell in code], wanted)
-    return [_source(cell) for cell in cells if cell.get("cell_type") == "code" or _defines(_source(cell), lost)]
+    return list(_cells(notebook))
 
 
 def _lost_names(code: list[str], wanted: Collection[str]) -> set[str]:
@@ -65,7 +70,8 @@ def _cells(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (cell for cell in (cells if isinstance(cells, list) else []) if isinstance(cell, dict))
 
 
-def _source(cell: dict[str, Any]) -> str:
+def cell_source(cell: Mapping[str, Any]) -> str:
+    """Return the text of a cell, stored as one string or as a list of lines."""
     source = cell.get("source", cell.get("input", ""))
     if isinstance(source, list):
         return "".join(part for part in source if isinstance(part, str))

@@ -11,6 +11,7 @@ from autograder.submission.commands import without_commands
 from autograder.submission.decoding import Remark, decode
 from autograder.submission.definitions import Reason, definitions
 from autograder.submission.entries import Entry
+from autograder.submission.executed import read_executed
 from autograder.submission.model import SubmittedFile
 from autograder.submission.notebooks import code_cells, join_cells, looks_like_notebook
 from autograder.submission.notices import MAX_PER_FILE, Notices, Topic, printable
@@ -70,7 +71,7 @@ def _read_notebook(file: SubmittedFile, text: str, notices: Notices, wanted: Col
     if sum(map(len, sources)) > MAX_SOURCE:
         return _unreadable(file, f"has more than {MAX_SOURCE // 2**20} MB of code: not read", notices)
     source, cells, remarks, problems = join_cells(sources)
-    file = replace(file, source=source, cells=cells)
+    file = replace(file, source=source, cells=cells, executed=read_executed(text))
     if not cells:
         notices.add(Topic.FILES, file.notice("has no code cells"))
     _add(notices, Topic.COMMANDS, file, remarks)

@@ -10,8 +10,9 @@ import pytest
 
 from autograder.errors import UserError
 from autograder.release.template import make_template
+from autograder.verify.matrix import Trouble
 from tests.tiny import MANIFEST, Tiny
-from tests.verify.proving import HALF, MINUS, ONCE, ONE, TRIPLE, Proving, told
+from tests.verify.proving import HALF, MINUS, ONCE, ONE, TRIPLE, TWO, Proving, told
 
 HEADER = """# ---
 # jupyter:
@@ -114,13 +115,11 @@ def test_a_bad_marker_is_told_by_the_cell_of_the_text(course):
         make_template(course.loaded)
 
 
-def graded(course: Tiny, text: str):
+def graded(course: Tiny, notebook: str):
     """Grade a notebook with the real command."""
     folder = course.root / "mine"
     folder.mkdir()
-    (folder / "one.ipynb").write_text(
-        jupytext.writes(jupytext.reads(text, fmt="py:percent"), "ipynb"), encoding="utf-8"
-    )
+    (folder / "one.ipynb").write_text(notebook, encoding="utf-8")
     (folder / "two.py").write_text(
         (course.root / "solutions/tiny/two.py").read_text(encoding="utf-8"), encoding="utf-8"
     )
@@ -128,7 +127,41 @@ def graded(course: Tiny, text: str):
 
 
 def test_a_hand_in_is_graded_without_its_loop_and_gets_the_hint(course):
-    run = graded(course, TEXT.replace("return x * 2", "return x * 3"))
+    run = graded(course, written(TEXT.replace("return x * 2", "return x * 3"), run=True))
     assert run.outcomes == {"one.double": "FAIL", "one.quadruple": "PASS", "two.shift": "PASS"}
     assert "look again at triple" in json.dumps(run.results)
     assert "not run here, since it loops: cell 4, line 2" in run.results["output"]
+
+
+RUN = '''
+from autograder.checks import assert_all_cells_run, item, notebook_of
+
+@item("two.shift")
+def test_run(one):
+    """Every cell was run."""
+    assert_all_cells_run(notebook_of(one))
+'''
+
+
+def written(text: str, *, run: bool) -> str:
+    """Return a notebook; its code cells may look as if they had been run from top to bottom."""
+    notebook = jupytext.reads(text, fmt="py:percent")
+    for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
+        cell.execution_count = count if run else None
+    return jupytext.writes(notebook, "ipynb")
+
+
+@pytest.mark.parametrize("spoilt", ["# %% execution_count=null", '# %% raises="ValueError"'])
+def test_a_reference_kept_as_text_counts_as_run_unless_a_cell_says_otherwise(course, spoilt):
+    course.add_check("run", RUN)
+    course.alternative("right", one=TEXT, two=TWO)
+    assert list(told(course.verify())) == [Trouble.IDLE_CHECK]
+    course.alternative("idle", one=TEXT.replace("# %%\nlosses", f"{spoilt}\nlosses"), two=TWO)
+    rows = {row.name: row for row in course.verify(item="two.shift").rows}
+    assert not rows["right"].cell("two.shift").failed and rows["idle"].cell("two.shift").failed
+
+
+@pytest.mark.parametrize(("run", "outcome"), [(True, "PASS"), (False, "FAIL")])
+def test_a_hand_in_must_have_been_run_where_a_check_asks_for_it(course, run, outcome):
+    course.add_check("run", RUN)
+    assert graded(course, written(TEXT, run=run)).outcomes["two.shift"] == outcome
