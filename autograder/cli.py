@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autograder.errors import UnreadableHandIn, UserError
+from autograder.grading.device import Device
 
 if TYPE_CHECKING:
     from autograder.assignment import Assignment
@@ -113,6 +114,9 @@ def grade(
         str | None, typer.Option(help="Another seed than that of grading.toml, for calibration.")
     ] = None,
     sandbox: SandboxOption = Sandbox.BEST_EFFORT,
+    device: Annotated[
+        Device, typer.Option(help="Where the grader's own part of a training runs; auto: on a GPU, if there is one.")
+    ] = Device.AUTO,
     metadata: Annotated[Path | None, typer.Option(help="Gradescope's submission_metadata.json.")] = None,
     root: Root = None,
 ) -> None:
@@ -138,7 +142,7 @@ def grade(
     for report in reports:
         _forget_report(report)
     options = Options(frozenset(only or ()), not no_training, grading_seed=grading_seed, deadline=deadline)
-    options = replace(options, strict=sandbox is Sandbox.STRICT)
+    options = replace(options, strict=sandbox is Sandbox.STRICT, device=device)
     try:
         result = _grade(assignment, path, options)
     except UnreadableHandIn as error:

@@ -218,5 +218,5 @@ def _judge_cuda() -> None:
 
     from autograder.grading.plugin import GraderTrouble
 
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         raise GraderTrouble("a preloaded module initialises CUDA when it is imported; take it out of `preload`")

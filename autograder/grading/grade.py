@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 from autograder import __version__
 from autograder.assignment import Assignment, Item
 from autograder.grading.bench import Bench
+from autograder.grading.device import Device, choose_device
 from autograder.grading.interruption import Interruption
-from autograder.results import CheckResult, Failure, GradingResult, Outcome, Times
+from autograder.results import CheckResult, Failure, GradingResult, Notice, Outcome, Times
 from autograder.submission import read_submission
 
 if TYPE_CHECKING:
+    import torch
+
     from autograder.grading.hints import Passed
     from autograder.grading.plugin import Check
     from autograder.grading.running import Evidence, Verdict
@@ -50,6 +53,8 @@ class Options:
     grading_seed: str | None = None
     deadline: float | None = None
     strict: bool = False
+    device: Device = Device.AUTO
+    """Of what the grader itself trains."""
 
 
 def grade(assignment: Assignment, path: Path, options: Options, progress: Progress | None = None) -> GradingResult:
@@ -59,11 +64,12 @@ def grade(assignment: Assignment, path: Path, options: Options, progress: Progre
     submission = read_submission(path, assignment)
     with Interruption() as interruption, _private_folder() as folder:
         with Bench(assignment, submission, folder, interruption, options.deadline, options.strict) as bench:
-            # from here on secrets may be read: the zygote is forked
+            # from here on secrets may be read, and CUDA be initialised: the zygote is forked
             bench.judge_walls()
+            device = _device(options, wanted, bench)
             bench.survey()
             run = _Run(assignment, bench, options, started, progress)
-            run.check(wanted)
+            run.check(wanted, device)
         run.explain(folder)  # every worker is dead: what lies there now is read by nobody
         return run.result(wanted)
 
@@ -79,6 +85,18 @@ def _private_folder() -> Iterator[Path]:
         yield folder
     finally:
         remove_tree(folder)
+
+
+def _device(options: Options, wanted: list[Item], bench: Bench) -> torch.device:
+    """Choose where to train; a GPU that nobody asked for is left alone where there is nothing to train."""
+    import torch
+
+    trains = options.training and any(item.training and item.is_auto for item in wanted)
+    device = choose_device(options.device if trains or options.device is not Device.AUTO else Device.CPU)
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        bench.notices.append(Notice(text=f"what the grader itself trains was trained on a GPU ({name})"))
+    return device
 
 
 def _wanted(assignment: Assignment, options: Options) -> list[Item]:
@@ -101,8 +119,9 @@ class _Run:
     passed: dict[str, list[Passed]] = field(default_factory=dict)
     done: int = 0
 
-    def check(self, wanted: list[Item]) -> None:
-        """Run all checks of the wanted items."""
+    def check(self, wanted: list[Item], device: torch.device) -> None:
+        """Run all checks of the wanted items; what the grader trains for them is on ``device``."""
+        from autograder.checks.device import training_on
         from autograder.grading.plugin import CheckPlugin, run_checks
         from autograder.grading.secrets import read_stand_ins
         from autograder.sandbox.stand_ins import stand_ins_of
@@ -119,7 +138,8 @@ class _Run:
         folders = [self.assignment.public_checks]
         if self.options.hidden:
             folders.append(self.assignment.hidden_checks)
-        run_checks(plugin, folders, self.assignment.modules)
+        with training_on(device):
+            run_checks(plugin, folders, self.assignment.modules)
 
     def result(self, wanted: list[Item]) -> GradingResult:
         """Return everything that was found out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ift6135_a3.checks.hidden import ddpm_learning as learning
 
 from autograder.checks import item, lend, secret_generator, show_curves, show_images
+from autograder.checks.device import placed
 from autograder.checks.training import assert_learned
 
 SHOWN = 16
@@ -17,7 +18,8 @@ def test_a_network_learns_from_the_loss(ddpm_solution, ddpm_training_probes):
     generator = secret_generator()
     task = learning.Task.draw(generator)
     model = learning.new_model()
-    lent = lend(learning.checked(model))
+    denoiser = placed(model)
+    lent = lend(learning.checked(denoiser))
     losses = []
 
     def learn(images):
@@ -26,7 +28,8 @@ def test_a_network_learns_from_the_loss(ddpm_solution, ddpm_training_probes):
 
     learning.train_on(model, task, learn, generator)
     show_curves("Loss of the DDPM, as it tells it", {"p_losses": losses}, x="step")
-    images = task.samples(model.eval(), generator)
+    model.eval()
+    images = task.samples(denoiser, generator)
     show_images("Samples", {"data": task.test[:SHOWN], "samples": images[:SHOWN]})
-    error = task.noised.error(model)
+    error = task.noised.error(denoiser)
     assert_learned(task.criteria(error, task.distance(images), generator), "the DDPM")
