@@ -1,7 +1,8 @@
 """Notebooks: the grammar of `.py` files in code cells, written answers in the others, and nothing that was computed.
 
 Kept of a cell: its id, type, stripped source and tags. Cells tagged ``instructor-only`` go; so do outputs, execution
-counts, other metadata, and attachments that the stripped text no longer shows.
+counts, other metadata, and attachments that the stripped text no longer shows. Where a notebook has blanks, the cells
+with blanks are tagged ``answer`` and cannot be deleted; the others are locked, unless tagged ``editable``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from autograder.release.source import Source
 from autograder.release.stubs import Removed, Stripped, check_stripped, strip_source
 
 INSTRUCTOR_ONLY = "instructor-only"
+ANSWER = "answer"
+EDITABLE = "editable"
 
 _CELL_TYPES = ("code", "markdown", "raw")
 _CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -32,7 +35,9 @@ Cell = dict[str, Any]
 def strip_notebook(text: str, place: Place, rubric: Rubric) -> Stripped:
     """Return the students' notebook, valid nbformat 4.5, and what was taken away; problems raise `UserError`."""
     notebook = read_notebook(text, place.file)
+    _refuse_other_languages(notebook, place.file)
     cells: list[Cell] = []
+    answers: list[bool] = []
     removed: list[Removed] = []
     covered: list[str] = []
     blanks = 0
@@ -44,9 +49,13 @@ def strip_notebook(text: str, place: Place, rubric: Rubric) -> Stripped:
             continue
         stripped = _strip_cell(cell, where, rubric)
         cells.append(_clean(cell, stripped.text))
+        answers.append(bool(stripped.blanks))
         removed += [*stripped.removed, *_lost_attachments(cell, cells[-1], where)]
         blanks, covered = blanks + stripped.blanks, [*covered, *stripped.covered]
     _give_ids(cells)
+    if any(answers):
+        for clean, is_answer in zip(cells, answers, strict=True):
+            _lock(clean, is_answer)
     result = {"cells": cells, "metadata": _metadata(notebook), "nbformat": 4, "nbformat_minor": 5}
     return Stripped(_write(result, place.file), tuple(removed), blanks, tuple(covered))
 
@@ -107,6 +116,22 @@ def _clean(cell: Cell, source: str) -> Cell:
         return {**clean, "outputs": [], "execution_count": None}
     shown = {name: data for name, data in cell.get("attachments", {}).items() if f"attachment:{name}" in source}
     return {**clean, "attachments": shown} if shown else clean
+
+
+def _lock(cell: Cell, is_answer: bool) -> None:
+    metadata = cell["metadata"]
+    if is_answer:
+        metadata["tags"] = list(dict.fromkeys([*metadata.get("tags", []), ANSWER]))
+        metadata["deletable"] = False
+    elif EDITABLE not in metadata.get("tags", []):
+        metadata |= {"deletable": False, "editable": False}
+
+
+def _refuse_other_languages(notebook: dict[str, Any], file: str) -> None:
+    metadata = notebook.get("metadata", {})
+    for language in (metadata.get("kernelspec", {}).get("language"), metadata.get("language_info", {}).get("name")):
+        if language and not str(language).casefold().startswith(("python", "ipython")):
+            raise UserError(f"{file}: is written in {language}; only notebooks in Python can become templates")
 
 
 def _is_for_instructors(cell: Cell, where: Place) -> bool:

@@ -139,3 +139,49 @@ def test_a_region_may_hold_magics_and_scripts_of_other_languages_stay() -> None:
 def test_only_lines_that_are_no_python_count_as_magics() -> None:
     cell = "%%time\nx = (7\n  % 3)\nfiles = !ls\n    \nif x:\n    %timeit f(x)\nx?\n"
     assert without_magics(cell) == "None\nx = (7\n  % 3)\nfiles = None\n    \nif x:\n    None\nNone\n"
+
+
+def test_provided_cells_are_locked_and_answers_are_marked() -> None:
+    region = "class Normal:\n    def kl(self):\n        ### BEGIN SOLUTION\n        return 1\n        ### END SOLUTION"
+    answer = "### BEGIN SOLUTION vae.why\nBecause.\n### END SOLUTION"
+    cells = [code("import torch"), code(region), markdown("# Read me"), markdown(answer), code("n = 1")]
+    cells[4]["metadata"] = {"tags": ["editable"]}
+    got = [cell["metadata"] for cell in cells_of(strip(*cells))]
+    locked, answered = {"deletable": False, "editable": False}, {"deletable": False, "tags": ["answer"]}
+    assert got == [locked, answered, locked, answered, {"tags": ["editable"]}]
+
+
+def test_a_notebook_without_blanks_is_not_locked() -> None:
+    assert cells_of(strip(code("n = 1")))[0]["metadata"] == {}
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"kernelspec": {"language": "R", "name": "ir", "display_name": "R"}}, {"language_info": {"name": "R"}}]
+)
+def test_other_languages_are_refused(metadata: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"a\.ipynb: is written in R; only notebooks in Python"):
+        strip(code("x <- 1"), **metadata)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("### BEGIN SOLUTION vae.kl\nx = 1\n### END SOLUTION", "stub"),
+        ("##BEGIN SOLUTION vae.kl\nx = 1\n#### END SOLUTION", "stub"),
+        ("### BEGIN SOLUTION vae.kl\nx = 1", "without an END"),
+        ("### BEGIN SOLUTION vae.kl\n### BEGIN SOLUTION vae.kl\nx = 1\n### END SOLUTION\n### END SOLUTION", "do not nest"),
+        ("x = 1\n### END SOLUTION", "END SOLUTION"),
+        ("### BEGIN SOLUTON vae.kl\nx = 1\n### END SOLUTION", "BEGIN SOLUTION"),
+        ('x = """\n### BEGIN SOLUTION\n"""', "kept"),
+    ],
+)
+def test_the_documented_rules_of_nbgrader_hold_and_more(source: str, expected: str) -> None:
+    if expected in ("stub", "kept"):
+        (cell,) = cells_of(strip(code(source)))
+        assert (cell["source"] == source) is (expected == "kept") and ("vae.kl (2 points)" in cell["source"]) is (
+            expected == "stub"
+        )
+        return
+    with pytest.raises(UserError) as error:
+        strip(code(source))
+    assert "a.ipynb, cell 1" in str(error.value) and expected in str(error.value)
