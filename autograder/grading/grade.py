@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from autograder import __version__
 from autograder.assignment import Assignment, Item
 from autograder.grading.bench import Bench
+from autograder.grading.crowding import crowding, patience, was_fair
 from autograder.grading.device import Device, choose_device
 from autograder.grading.interruption import Interruption
 from autograder.results import CheckResult, Failure, GradingResult, Notice, Outcome, Times
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
 
 CHECKS_SHARE = 0.9
 """Part of what is left after that which checks may take; the rest is for new workers, reruns and results."""
-FAIR_SHARE = 0.5
-"""A check that got less than this part of its time and ran out of it says nothing about the code: it is not a FAIL."""
 LEAST_SECONDS = 0.2
 HINT_SECONDS = 10.0
 """Longest time that hints may take, all together."""
 OUT_OF_TIME = "the time of the whole run ({:g} s) was over before this check was done"
-TOO_SLOW = "training was stopped: it took longer than the {:g} s that it may take here, several times what it needs"
+TOO_SLOW = "training was stopped: it took longer than the {:.3g} s that it may take here, several times what it needs"
+TOO_BUSY = (
+    "this machine is too busy to train on (a second of computing takes {:.1f} s), and the time was over: try again"
+)
 NO_WORKER = "the grader lost the process that workers come from"
 
 Progress = Callable[[int, int], None]
@@ -205,38 +207,42 @@ class _Run:
     def _limit(self, check: Check) -> float:
         """Return the seconds that a check may take where the whole run has time enough."""
         limits = self.assignment.manifest.limits
-        training = self.assignment.manifest.item(check.item).training
-        return limits.training_seconds if training else limits.check_seconds
+        return limits.training_seconds if self._trains(check) else limits.check_seconds
+
+    def _trains(self, check: Check) -> bool:
+        return self.assignment.manifest.item(check.item).training
 
     def _allowance(self, check: Check) -> float:
         """Return the seconds for the next check: what it has reserved, and what those before it have not used."""
         full = self._limit(check)
         self._asked -= full
+        most = full * patience(crowding()) if self._trains(check) else full
         if self.options.deadline is None:
-            return full
+            return most
         now = time.monotonic()
         spare = self._checks_end - now - self._asked * self._scale
-        return min(full, max(spare, full * self._scale), self._run_ends - now)
+        return min(most, max(spare, full * self._scale), self._run_ends - now)
 
     def _run_check(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None) -> None:
         from autograder.sandbox.failure import WorkersLost
 
         begun = time.monotonic()
         note = ""
-        allowance = self._allowance(check)
         if self._unavailable(self.assignment.manifest.item(check.item)):
+            self._asked -= self._limit(check)
             self._tick()
             return
+        allowance = self._allowance(check)
         out_of_time = _plain_verdict(Outcome.BLOCKED, OUT_OF_TIME.format(self.options.deadline or 0.0))
         try:
             verdict = self._judge(check, fixtures, stand_ins, allowance) if allowance > LEAST_SECONDS else out_of_time
         except WorkersLost as error:
             verdict, note = _plain_verdict(Outcome.BLOCKED, NO_WORKER), str(error)
-        if verdict.outcome is Outcome.FAIL and self._was_unfair(check, allowance, time.monotonic() - begun):
-            verdict = out_of_time
+        if verdict.outcome is Outcome.FAIL and time.monotonic() - begun >= allowance:
+            verdict = self._in_fairness(check, verdict, allowance, out_of_time)
         if self.bench.interruption.reason:
             verdict = _plain_verdict(Outcome.BLOCKED, self.bench.interruption.reason)
-        self._record(check, verdict, note, time.monotonic() - begun)
+        self._record(check, verdict, note, time.monotonic() - begun, allowance)
 
     def _judge(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None, seconds: float) -> Verdict:
         from autograder.grading.hints import Passed
@@ -259,14 +265,14 @@ class _Run:
             self.passed.setdefault(check.item, []).append(Passed(runner, stand_ins))
         return verdict
 
-    def _record(self, check: Check, verdict: Verdict, note: str, seconds: float) -> None:
+    def _record(self, check: Check, verdict: Verdict, note: str, seconds: float, allowance: float) -> None:
         failure = verdict.failure
         if failure is not None and not check.public and verdict.outcome is Outcome.FAIL:
             failure = Failure(summary=f"it raised {verdict.builtin}" if verdict.builtin else "this does not hold")
-        training = self.assignment.manifest.item(check.item).training
-        hint = ""
-        if training and verdict.outcome is Outcome.FAIL and seconds >= self._limit(check):
-            hint = TOO_SLOW.format(self._limit(check))  # says nothing that the submission controls
+        training = self._trains(check)
+        hint, longest = "", min(self._limit(check), allowance)
+        if training and verdict.outcome is Outcome.FAIL and verdict.stopped and seconds >= longest:
+            hint = TOO_SLOW.format(longest)  # says nothing that the submission controls
         result = CheckResult(
             id=check.id,
             item=check.item,
@@ -309,9 +315,15 @@ class _Run:
             return PUBLIC_SEED
         return read_grading_seed(self.assignment.reference)
 
-    def _was_unfair(self, check: Check, allowance: float, seconds: float) -> bool:
-        """Whether the end of the run cut a check short that used up all that it was given."""
-        return seconds >= allowance and allowance < FAIR_SHARE * self._limit(check)
+    def _in_fairness(self, check: Check, verdict: Verdict, allowance: float, out_of_time: Verdict) -> Verdict:
+        """Return the verdict on a check that used up all that it was given, where that was worth its limit."""
+        if not was_fair(allowance, self._limit(check)):
+            return out_of_time
+        if not (self._trains(check) and verdict.stopped):
+            return verdict
+        now = crowding()
+        fair = was_fair(allowance, self._limit(check), now)
+        return verdict if fair else _plain_verdict(Outcome.BLOCKED, TOO_BUSY.format(now))
 
     @property
     def _run_ends(self) -> float:

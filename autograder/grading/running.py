@@ -46,6 +46,8 @@ class Verdict:
     evidence: Evidence | None = None
     """What a known mistake would have to reproduce to explain a FAIL; None where it cannot be said."""
     exhibits: tuple[Exhibit, ...] = ()
+    stopped: bool = False
+    """Whether the worker ended before the check did: out of time, out of memory, or by itself."""
 
     @property
     def by_comparison(self) -> bool:
@@ -231,7 +233,8 @@ class CheckRunner:
         if call is not None:
             inputs = tuple(f"{name} = {_shown(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs)
             failure = failure.model_copy(update={"call": call.text, "inputs": inputs})
-        return Verdict(Outcome.FAIL, _without_addresses(failure), builtin, note, fault.evidence)
+        stopped = isinstance(error, WorkerLost)
+        return Verdict(Outcome.FAIL, _without_addresses(failure), builtin, note, fault.evidence, stopped=stopped)
 
 
 def _shown(value: Any) -> str:

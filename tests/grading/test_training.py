@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,28 @@ def test_a_hopeless_training_is_stopped_and_told_so(tiny: Tiny) -> None:
     run = tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training")
     assert run.scores == {"two.training": 1.0} and run.outcomes == {"two.training": "FAIL"}
     assert "training was stopped: it took longer than the 2 s" in run.output("two.training")
+
+
+CROWDING = """
+    import os, subprocess, sys
+    alone = {min(os.sched_getaffinity(0))}
+    os.sched_setaffinity(0, alone)
+    busy = "import time; end = time.monotonic() + 9\\nwhile time.monotonic() < end: pass"
+    for _ in range(8):
+        subprocess.Popen([sys.executable, "-c", busy])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be pinned here")
+def test_a_machine_that_becomes_too_busy_costs_nobody_points(tiny: Tiny) -> None:
+    """While the hand-in trains, eight other processes come to the only processor that the grader has left."""
+    manifest = tiny.root / "assignments/tiny/assignment.toml"
+    manifest.write_text(manifest.read_text().replace("training_seconds = 60", "training_seconds = 2"))
+    crowded = HIDDEN.replace("WAIT", "50").replace('    """It learns."""', f'    """It learns."""{CROWDING}')
+    tiny.write("assignments/tiny/checks/hidden/test_measured.py", crowded)
+    run = tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training")
+    assert run.outcomes == {"two.training": "BLOCKED"} and run.status == 1
+    assert "this machine is too busy to train on" in run.output("two.training")
 
 
 def test_a_failed_measurement_is_not_repeated_on_the_reference_but_a_broken_check_is(tiny: Tiny) -> None:
