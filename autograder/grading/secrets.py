@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PUBLIC_SEED = "public"
 """The seed of a student's own check: everybody sees the same examples."""
 
+BESIDE = "trusted_"
+"""How the name of a stand-in begins that lies beside what the submission defines, and takes no blank's place."""
+
 
 def read_grading_seed(reference: Path) -> str:
     """Return the secret seed of ``grading.toml``; to be called only after the zygote is forked."""
@@ -77,7 +80,8 @@ def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
     """Return the stand-ins of every item: the ``STAND_INS`` of all ``checks/hidden/*stand_ins.py``.
 
     A key is an item, ``"vae.kl"``, or one check of it, ``"vae.kl::test_kl_of_a_point"``. Only the latter may replace
-    blanks of its own item: those that this check does not judge. Also lets the hidden checks import the shared oracles.
+    blanks of its own item: those that this check does not judge. A name that begins with ``trusted_`` is put beside
+    what the submission defines, for a check to choose. Also lets the hidden checks import the shared oracles.
     Raises `UserError` for one that is not in its place.
     """
     root = str(assignment.folder.parent)
@@ -101,7 +105,10 @@ def _judge_stand_ins(assignment: Assignment, key: str, stand_ins: StandIns, path
         f"{Path(item.file or '').stem}.{blank}": item.id for item in assignment.manifest.items for blank in item.blanks
     }
     assignment.manifest.item(item_id)
+    beside = tuple(f"{module}.{BESIDE}" for module in assignment.modules)
     for place in stand_ins:
+        if place.startswith(beside):
+            continue
         if place not in blanks:
             raise UserError(f"{path}: {place!r} is no blank of this assignment{did_you_mean(place, blanks)}")
         if blanks[place] == item_id and not check:

@@ -213,6 +213,23 @@ def test_a_stand_in_for_the_graded_blank_is_refused(tiny: Tiny) -> None:
     assert "it cannot have a stand-in" in run.stderr
 
 
+def test_a_stand_in_may_lie_beside_the_graded_blank(tiny: Tiny) -> None:
+    tiny.write(
+        "assignments/tiny/checks/hidden/tiny_stand_ins.py",
+        "from autograder.checks import Callback\n"
+        'STAND_INS = {"one.double": {"one.trusted_double": Callback(lambda x: x * 2)}}\n',
+    )
+    check = "from autograder.checks import CheckFailed, exists, item\n@item('one.double')\n"
+    check += "def test_double(one):\n    'double(x) is what ours gives.'\n"
+    check += "    if not exists(one.trusted_double) or one.double(3) != one.trusted_double(3):\n"
+    check += "        raise CheckFailed('not what ours gives')\n"
+    tiny.write("assignments/tiny/checks/hidden/test_hidden.py", check)
+    (tiny.root / "assignments/tiny/checks/public/test_public.py").unlink()
+    assert tiny.grade(tiny.reference, "--only", "one.double").scores["one.double"] == 2
+    wrong = tiny.hand_in(one=ONE.replace("return x * 2", "return x * 3"))
+    assert tiny.grade(wrong, "--only", "one.double").scores["one.double"] == 0
+
+
 def test_a_stand_in_for_one_check_holds_for_no_other(tiny: Tiny) -> None:
     tiny.write(
         "assignments/tiny/checks/hidden/tiny_stand_ins.py",
