@@ -92,16 +92,53 @@ class Revealing:
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         self.weight, self.bias = weight, bias
+        self.calls = 0
 
     def __call__(self, z: Tensor) -> Tensor:
+        self.calls += 1
         return (z.to(self.weight.dtype) @ self.weight.T + self.bias).sigmoid()
 
 
 def revealing(kind: type[nn.Module], z_dims: int, image_size: int, weight: Tensor, bias: Tensor) -> nn.Module:
-    """A VAE of your class that decodes by a known map: ``weight`` is (pixels, z_dims), ``bias`` (pixels,)."""
+    """A VAE of your class that decodes by a known map: ``weight`` is (pixels, z_dims), ``bias`` (pixels,).
+
+    Its own layers are still there; the codes that they get are kept.
+    """
     model = built(kind, z_dims, image_size)
     model.decode = Revealing(weight, bias)
+    model.seen_codes = []
+
+    def keep(layer: nn.Module, inputs: tuple) -> None:
+        if inputs and isinstance(inputs[0], Tensor) and inputs[0].shape[-1:] == (z_dims,):
+            model.seen_codes.append(inputs[0].detach().reshape(-1, z_dims))
+
+    for layer in model.modules():
+        if layer is not model:
+            layer.register_forward_pre_hook(keep)
     return model
+
+
+def past_decode(model: nn.Module) -> tuple[Tensor, Tensor]:
+    """The codes that the model's own layers got past `decode`, and what its own `decode` makes of them."""
+    if not model.seen_codes:
+        raise ValueError("the model was never asked to decode")
+    z = torch.cat(model.seen_codes).unique(dim=0)
+    return z, type(model).decode(model, z)
+
+
+def snapshots(plot: Callable, stages: Tensor):
+    """`plot_snapshots` of all stages; of one image only, or of numpy arrays, where it wants these."""
+    import matplotlib.pyplot as plt
+
+    first: Exception | None = None
+    for given in (stages, stages[:, :1], stages.numpy(), stages[:, :1].numpy()):
+        plt.close("all")
+        try:
+            return plot(given)
+        except Exception as error:  # only the first one is about what the handout promises
+            first = first or error
+    assert first is not None
+    raise first
 
 
 class NoisePredictor(nn.Module):
