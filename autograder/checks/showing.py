@@ -13,6 +13,7 @@ from contextvars import ContextVar
 import torch
 
 from autograder.exhibits import Bars, Curves, Exhibit, Images, Series
+from autograder.sandbox.failure import SubmissionFault, WorkerLost
 
 MAX_SHOWN = 8
 """Exhibits of one run of a check; further ones are left out."""
@@ -29,6 +30,18 @@ def collecting_exhibits(shown: list[Exhibit]) -> Iterator[None]:
         yield
     finally:
         _SHOWN.reset(token)
+
+
+@contextmanager
+def only_for_show() -> Iterator[None]:
+    """Let what a submission does wrong in the block cost a picture and no more.
+
+    For calls that a check does not judge; the last ones that it makes, since the worker may be gone afterwards.
+    """
+    try:
+        yield
+    except (SubmissionFault, WorkerLost):
+        return
 
 
 def show_curves(

@@ -94,6 +94,36 @@ def test_the_reference_learns_a_few_pictures_by_heart(suite, assignment, item):
     assert verdict.outcome is Outcome.PASS, verdict.failure
 
 
+PICTURES = {
+    "vae.training": ["Loss while eight pictures are learned", "Learned by heart", "Samples of this model"],
+    "ddpm.training": ["Loss while sixteen pictures are learned", "What is left of the noise"],
+    "simsiam.training": ["Loss of SimSiam", "Spread of the projections over their directions"],
+}
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_students_have_something_to_look_at(suite, assignment, item):
+    """They see what public checks show, and nothing else."""
+    (verdict,) = verdicts(suite, assignment.reference, item, public=True).values()
+    assert [exhibit.title for exhibit in verdict.exhibits] == PICTURES[item]
+    both = verdict.exhibits[-1].data
+    if item == "simsiam.training":
+        assert [series.name for series in both.series] == ["with stop-gradient", "without"]
+        spread = {series.name: max(series.values) for series in both.series}
+        assert spread["without"] > 1.5 * spread["with stop-gradient"]
+
+
+def test_a_picture_that_cannot_be_drawn_costs_nothing(suite, assignment, tmp_path):
+    broken = {
+        "item": "vae.training",
+        "old": "z = torch.randn(batch_size, self.z_dim, device=self.device)",
+        "new": "raise NotImplementedError",
+    }
+    (verdict,) = verdicts(suite, variant(tmp_path, assignment, broken), "vae.training", public=True).values()
+    assert verdict.outcome is Outcome.PASS
+    assert [exhibit.title for exhibit in verdict.exhibits] == PICTURES["vae.training"][:2]
+
+
 @pytest.mark.parametrize("item", ITEMS)
 def test_a_loss_without_a_gradient_teaches_nothing(suite, assignment, tmp_path, item):
     """It is found by measurement, not by an exception: the loop goes on and the model stays as it was."""

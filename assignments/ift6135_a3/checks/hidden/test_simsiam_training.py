@@ -29,7 +29,8 @@ def embedded(q3_solution, simsiam_training_probes, task, generator, *, stop_grad
     for chunk in in_chunks(len(plan), CHUNK):
         pairs = [[task.views(task.train.images[batch], generator) for batch in plan[chunk]] for _ in range(2)]
         losses += told_losses(trainee.steps(*map(torch.stack, pairs)))
-    show_curves("Loss of SimSiam, as it tells it", {"loss": losses}, x="step")
+    what = "with stop-gradient" if stop_gradient else "without"
+    show_curves("Loss of SimSiam", {what: losses}, x="step")
     views = [task.views(task.test.images, generator) for _ in range(2)]
     p1, p2, z1, z2 = four(trainee.embed(*views), len(task.test))
     bank = task.views(task.train.images, generator)

@@ -21,11 +21,12 @@ def learn(p_losses: Loss, t_sample: Times, model: nn.Module, images: Tensor, tim
 
 def overfit(
     p_losses: Loss, t_sample: Times, model: nn.Module, images: Tensor, timesteps: int, steps: int, learning_rate: float
-) -> nn.Module:
-    """Train a model on the same few images again and again, with Adam, and return it."""
+) -> tuple[nn.Module, Tensor]:
+    """Train a model on the same few images again and again, with Adam; return it and the losses, ``(steps,)``."""
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    losses = []
     for _ in range(steps):
         optimizer.zero_grad()
-        learn(p_losses, t_sample, model, images, timesteps)
+        losses.append(learn(p_losses, t_sample, model, images, timesteps))
         optimizer.step()
-    return model.eval()
+    return model.eval(), torch.tensor(losses)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import assert_tensor, is_remote, item, show_images
-from autograder.checks.failure import CheckFailed
+from autograder.checks import CheckFailed, assert_tensor, is_remote, item, only_for_show, show_curves, show_images
 from autograder.checks.handwriting import coloured_digits
-from autograder.checks.training import Criterion, assert_learned
+from autograder.checks.training import Criterion, assert_learned, told_losses
 
 IMAGES = 8
 STEPS = 200
@@ -23,12 +22,16 @@ def test_a_few_pictures_learned_by_heart(vae_solution, vae_training_probes):
         in_channels=3, decoder_features=8, encoder_features=8, z_dim=16, input_size=32, device="cpu"
     )
     trainee = vae_training_probes.Trainee(model, images, 3e-3)
-    trainee.steps(torch.arange(IMAGES).repeat(STEPS, 1))
+    losses = told_losses(trainee.steps(torch.arange(IMAGES).repeat(STEPS, 1)))
+    show_curves("Loss while eight pictures are learned", {"mean of nll + kl": losses}, x="step", y="nats")
     given = model(images)
     if type(given) not in (tuple, list) or len(given) != 3 or is_remote(given[0]):
         raise CheckFailed("forward(x) must return three tensors: mode, nll and kl")
     reconstructions = assert_tensor(given[0], shape=images.shape, name="the mode that forward returns")
     show_images("Learned by heart", {"pictures": images, "reconstructed": reconstructions})
+    with only_for_show():
+        samples = assert_tensor(model.sample(IMAGES), shape=images.shape, name="what sample(8) returns")
+        show_images("Samples of this model", {"sampled": samples})
     error = float((reconstructions - images).double().square().mean())
     trivial = float((images - images.mean(0)).double().square().mean())
     assert_learned([Criterion("reconstruction error", error, REMAINDER * trivial)], "the VAE")
