@@ -145,11 +145,17 @@ class Bench:
                 text = "this statement was stopped and left out: it ran too long while the file was loaded"
             else:
                 text = f"this statement was left out, it raised {error[:80]}: {message[:200]}"
-            self.notices.append(Notice(text=text, file=file[:120], line=line))
+            self.notices.append(self._notice(text, file, line))
         for entry in inert[:20]:
             if isinstance(entry, list) and [type(part) for part in entry] == [str, int, str]:
                 text = f"`{entry[2][:80]}` is not installed here; an inert stand-in took its place"
-                self.notices.append(Notice(text=text, file=entry[0][:120], line=entry[1]))
+                self.notices.append(self._notice(text, entry[0], entry[1]))
+
+    def _notice(self, text: str, copy_name: str, line: int) -> Notice:
+        """Return a notice about a line of the copy, told as in what was handed in: by its cell in a notebook."""
+        files = self.submission.files.values()
+        file = next((file for file in files if file.copy_name == copy_name), None)
+        return Notice(text=text, file=copy_name[:120], line=line) if file is None else file.notice(text, line)
 
     @property
     def _load_seconds(self) -> float:
@@ -175,6 +181,7 @@ class Bench:
             "extra": [str(path) for path in self._probes],
             "skip": [list(entry) for entry in self.slow_statements.get(file or "", [])],
             "statement_seconds": self._load_seconds * STATEMENT_SHARE,
+            "unordered": [Path(name).stem for name, file in self.submission.files.items() if file.cells is not None],
             "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
         }
         session = Session(

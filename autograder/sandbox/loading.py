@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.submission.definitions import definitions
+from autograder.submission.globals import stored_names
 from autograder.submission.notebooks import code_cells, join_cells, looks_like_notebook
 
 Binder = Callable[[types.ModuleType], None]
@@ -52,6 +53,7 @@ class Statement:
 
     line: int
     imports: bool
+    binds: frozenset[str]
     result: types.CodeType | Exception
 
     def code(self) -> types.CodeType:
@@ -81,7 +83,8 @@ def compiled(source: str, filename: str) -> Script:
             result = compile(ast.Module([node], []), filename, "exec", flags=flags, dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             result = error
-        statements.append(Statement(node.lineno, isinstance(node, (ast.Import, ast.ImportFrom)), result))
+        imports = isinstance(node, (ast.Import, ast.ImportFrom))
+        statements.append(Statement(node.lineno, imports, frozenset(stored_names(node)), result))
     return Script(ast.get_docstring(tree), tuple(statements))
 
 
@@ -103,7 +106,8 @@ class Loader(importlib.abc.MetaPathFinder):
     ``skip`` holds (file, line) of statements known to be too slow. ``bind`` is called after every statement, with the
     module, to put stand-ins in their places. ``extra`` holds single files that are loaded beside the folder's.
     ``notebooks`` maps modules that are notebooks, or such as text, to the names that are wanted of them: only their
-    definitions are run. (What was handed in comes here with its definitions only.)
+    definitions are run. (What was handed in comes here with its definitions only.) In ``unordered`` modules, made of
+    cells that may have changed places, what fails for want of a name is tried again when the rest has run.
     """
 
     def __init__(
@@ -115,6 +119,7 @@ class Loader(importlib.abc.MetaPathFinder):
         bind: Binder | None = None,
         statement_seconds: float | None = None,
         notebooks: Mapping[str, Collection[str]] | None = None,
+        unordered: Collection[str] = (),
     ) -> None:
         self.folder = folder
         self._extra = {path.stem: path for path in extra}
@@ -125,6 +130,7 @@ class Loader(importlib.abc.MetaPathFinder):
         self._bind = bind
         self._seconds = statement_seconds
         self._notebooks = notebooks or {}
+        self._unordered = frozenset((*unordered, *self._notebooks))
 
     def load(self, name: str) -> types.ModuleType:
         """Load a module of the folder by its dotted name, once; raise `FileNotFoundError` where there is none."""
@@ -181,35 +187,50 @@ class Loader(importlib.abc.MetaPathFinder):
         module.__doc__ = script.docstring
         if self._bind is not None:
             self._bind(module)
+        failed = []
         for statement in script.statements:
             if (shown, statement.line) in self._skip:
                 self.report.skipped.append(Skipped(shown, statement.line, "TimeoutError", "too slow", slow=True))
-                continue
-            self._run(statement, module, shown)
-            if self._bind is not None:
-                self._bind(module)
+            elif (why := self._run(statement, module, shown)) is not None:
+                failed.append((statement, why))
+        if module.__name__ in self._unordered:
+            self._try_again(failed, module, shown)
+        self.report.skipped += [why for _, why in failed]
 
-    def _run(self, statement: Statement, module: types.ModuleType, shown: str) -> None:
+    def _try_again(self, failed: list[tuple[Statement, Skipped]], module: types.ModuleType, shown: str) -> None:
+        """Run what lacked a name again, as long as that helps; what it would bind must not be there by now."""
+        helped = True
+        while helped:
+            helped = False
+            for entry in list(failed):
+                statement, why = entry
+                if why.error != "NameError" or statement.binds & vars(module).keys():
+                    continue
+                if self._run(statement, module, shown) is None:
+                    failed.remove(entry)
+                    helped = True
+
+    def _run(self, statement: Statement, module: types.ModuleType, shown: str) -> Skipped | None:
+        """Run one statement, and put stand-ins into their places; return why it did not run to its end."""
+        why = self._attempt(statement, module, shown)
+        if self._bind is not None:
+            self._bind(module)
+        return why
+
+    def _attempt(self, statement: Statement, module: types.ModuleType, shown: str) -> Skipped | None:
         while True:
             try:
                 with _alarm(self._seconds):
                     exec(statement.code(), module.__dict__)
-                return
+                return None
             except ModuleNotFoundError as error:
                 if not statement.imports or not error.name or not self._replace(error.name):
-                    self._skipped(shown, statement, error)
-                    return
+                    return _skipped(shown, statement, error)
                 self.report.inert.append((shown, statement.line, error.name))
             except StatementTooSlow as error:
-                self._skipped(shown, statement, error, slow=True)
-                return
+                return _skipped(shown, statement, error, slow=True)
             except BaseException as error:  # the one boundary at which a submission's exceptions are caught
-                self._skipped(shown, statement, error)
-                return
-
-    def _skipped(self, shown: str, statement: Statement, error: BaseException, *, slow: bool = False) -> None:
-        name = "TimeoutError" if slow else type(error).__name__
-        self.report.skipped.append(Skipped(shown, statement.line, name, safe_text(error, 300), slow))
+                return _skipped(shown, statement, error)
 
     def _replace(self, name: str) -> bool:
         if name in sys.modules:
@@ -220,6 +241,11 @@ class Loader(importlib.abc.MetaPathFinder):
         if parent in sys.modules:
             setattr(sys.modules[parent], child, sys.modules[name])
         return True
+
+
+def _skipped(shown: str, statement: Statement, error: BaseException, *, slow: bool = False) -> Skipped:
+    name = "TimeoutError" if slow else type(error).__name__
+    return Skipped(shown, statement.line, name, safe_text(error, 300), slow)
 
 
 class _Entry(importlib.abc.Loader):

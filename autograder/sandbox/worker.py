@@ -68,6 +68,7 @@ def _make_loader(settings: Mapping[str, Any]) -> Loader:
         skip=[(file, line) for file, line in settings["skip"]],
         bind=settings["bind"],
         statement_seconds=settings["statement_seconds"],
+        unordered=settings.get("unordered", ()),
     )
     sys.meta_path.append(loader)
     if settings["cuda_on_cpu"]:

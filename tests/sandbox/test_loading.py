@@ -213,3 +213,19 @@ def test_an_exception_whose_text_cannot_be_made_is_survived(load):
     module, report = load(source)
     assert module.a == 1
     assert report.skipped[0].message == "(its text cannot be shown)" and len(report.skipped[1].message) < 400
+
+
+UNORDERED = (
+    "b = Base()\nclass Child(Base):\n    pass\nx = later + 1\nx = 5\nclass Base:\n    pass\nlater = 1\nn = nowhere\n"
+)
+
+
+def test_cells_that_changed_places_are_tried_again_and_the_order_counts_elsewhere(load):
+    module, report = load(UNORDERED, unordered=["s"])
+    assert issubclass(module.Child, module.Base) and isinstance(module.b, module.Base)
+    assert module.x == 5, "what is bound by now is not bound again"
+    assert lines(report) == [("s.py", 4, "NameError"), ("s.py", 9, "NameError")]
+
+
+def test_a_file_runs_in_its_order(load):
+    assert [line for _, line, _ in lines(load(UNORDERED)[1])] == [1, 2, 4, 9]
