@@ -85,13 +85,27 @@ def with_loop(suite, folder, broken):
     return replace(suite, assignment=copy)
 
 
+def graded(path, out):
+    """The items of training as the real command grades them."""
+    command = [sys.executable, "-m", "autograder", "grade", "ift6135_a3", str(path), "--out", str(out)]
+    command += [part for item in ITEMS for part in ("--only", item)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads((out / "results.json").read_text())["tests"]
+
+
 # fast: the public companions, and methods that do not learn
 
 
+@pytest.fixture(scope="module")
+def learned(suite, assignment):
+    """The verdicts of the public checks on the reference, by item."""
+    return {item: next(iter(verdicts(suite, assignment.reference, item, public=True).values())) for item in ITEMS}
+
+
 @pytest.mark.parametrize("item", ITEMS)
-def test_the_reference_learns_a_few_pictures_by_heart(suite, assignment, item):
-    (verdict,) = verdicts(suite, assignment.reference, item, public=True).values()
-    assert verdict.outcome is Outcome.PASS, verdict.failure
+def test_the_reference_learns_a_few_pictures_by_heart(learned, item):
+    assert learned[item].outcome is Outcome.PASS, learned[item].failure
 
 
 PICTURES = {
@@ -102,15 +116,14 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("item", ITEMS)
-def test_students_have_something_to_look_at(suite, assignment, item):
+def test_students_have_something_to_look_at(learned, item):
     """They see what public checks show, and nothing else."""
-    (verdict,) = verdicts(suite, assignment.reference, item, public=True).values()
-    assert [exhibit.title for exhibit in verdict.exhibits] == PICTURES[item]
-    both = verdict.exhibits[-1].data
-    if item == "simsiam.training":
-        assert [series.name for series in both.series] == ["with stop-gradient", "without"]
-        spread = {series.name: max(series.values) for series in both.series}
-        assert spread["without"] > 1.5 * spread["with stop-gradient"]
+    assert [exhibit.title for exhibit in learned[item].exhibits] == PICTURES[item]
+
+
+def test_the_collapse_can_be_seen(learned):
+    spread = {series.name: max(series.values) for series in learned["simsiam.training"].exhibits[-1].data.series}
+    assert spread["without"] > 1.5 * spread["with stop-gradient"]
 
 
 def test_a_picture_that_cannot_be_drawn_costs_nothing(suite, assignment, tmp_path):
@@ -166,20 +179,45 @@ def test_the_reference_passes(suite, assignment, item, seed):
 
 @pytest.mark.slow
 def test_the_reference_passes_through_the_real_worker_within_the_budget(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "autograder",
-        "grade",
-        "ift6135_a3",
-        "solutions/ift6135_a3",
-        "--out",
-        str(tmp_path),
-    ]
-    command += [part for item in ITEMS for part in ("--only", item)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    tests = json.loads((tmp_path / "results.json").read_text())["tests"]
+    tests = graded(ROOT / "solutions/ift6135_a3", tmp_path)
+    assert {t["extra_data"]["item"]: t["score"] for t in tests} == dict(zip(ITEMS, (2, 2, 4), strict=True))
+
+
+SLOWLY = """
+def _{n}_four_times(work):
+    import functools, time
+
+    @functools.wraps(work)
+    def slowly(*arguments, **options):
+        begun = time.perf_counter()
+        result = work(*arguments, **options)
+        ends = time.perf_counter() + {more} * (time.perf_counter() - begun)
+        while time.perf_counter() < ends:
+            pass
+        return result
+
+    return slowly
+
+
+{name} = _{n}_four_times({name})
+"""
+PASSES = {"vae_solution.py": "VAE.forward", "ddpm_solution.py": "p_losses", "q3_solution.py": "SimSiam.forward"}
+FOR_ALL_STEPS = 9
+"""Times what the pass forward takes: with the pass back, which takes twice as long, a step is four times as slow."""
+
+
+@pytest.fixture
+def slow(assignment, tmp_path):
+    """A right hand-in whose steps take four times as long as the reference's."""
+    for number, (file, name) in enumerate(PASSES.items()):
+        source = (assignment.reference / file).read_text(encoding="utf-8")
+        (tmp_path / file).write_text(source + SLOWLY.format(n=number, name=name, more=FOR_ALL_STEPS))
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_a_hand_in_that_is_four_times_as_slow_still_finishes(slow, tmp_path):
+    tests = graded(slow, tmp_path / "results")
     assert {t["extra_data"]["item"]: t["score"] for t in tests} == dict(zip(ITEMS, (2, 2, 4), strict=True))
 
 
