@@ -401,10 +401,10 @@ plt.show()
 # %% [markdown]
 # ### BEGIN SOLUTION p2b.noising_report
 # **Worked answer.** $T=100$ and $\alpha=0.96$: $\alpha^T\approx 0.017$, so a point keeps a factor of
-# $\sqrt{0.017}\approx 0.13$ of itself at the end and $\mathbf x_T$ cannot be told from standard normal noise by eye.
-# One step takes away 4 per cent of the variance, so neighbouring plots differ little: the ring blurs, its hole closes at
-# about $t=30$, and the rest of the steps make the cloud round. With $\alpha$ nearer to 1 more steps are needed; with a
-# much smaller one the reverse steps are too large for a Gaussian to describe them.
+# $\sqrt{0.017}\approx 0.13$ of itself at the end, and $\mathbf x_T$ cannot be told from standard normal noise by eye.
+# One step takes away 4 per cent of the variance, so neighbouring plots differ little: the ring blurs, its hole closes
+# at about $t=30$, and the rest of the steps make the cloud round. With $\alpha$ nearer to 1 more steps are needed; with
+# a much smaller one the reverse steps are too large for a Gaussian to describe them.
 #
 # **Grading.** 1 point: plots from $\mathbf x_0$ to $\mathbf x_T$ in which points turn slowly into noise. Half a point:
 # the last one still shows the shape, or all noise comes in the first few steps.

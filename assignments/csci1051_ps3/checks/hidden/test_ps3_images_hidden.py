@@ -39,7 +39,7 @@ FLAT = 5e-3
 
 @item("p1b.clusters", weight=1)
 def test_other_images_and_labels(ps3, ps3_probes):
-    """Points and colours are right for other images, another encoder, and labels in any order of which some are missing."""
+    """Points and colours are right for other images, another encoder, labels in any order, some of them missing."""
     labels = torch.tensor([7, 2, 2, 9, 0, 7, 4, 4, 9, 2, 0, 7, 5, 5, 4, 0, 9, 2, 7, 5, 4, 9, 0])
     assert_coloured(clusters(ps3, ps3_probes, len(labels), 11, labels), labels)
 
@@ -87,7 +87,7 @@ def test_the_variational_term_and_its_gradient(ps3, seed):
 
 @item("ec.vae", weight=1)
 def test_noise_and_gradients_of_the_draws(ps3):
-    """(z - mu) / sigma is standard normal, independent over coordinates, rows and calls; gradients reach mu and sigma."""
+    """(z - mu) / sigma is standard normal, independent over rows, columns, calls; gradients reach mu and sigma."""
     draws = generator(2)
     mu = (3 * torch.randn(ROWS, 2, generator=draws)).requires_grad_()
     sigma = (0.2 + 2 * torch.rand(ROWS, 2, generator=draws)).requires_grad_()

@@ -33,12 +33,12 @@ def number(value, name):
 
 def schedule(ps3):
     """T and alpha as plain numbers."""
-    T, alpha = number(fetch(ps3.T), "T"), number(fetch(ps3.alpha), "alpha")
-    if T != int(T) or T < 1:
-        raise CheckFailed("T must be a whole number of steps, at least 1", got=f"T = {T:g}")
+    steps, alpha = number(fetch(ps3.T), "T"), number(fetch(ps3.alpha), "alpha")
+    if steps != int(steps) or steps < 1:
+        raise CheckFailed("T must be a whole number of steps, at least 1", got=f"T = {steps:g}")
     if not 0 < alpha < 1:
         raise CheckFailed("alpha must lie between 0 and 1", got=f"alpha = {alpha:g}")
-    return int(T), alpha
+    return int(steps), alpha
 
 
 def pair(reply, n):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 
@@ -110,8 +108,8 @@ def linear_error(images):
 
 def ring(n, generator):
     """Points on a blurred circle around the origin, ``(n, 2)``."""
-    angle = 2 * math.pi * torch.rand(n, generator=generator)
-    circle = torch.stack([angle.cos(), angle.sin()], dim=1)
+    directions = torch.randn(n, 2, generator=generator)
+    circle = directions / directions.norm(dim=1, keepdim=True)
     return RADIUS * circle + BLUR * torch.randn(n, 2, generator=generator)
 
 

@@ -1,0 +1,192 @@
+"""Known networks for your plots, and ways to call your functions. They run beside your notebook and hold no answer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+SIDE = 28
+PIXELS = SIDE * SIDE
+
+
+class KnownEncoder(nn.Module):
+    """Images to points, by one matrix ``(784, 2)``."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.reshape(-1, PIXELS).float() @ self.weight
+
+
+class KnownDecoder(nn.Module):
+    """Points to images with values between 0 and 1, by one matrix ``(784, 2)`` and a bias ``(784,)``."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+    def forward(self, points: Tensor) -> Tensor:
+        pixels = (points.reshape(-1, 2).float() @ self.weight.T + self.bias).sigmoid()
+        return pixels.reshape(-1, 1, SIDE, SIDE)
+
+
+def drawing(plot_grid: Callable[..., Any], decoder: nn.Module, xs: Tensor, ys: Tensor) -> Any:
+    """What `plot_grid` returns for coordinates as tensors; as numpy arrays, where it takes no tensors."""
+    return first_that_works(
+        lambda: plot_grid(decoder, xs, ys),
+        lambda: plot_grid(decoder, xs.numpy(), ys.numpy()),
+    )
+
+
+# autoencoders
+
+
+def seeded(seed: int) -> None:
+    """Let all generators start from here, so that a training can be repeated."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """All weights of a model by name."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def with_weights(model: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
+    """The model with these weights."""
+    model.load_state_dict(weights)
+    return model
+
+
+@torch.no_grad()
+def output(model: Callable[..., Any], *inputs: Tensor) -> Any:
+    """What a model gives in evaluation mode, without a gradient."""
+    return evaluating(model)(*inputs)
+
+
+def evaluating(model: Any) -> Any:
+    """The model in evaluation mode, if it has one."""
+    if isinstance(model, nn.Module):
+        model.eval()
+    return model
+
+
+# diffusion
+
+
+class Pool:
+    """A `sample_points` for your training: rows of a large sample of points, drawn at random."""
+
+    def __init__(self, points: Tensor) -> None:
+        self.points = points
+
+    def __call__(self, n: int) -> Tensor:
+        return self.points[torch.randint(len(self.points), (int(n),))]
+
+
+class OnePoint(nn.Module):
+    """The best of all models where the data are one single point: it knows the noise exactly."""
+
+    def __init__(self, point: Tensor, T: int, alpha: float) -> None:
+        super().__init__()
+        self.point = nn.Parameter(point)
+        self.steps, self.alpha = Steps(T), alpha
+
+    def forward(self, x_t: Tensor, t: Any) -> Tensor:
+        share = self.alpha ** self.steps.read(t)  # (n, 1) or (1, 1)
+        return ((x_t - share.sqrt() * self.point) / (1 - share).sqrt().clamp_min(1e-6)).to(x_t.dtype)
+
+
+class Steps:
+    """Reads steps in whichever way they are given: a number, a tensor of any shape, or as parts t / T of the way."""
+
+    def __init__(self, T: int) -> None:
+        self.T = T
+        self.parts: bool | None = None  # told by the first call, which is about the end of the way
+
+    def read(self, t: Any) -> Tensor:
+        """The steps as a column, float64 ``(n, 1)``."""
+        steps = torch.as_tensor(t).detach().double().reshape(-1, 1)
+        if self.parts is None:
+            self.parts = self.T > 1 and float(steps.max()) <= 1
+        return steps * self.T if self.parts else steps
+
+
+def noised(noise_points: Callable[..., Any], x0: Tensor, t: Tensor) -> Any:
+    """What `noise_points` gives for steps ``(n,)``; as a column, or step by step as numbers, where it takes no such."""
+
+    def by_numbers() -> tuple[Tensor, Tensor]:
+        x_t, noise = torch.zeros_like(x0), torch.zeros_like(x0)
+        for step in t.unique().tolist():
+            rows = t == step
+            x_t[rows], noise[rows] = (torch.as_tensor(part, dtype=x0.dtype) for part in noise_points(x0[rows], step))
+        return x_t, noise
+
+    return first_that_works(
+        lambda: noise_points(x0, t),
+        lambda: noise_points(x0, t[:, None]),
+        by_numbers,
+        good=lambda reply: isinstance(reply, (tuple, list)) and all(_shape(part) == x0.shape for part in reply),
+    )
+
+
+@torch.no_grad()
+def predictions(model: Callable[..., Any], x_t: Tensor, t: Tensor, T: int) -> list[Any]:
+    """What a model predicts for steps ``(n,)``, in each of the ways to give steps that it takes."""
+    column = t[:, None]
+    forms = (t, column, t.float(), column.float(), t.float() / T, column.float() / T)
+    found, first = [], None
+    for form in forms:
+        try:
+            found.append(evaluating(model)(x_t, form))
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            first = first or error
+    fitting = [reply for reply in found if _shape(reply) == x_t.shape]
+    if not found and first is not None:
+        raise first
+    return fitting or found[:1]
+
+
+# ways to call
+
+
+def first_that_works(*calls: Callable[[], Any], good: Callable[[Any], bool] = lambda reply: True) -> Any:
+    """The first good reply, else the first reply; if no call gives any, the first one's exception is raised."""
+    replies = list(_replies(calls, good))
+    for reply, error in replies:
+        if error is None and good(reply):
+            return reply
+    for reply, error in replies:
+        if error is None:
+            return reply
+    raise replies[0][1]
+
+
+def _replies(
+    calls: tuple[Callable[[], Any], ...], good: Callable[[Any], bool]
+) -> Iterator[tuple[Any, Exception | None]]:
+    for call in calls:
+        try:
+            reply = call()
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            yield None, error
+            continue
+        yield reply, None
+        if good(reply):
+            return
+
+
+def _shape(value: Any) -> Any:
+    return value.shape if isinstance(value, (Tensor, np.ndarray)) else None

@@ -1,0 +1,105 @@
+"""Parts 2A and 2B: your points, and how they turn into noise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from autograder.checks import CheckFailed, assert_close, assert_tensor, fetch, item, show_bars, show_images
+
+MOST_LEFT = 0.05
+LEAST_ALPHA = 0.7
+MANY = 50
+"""So many points never come twice by chance, even if each is at one of two places."""
+
+
+def as_points(reply, n, name):
+    """Points ``(n, 2)`` as a tensor; an array of numpy is fine, too."""
+    value = torch.from_numpy(reply.copy()) if isinstance(reply, np.ndarray) else reply
+    if isinstance(value, torch.Tensor) and value.dtype in (torch.int64, torch.int32):
+        value = value.double()
+    return assert_tensor(value, shape=(n, 2), name=name).detach()
+
+
+def number(value, name):
+    """A number as a float, also where it is a tensor or an array of one entry."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise CheckFailed(f"{name} must be a number", got=type(value).__name__) from None
+
+
+def schedule(ps3):
+    """T and alpha as plain numbers."""
+    steps, alpha = number(fetch(ps3.T), "T"), number(fetch(ps3.alpha), "alpha")
+    if steps != int(steps) or steps < 1:
+        raise CheckFailed("T must be a whole number of steps, at least 1", got=f"T = {steps:g}")
+    if not 0 < alpha < 1:
+        raise CheckFailed("alpha must lie between 0 and 1", got=f"alpha = {alpha:g}")
+    return int(steps), alpha
+
+
+def pair(reply, n):
+    """x_t and z, as `noise_points` gives them."""
+    if type(reply) not in (tuple, list) or len(reply) != 2:
+        raise CheckFailed("noise_points(x0, t) must return two things: x_t and z")
+    return [as_points(part, n, name) for part, name in zip(reply, ("x_t", "z"), strict=True)]
+
+
+# p2a.points
+
+
+@item("p2a.points", weight=1)
+def test_as_many_new_points_as_asked(ps3):
+    """sample_points(n) gives n points of the plane, for even and odd n, and other ones in the next call."""
+    for n in (64, 5, 1001):
+        first, second = (as_points(ps3.sample_points(n), n, f"sample_points({n})") for _ in range(2))
+        if n > MANY and bool((first == second).all()):
+            raise CheckFailed(
+                f"two calls of sample_points({n}) give the same points: draw them anew in every call",
+                expected="different points",
+            )
+    show_images("Your points", {"1,001 points": density(first)})
+
+
+def density(points):
+    """How many points lie where, as a picture ``(1, 1, 64, 64)`` in [-1, 1]."""
+    low, high = points.double().min(0).values, points.double().max(0).values
+    side = float((high - low).max()) / 2 + 1e-9
+    edges = [torch.linspace(float(c) - side, float(c) + side, 65, dtype=torch.float64) for c in (low + high) / 2]
+    counts = torch.histogramdd(points.double(), edges).hist.T.flip(0)
+    return (2 * (counts / 2).clamp(0, 1).float() - 1)[None, None]
+
+
+# p2b.noising
+
+
+@item("p2b.noising", weight=1)
+def test_T_and_alpha_suit_each_other(ps3):
+    """At most 5 % of the signal is left after T steps, and no single step takes more than 30 %."""
+    T, alpha = schedule(ps3)
+    left = math.exp(T * math.log(alpha))
+    show_bars("Left of the signal (alpha to the power of t)", {"t = 1": alpha, f"t = T = {T}": left})
+    if alpha < LEAST_ALPHA:
+        raise CheckFailed("alpha is so small that a single step makes noise of the points", got=f"alpha = {alpha:g}")
+    if left > MOST_LEFT:
+        raise CheckFailed(
+            "T and alpha leave too much of the points after T steps",
+            expected=f"alpha^T at most {MOST_LEFT}",
+            got=f"alpha = {alpha:g}, T = {T}: alpha^T = {left:.3g}",
+        )
+
+
+@item("p2b.noising", weight=1)
+def test_nothing_happens_at_step_0_and_much_at_step_T(ps3, ps3_probes):
+    """At t = 0 the points are as they were; at t = T only a factor of sqrt(alpha^T) of each is left, and z is added."""
+    T, alpha = schedule(ps3)
+    x0 = 3 * torch.randn(6, 2, generator=torch.Generator().manual_seed(0))
+    start, _ = pair(ps3_probes.noised(ps3.noise_points, x0, torch.zeros(6, dtype=torch.int64)), 6)
+    assert_close(start, x0, name="x_t at t = 0")
+    ones = torch.full((6,), T)
+    end, z = pair(ps3_probes.noised(ps3.noise_points, x0, ones), 6)
+    left = alpha**T
+    assert_close(end, left**0.5 * x0.double() + (1 - left) ** 0.5 * z.double(), name="x_t at t = T", scale=4.0)
