@@ -1,6 +1,7 @@
 """Prints where the thresholds of training lie: the reference's least, mean and greatest, the margin, every baseline.
 
 python benchmarks/training_thresholds.py                        # 20 trainings of every item: about 10 minutes
+python benchmarks/training_thresholds.py --assignment nyu2271_a3
 python benchmarks/training_thresholds.py --runs 2 --item simsiam.training
 python benchmarks/training_thresholds.py --variants             # broken variants instead of the reference
 python benchmarks/training_thresholds.py --journal trials.jsonl # remembers every training; goes on where it broke off
@@ -31,8 +32,10 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-SLUG = "ift6135_a3"
-VARIANTS = ROOT / "tests" / "assignments" / "broken_training.toml"
+VARIANTS = {
+    "ift6135_a3": ROOT / "tests" / "assignments" / "broken_training.toml",
+    "nyu2271_a3": ROOT / "tests" / "assignments" / "broken_training_nyu2271.toml",
+}
 LEAST_MARGIN = 3.0
 """Standard deviations of the reference between its mean and a threshold."""
 WIDTH = 160
@@ -41,6 +44,7 @@ WIDTH = 160
 def main() -> None:
     """Train, measure, print; the status is 1 where a margin is too small, a baseline passes or a variant does."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--assignment", choices=VARIANTS, default="ift6135_a3")
     parser.add_argument("--runs", type=int, default=20, help="grading seeds")
     parser.add_argument("--item", action="append", help="one item of training; all by default")
     parser.add_argument("--variants", action="store_true", help="train the broken variants instead of the reference")
@@ -50,7 +54,7 @@ def main() -> None:
     from autograder.assignment import load_assignment
     from autograder.verify.suite import CheckSuite
 
-    assignment = load_assignment(ROOT, SLUG)
+    assignment = load_assignment(ROOT, options.assignment)
     items = options.item or [item.id for item in assignment.manifest.items if item.training and item.is_auto]
     trials = Trials(CheckSuite.collect(assignment), options.journal)
     if options.variants:
@@ -140,7 +144,8 @@ def print_baselines(assignment, items):
 
 def print_variants(trials, items, runs):
     """Train broken variants with several seeds and print how often each fails its check."""
-    variants = [v for v in tomllib.loads(VARIANTS.read_text(encoding="utf-8"))["variants"] if v["item"] in items]
+    listed = tomllib.loads(VARIANTS[trials.suite.assignment.slug].read_text(encoding="utf-8"))["variants"]
+    variants = [v for v in listed if v["item"] in items]
     found = defaultdict(list)
     for seed in range(runs):
         for number, broken in enumerate(variants):

@@ -15,7 +15,8 @@ from autograder.checks.handwriting import CLASSES, digits
 from autograder.checks.mosaic import Mosaic
 from autograder.checks.training import Criterion
 
-STEPS = 400
+STEPS = 700
+"""Three hidden layers, as people write them, need so many to begin with; one layer half as many."""
 BATCH = 128
 LEARNING_RATE = 1e-3
 LATENT_SIZE = 15
@@ -23,6 +24,11 @@ SIZE = 28
 TILE = 4
 SAMPLES = 50
 """Of each class, from the CVAE."""
+TEMPERATURE = 0.7
+"""Standard deviation of the latent vectors of samples. At 1, right networks of one hidden layer need longer to draw
+well everywhere than they are given here; those of two or three do not."""
+RIDGE = 10.0
+"""Penalty on the weights of the classifier, which is right on 93 % of the held-out images."""
 LEAST = 1e-6
 """Probabilities are read as no nearer to 0 and 1 than this: float32 rounds a Sigmoid's to either."""
 
@@ -65,9 +71,14 @@ class Task:
         return float(reconstruction_loss(self.class_means()[self.test_labels], self.test).mean())
 
     def recognised(self, images: Tensor, labels: Tensor) -> float:
-        """The part of the images whose nearest training image shows what was asked for."""
-        nearest = torch.cdist(images.float().flatten(1), self.train.flatten(1)).argmin(1)
-        return float((self.train_labels[nearest] == labels).double().mean())
+        """The part of the images in which a linear classifier, fitted to the training images, sees what was asked for.
+
+        Ridge regression of the one-hot classes on the pixels (Hastie, Tibshirani and Friedman 2009, section 4.2).
+        """
+        seen = _with_ones(self.train)
+        normal = seen.T @ seen + RIDGE * torch.eye(seen.shape[1], dtype=seen.dtype)
+        weights = torch.linalg.solve(normal, seen.T @ one_hot(self.train_labels).double())
+        return float(((_with_ones(images) @ weights).argmax(1) == labels).double().mean())
 
     def criteria(self, loss: float) -> list[Criterion]:
         """Judge a VAE by its loss on held-out images (nats)."""
@@ -81,6 +92,11 @@ class Task:
         ]
 
 
+def _with_ones(images: Tensor) -> Tensor:
+    """Flat pixels and a 1 for each image, float64."""
+    return F.pad(images.double().flatten(1), (0, 1), value=1.0)
+
+
 def one_hot(labels: Tensor) -> Tensor:
     """Classes ``(n, 10)``, float."""
     return F.one_hot(labels, CLASSES).float()
@@ -89,6 +105,16 @@ def one_hot(labels: Tensor) -> Tensor:
 def reconstruction_loss(images: Tensor, due: Tensor) -> Tensor:
     """The cross entropy of each image, ``(n,)``, nats."""
     return cross_entropy(images.double().clamp(LEAST, 1 - LEAST), due)
+
+
+def trusted_loss(x_hat: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    """The loss that the grader lends to the training loop; a batch of images ``(n, 1, 28, 28)``, in float32."""
+    if not all(isinstance(part, Tensor) for part in (x_hat, x, mu, logvar)):
+        raise TypeError("forward must return three tensors: x_hat, mu and logvar")
+    if x_hat.shape != x.shape or len(x) > BATCH or not mu.shape == logvar.shape == (len(x), LATENT_SIZE):
+        raise TypeError("x_hat must have the shape of x, mu and logvar (N, latent_size)")
+    reconstruction = F.binary_cross_entropy(x_hat.float().clamp(0, 1), x, reduction="sum") / len(x)
+    return reconstruction + kl_to_standard_normal(mu, logvar).mean().to(x.dtype)
 
 
 def measured_loss(

@@ -16,7 +16,7 @@ def reparametrize(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
 
 
 def loss_function(x_hat: torch.Tensor, x: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
-    """The negative ELBO, in float32 because a training asks for it a thousand times."""
+    """The negative ELBO in float32: a training asks for it at every step."""
     reconstruction = binary_cross_entropy(x_hat.clamp(0, 1), x, reduction="sum") / len(x)
     return reconstruction + kl_to_standard_normal(mu, logvar).mean().to(x.dtype)
 
