@@ -25,6 +25,7 @@
 # %%
 # %matplotlib inline
 import os
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -91,7 +92,7 @@ class AE(nn.Module):
         ### BEGIN SOLUTION
         widths = [input_dim, *hidden_dims]
         encoder_layers, decoder_layers = [], []
-        for before, after in zip(widths[:-1], widths[1:]):
+        for before, after in pairwise(widths):
             encoder_layers = [*encoder_layers, nn.Linear(before, after), nn.ReLU()]
             decoder_layers = [nn.Linear(after, before), nn.ReLU(), *decoder_layers]
         self.encoder = nn.Sequential(*encoder_layers[:-1])  # no ReLU on the latent vector
@@ -280,9 +281,9 @@ class VAE(nn.Module):
         encoder_widths = [input_dim, *hidden_dims]
         decoder_widths = [self.z_size, *reversed(hidden_dims[:-1]), output_dim]
         encoder_layers, decoder_layers = [], []
-        for before, after in zip(encoder_widths[:-1], encoder_widths[1:]):
+        for before, after in pairwise(encoder_widths):
             encoder_layers += [nn.Linear(before, after), nn.ReLU()]
-        for before, after in zip(decoder_widths[:-1], decoder_widths[1:]):
+        for before, after in pairwise(decoder_widths):
             decoder_layers += [nn.Linear(before, after), nn.ReLU()]
         last = [nn.Sigmoid()] if use_sigmoid else []
         self.encoder = nn.Sequential(*encoder_layers[:-1])  # mean and log-variance can have either sign

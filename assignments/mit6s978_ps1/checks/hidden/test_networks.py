@@ -11,7 +11,7 @@ SIZES = (30, [64, 40, 28, 6])
 MODELS = 8
 
 
-@item("p2.networks", weight=1)
+@item("p2.networks", weight=0.5)
 def test_every_input_and_every_latent_variable_has_a_say(pset1, pset1_probes):
     """All is differentiable; every input has a say in mean and logvar, every latent variable in what is decoded."""
     models = several(pset1_probes, pset1.VAE, SIZES, MODELS)
@@ -21,7 +21,7 @@ def test_every_input_and_every_latent_variable_has_a_say(pset1, pset1_probes):
     assert_every_input_counts(pset1_probes.decoded(models, z), z, 30, "decode(z)")
 
 
-@item("p2.networks", weight=1)
+@item("p2.networks", weight=0.5)
 def test_an_input_is_its_own_business(pset1, pset1_probes):
     """In evaluation mode an input is encoded alike alone and in a batch, and so is a latent vector decoded."""
     for extra, width in (((), 30), ((4, False), 4)):

@@ -37,7 +37,7 @@ def tensors_of(found, count, shape, name):
 
 def assert_varies(outputs, what, of):
     """Raise `CheckFailed` where no model's output differs between rows."""
-    if all(bool((output == output[:1]).all()) for output in outputs):
+    if all(bool(torch.allclose(output, output[:1].expand_as(output), rtol=1e-5, atol=1e-6)) for output in outputs):
         raise CheckFailed(f"{what} is the same for all {of}: does the network look at them?", got=f"equal {what}")
 
 
@@ -59,7 +59,7 @@ def test_shapes_of_reconstructions_and_of_decoded_codes(pset1, pset1_probes):
         assert_varies(tensors_of(pset1_probes.decoded(models, z), 6, (7, sizes[0]), name), name, "codes")
 
 
-@item("p1.autoencoder", weight=1)
+@item("p1.autoencoder", weight=3)
 def test_codes_of_either_sign(pset1, pset1_probes):
     """The two numbers of a code can be negative and positive, and the decoder tells negative codes from each other."""
     models = several(pset1_probes, pset1.AE, SMALLER)
@@ -77,6 +77,21 @@ def test_codes_of_either_sign(pset1, pset1_probes):
                 expected="numbers of either sign",
                 got=f"numbers from {float(codes.min()):.3g} to {float(codes.max()):.3g}",
             )
+
+
+@item("p1.autoencoder", weight=1)
+def test_dark_and_bright_pixels_are_within_reach(pset1, pset1_probes):
+    """With large weights and codes, decode(z) has values near 0 and near 1, or beyond: images have such pixels."""
+    models, z = several(pset1_probes, pset1.AE, SMALLER, VAES), noise(8, 2)
+    name = "decode(z) with large weights and large z"
+    values = torch.stack(tensors_of(pset1_probes.decoded_far(models, z), VAES, (8, SMALLER[0]), name))
+    low, high = float(values.min()), float(values.max())
+    if low > 0.25 or high < 0.75:
+        raise CheckFailed(
+            f"{name} does not come near both 0 and 1: what comes last in the decoder?",
+            expected="values near 0 and near 1, or beyond",
+            got=f"values from {low:.3g} to {high:.3g}",
+        )
 
 
 # p2.networks
@@ -129,19 +144,21 @@ def test_mean_and_logvar(pset1, pset1_probes):
                 )
 
 
-@item("p2.networks", weight=1)
+@item("p2.networks", weight=2)
 def test_width_of_the_decoder(pset1, pset1_probes):
     """decode(z) has decode_dim numbers for each z, or input_dim where decode_dim is -1 or not given."""
     for sizes, width in ((IMAGES, 784), (OTHER, 30), ((*OTHER, -1), 30), ((*OTHER, 7), 7), (POINTS, 3)):
         models, z = several(pset1_probes, pset1.VAE, sizes, 6), 2 * noise(5, z_size(sizes))
         name = f"decode(z) of VAE{sizes}"
         assert_varies(tensors_of(pset1_probes.decoded(models, z), 6, (5, width), name), name, "z")
+        name, z = f"{name} for negative z", -4 * pictures(5, z_size(sizes)) - 0.5
+        assert_varies(tensors_of(pset1_probes.decoded(models, z), 6, (5, width), name), name, "of them")
 
 
-@item("p2.networks", weight=1)
+@item("p2.networks", weight=2)
 def test_a_sigmoid_where_it_is_asked_for(pset1, pset1_probes):
     """With use_sigmoid decode(z) stays in (0, 1) and reaches both ends; without it, values lie outside as well."""
-    for extra in ((), (-1, True), (5, True), (-1, False), (5, False)):
+    for extra in ((-1, False), (5, False), (), (-1, True), (5, True)):
         sizes, use_sigmoid = (*OTHER, *extra), extra[1:] != (False,)
         width = 5 if extra[:1] == (5,) else OTHER[0]
         models, z = several(pset1_probes, pset1.VAE, sizes, VAES), noise(8, z_size(sizes))
