@@ -74,7 +74,7 @@ def new_model() -> Unet:
     return Unet(DIM, DIM_MULTS)
 
 
-def checked(model: Unet) -> Callable[[Tensor, Tensor], Tensor]:
+def checked(model: training.Denoiser) -> Callable[[Tensor, Tensor], Tensor]:
     """The model for inputs of a submission: anything but one batch of images and times is refused."""
 
     def predict(x: Tensor, time: Tensor) -> Tensor:

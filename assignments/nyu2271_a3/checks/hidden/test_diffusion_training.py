@@ -5,6 +5,7 @@ from __future__ import annotations
 from nyu2271_a3.checks.hidden import diffusion_learning as learning
 
 from autograder.checks import item, lend, secret_generator, show_curves, show_images
+from autograder.checks.device import placed
 from autograder.checks.training import assert_learned
 
 SHOWN = 8
@@ -16,7 +17,8 @@ def test_a_network_learns_from_the_loss(diffusion, diffusion_probes, diffusion_t
     generator = secret_generator()
     task = learning.Task.draw(generator)
     model = learning.new_model()
-    lent = lend(learning.checked(model))
+    denoiser = placed(model)
+    lent = lend(learning.checked(denoiser))
     trainee = diffusion_probes.diffusion_of(diffusion.Diffusion, lent, learning.SIZE, 3, learning.TIMESTEPS)
     losses = []
 
@@ -26,6 +28,7 @@ def test_a_network_learns_from_the_loss(diffusion, diffusion_probes, diffusion_t
 
     learning.train_on(model, task, learn, generator)
     show_curves("Loss of the diffusion model, as it tells it", {"loss": losses}, x="step")
-    images = task.samples(model.eval(), SHOWN, generator)
+    model.eval()
+    images = task.samples(denoiser, SHOWN, generator)
     show_images("Cats", {"drawn": task.test[:SHOWN], "sampled by the trained network": images})
-    assert_learned(task.criteria(task.error(model)), "the diffusion model")
+    assert_learned(task.criteria(task.error(denoiser)), "the diffusion model")

@@ -13,6 +13,7 @@ from autograder.checks import (
     fetch,
     gradients,
     item,
+    show_images,
 )
 from autograder.checks.normality import Unit
 
@@ -271,6 +272,8 @@ def test_new_images(diffusion, diffusion_probes):
 
 # diffusion.forward_figure, diffusion.backward_figure
 
+PARTS = ("0 %", "25 %", "50 %", "75 %", "99 %")
+
 
 def assert_panels(value, shape):
     """Five images in a stack, not all of them alike."""
@@ -281,11 +284,13 @@ def assert_panels(value, shape):
 
 
 @item("diffusion.forward_figure", weight=1)
-def test_the_forward_figure_leads_from_picture_to_noise(diffusion, diffusion_probes, trainer):
+def test_the_forward_figure_leads_from_picture_to_noise(diffusion, diffusion_probes, trainer, cats):
     """The arrays behind Part 3: five images that change on the way, and depend on the picture and on the noise."""
-    images, noise = some_images(2, 3, 6), some_noise(2, 3, 6)
-    model, _ = built(diffusion, diffusion_probes, timesteps=40)
+    images = 2 * assert_tensor(cats.draw_cats(4, 24, generator=None), shape=(4, 3, 24, 24)) - 1
+    noise = some_noise(4, 3, 24)
+    model, _ = built(diffusion, diffusion_probes, size=24, timesteps=40)
     panels = assert_panels(trainer.forward_process(model, images, noise, 40), images.shape)
+    show_images("Forward process, part of T", dict(zip(PARTS, panels, strict=True)))
     for changed, name in (((-images, noise), "picture"), ((images, -noise), "noise")):
         other = assert_tensor(trainer.forward_process(model, *changed, 40), shape=panels.shape).detach().double()
         if bool((other - panels).abs().max() < 1e-4):
@@ -295,9 +300,10 @@ def test_the_forward_figure_leads_from_picture_to_noise(diffusion, diffusion_pro
 @item("diffusion.backward_figure", weight=1)
 def test_the_backward_figure_leads_away_from_noise(diffusion, diffusion_probes, trainer):
     """The arrays behind Part 4: five images of one chain, the first of them the noise that it starts from."""
-    start = some_noise(2, 3, 6)
-    model, predictor = built(diffusion, diffusion_probes, timesteps=12, model=(0.5, 0.0, 0.1))
+    start = some_noise(4, 3, 24)
+    model, predictor = built(diffusion, diffusion_probes, size=24, timesteps=12, model=(0.5, 0.0, 0.1))
     panels = assert_panels(trainer.backward_process(model, start, 12), start.shape)
+    show_images("Backward process of an untrained model, part of the way", dict(zip(PARTS, panels, strict=True)))
     if not torch.equal(panels[0], start.double()):
         raise CheckFailed("the first image of the figure must be the one that the chain starts from")
     if len(fetch(predictor.times)) < 11:
