@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from autograder.grading.running import CheckRunner, Evidence
@@ -125,6 +126,8 @@ def distance(one: Any, other: Any) -> float:
     """
     if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
         return _tensor_distance(one.detach(), other.detach())
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return _tensor_distance(torch.tensor(one), torch.tensor(other))
     if is_remote(one) and is_remote(other):
         return 0.0  # what an object is called is no reply
     if type(one) is not type(other):

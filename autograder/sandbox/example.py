@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 MAX_REMEMBERED_BYTES = 8 * 2**20
@@ -75,9 +76,11 @@ class EnoughReplies(BaseException):
 
 
 def size_of(value: Any) -> int:
-    """Bytes of the tensors and texts in a value, at least one for each entry."""
+    """Bytes of the tensors, arrays and texts in a value, at least one for each entry."""
     if isinstance(value, torch.Tensor):
         return value.numel() * value.element_size() + 1
+    if isinstance(value, np.ndarray):
+        return int(value.nbytes) + 1
     if isinstance(value, (list, tuple)):
         return sum(map(size_of, value)) + 1
     if isinstance(value, dict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -114,6 +115,9 @@ ONES = torch.ones(2, 2)
         (torch.tensor([math.inf]), torch.tensor([math.nan]), math.inf, math.inf),
         (torch.tensor([math.inf]), torch.tensor([1.0]), math.inf, math.inf),
         (torch.zeros(0, 3), torch.zeros(0, 3), 0, 0),
+        (np.ones((2, 2)), np.ones((2, 2)), 0, 0),
+        (np.ones((2, 2)), np.ones((2, 2)) * 1.1, 0.05, 0.2),
+        (np.ones((2, 2)), ONES, math.inf, math.inf),
         ((1.0, ONES), (1.0, ONES), 0, 0),
         ((1.0, ONES), [1.0, ONES], math.inf, math.inf),
         ([1.0], [1.0, 2.0], math.inf, math.inf),
@@ -135,5 +139,8 @@ def test_replies_that_are_too_large_are_not_kept():
     assert example.replies is not None and len(example.replies) == 1
     example.remember([torch.zeros(MAX_REMEMBERED_BYTES // 8)])
     assert example.replies is None
+    other = Example()
+    other.remember(np.zeros(MAX_REMEMBERED_BYTES // 8 + 1))
+    assert other.replies is None
     example.remember(1)
     assert example.replies is None
