@@ -19,9 +19,7 @@
 # and the order of results. Add cells, functions and attributes as you like.
 #
 # Only your definitions are graded: imports, functions, classes, constants. The grader does not run your training and
-# your plots; they are for you, and for the people who read your report.
-#
-# **Collaborators:** (names, or "none")
+# your plots; they are for you, and for the people who read your report. Name your collaborators in the report.
 
 # %%
 import math
