@@ -14,13 +14,13 @@
 # %% [markdown]
 # # Problem set 1: an autoencoder, two ELBO estimators, and a torus
 #
-# Fill the blanks, run the notebook from top to bottom, and hand it in with its outputs (Problem 0, 1 point). Each blank
-# names its item and its points; the handout has the formulas and the rules. Do not rename functions or classes, and keep
-# the order of their arguments. Cells that do not name an item are complete.
+# Fill the blanks, run the notebook from top to bottom, and hand it in with its outputs (Problem 0, 1 point). Each
+# blank names its item and its points; the handout has the formulas and the rules. Do not rename functions or classes,
+# and keep the order of their arguments. Cells that do not name an item are complete.
 #
 # On a CPU the whole notebook takes a quarter of an hour; on a GPU a few minutes. To try it in a minute, without a
-# download, set the environment variable `SMALL_DATA=1` before you start Jupyter: the handwritten digits of scikit-learn
-# take the place of MNIST. The figures of your report are about MNIST.
+# download, set the environment variable `SMALL_DATA=1` before you start Jupyter: the handwritten digits of
+# scikit-learn take the place of MNIST. The figures of your report are about MNIST.
 
 # %%
 # %matplotlib inline
@@ -77,9 +77,9 @@ print(f"{len(train_images)} images for training, {len(test_images)} held out, on
 #
 # ## 1a. Encoder and decoder
 #
-# `AE(input_dim, hidden_dims)`: the encoder leads from `input_dim` numbers through layers of the widths in `hidden_dims` to a
-# latent vector of two numbers (`hidden_dims[-1] == 2`, so that the latent space can be drawn); the decoder leads back. The
-# two numbers must be able to take either sign.
+# `AE(input_dim, hidden_dims)`: the encoder leads from `input_dim` numbers through layers of the widths in
+# `hidden_dims` to a latent vector of two numbers (`hidden_dims[-1] == 2`, so that the latent space can be drawn); the
+# decoder leads back. The two numbers must be able to take either sign.
 
 
 # %%
@@ -115,8 +115,8 @@ class AE(nn.Module):
 # %% [markdown]
 # ## The loss, and the training loop
 #
-# `loss_func` serves all problems. Its first term is the mean squared error; `reg_func` gives one number for each latent
-# vector, **minus** a KL divergence, which is to be large.
+# `loss_func` serves all problems. Its first term is the mean squared error; `reg_func` gives one number for each
+# latent vector, **minus** a KL divergence, which is to be large.
 
 # %%
 mse = nn.MSELoss()
@@ -203,22 +203,23 @@ ae_losses = train(ae, train_loader, loss_AE, epochs=EPOCHS, lr=1e-3)
 eval(ae)
 
 # %% [markdown]
-# **Report** (`p1.training_report`, 4 points). Put both figures of the last epoch into your report: reconstructions of held-out images, and
-# the latent plane. Say which values you trained with, what two numbers can keep of a digit and what they lose, and what you see
-# in the plane where no image of the training set lies.
+# **Report** (`p1.training_report`, 4 points). Put both figures of the last epoch into your report: reconstructions of
+# held-out images, and the latent plane. Say which values you trained with, what two numbers can keep of a digit and
+# what they lose, and what you see in the plane where no image of the training set lies.
 #
 # ### BEGIN SOLUTION p1.training_report
-# **Worked answer.** Trained for 20 epochs of MNIST with Adam, learning rate $10^{-3}$, batches of 256, widths 128, 32, 16, 2. The
-# held-out error falls from 0.067 (the mean image) to about 0.040; the best plane (two principal components) stays near 0.056. What is kept is the
-# class in most cases, and the slant; what is lost is the style of a stroke. 4 and 9, 3, 5 and 8 are taken for each other, and a code between two
-# classes gives an image that is no digit.
-# The latent plane is no picture of the data: nothing asks the codes to be near 0 or to fill a region. They lie in long
-# rays whose scale is arbitrary (tens, not ones), so the square of quantiles of $\mathcal N(0, I)$ meets only a few classes, and large parts of it show
-# smears. That an autoencoder reconstructs does not make it a generative model: there is no distribution to draw $z$ from.
+# **Worked answer.** Trained for 20 epochs of MNIST with Adam, learning rate $10^{-3}$, batches of 256, widths 128,
+# 32, 16, 2. The held-out error falls from 0.067 (the mean image) to about 0.040; the best plane (two principal
+# components) stays near 0.056. What is kept is the class in most cases, and the slant; what is lost is the style of a
+# stroke. 4 and 9, 3, 5 and 8 are taken for each other, and a code between two classes gives an image that is no
+# digit. The latent plane is no picture of the data: nothing asks the codes to be near 0 or to fill a region. They lie
+# in long rays whose scale is arbitrary (tens, not ones), so the square of quantiles of $\mathcal N(0, I)$ meets only
+# a few classes, and large parts of it show smears. That an autoencoder reconstructs does not make it a generative
+# model: there is no distribution to draw $z$ from.
 #
-# **Grading.** 1 point: reconstructions of *held-out* images beside their originals. 1 point: the figure of the latent plane. 1 point: what two
-# numbers lose. 1 point: holes or an arbitrary scale in the plane are seen and explained by the loss, which says nothing of the codes.
-# Without the code in the report, no points.
+# **Grading.** 1 point: reconstructions of *held-out* images beside their originals. 1 point: the figure of the latent
+# plane. 1 point: what two numbers lose. 1 point: holes or an arbitrary scale in the plane are seen and explained by
+# the loss, which says nothing of the codes. Without the code in the report, no points.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -226,39 +227,48 @@ eval(ae)
 #
 # ## 2a. The evidence lower bound (`p2.proof`, 8 points)
 #
-# Let $x$ be observed and $z$ be latent, and $q(z\mid x)$ any density that is positive wherever $p(z\mid x)$ is. Starting from $\log p(x)$, prove
+# Let $x$ be observed and $z$ be latent, and $q(z\mid x)$ any density that is positive wherever $p(z\mid x)$ is.
+# Starting from $\log p(x)$, prove
 #
 # $$\log p(x)\ \ge\ \mathbb E_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]=\mathrm{ELBO}$$
 #
 # and say when equality holds. Name what you use in each step.
 #
 # ### BEGIN SOLUTION p2.proof
-# **Worked answer.** $\log p(x)$ does not depend on $z$, so it is its own mean under $q(z\mid x)$, which integrates to one. By the product rule
-# $p(x)=p(x,z)/p(z\mid x)$ for every $z$ with $p(z\mid x)>0$. Hence
+# **Worked answer.** $\log p(x)$ does not depend on $z$, so it is its own mean under $q(z\mid x)$, which integrates to
+# one. By the product rule $p(x)=p(x,z)/p(z\mid x)$ for every $z$ with $p(z\mid x)>0$. Hence
 #
-# $$\log p(x)=\mathbb E_{q(z\mid x)}\left[\log\frac{p(x,z)}{p(z\mid x)}\right]
-# =\mathbb E_{q(z\mid x)}\left[\log\frac{p(x,z)}{q(z\mid x)}\right]+\mathbb E_{q(z\mid x)}\left[\log\frac{q(z\mid x)}{p(z\mid x)}\right],$$
+# $$\log p(x)=\mathbb E_q\left[\log\frac{p(x,z)}{p(z\mid x)}\right]
+# =\mathbb E_q\left[\log\frac{p(x,z)}{q(z\mid x)}\right]
+# +\mathbb E_q\left[\log\frac{q(z\mid x)}{p(z\mid x)}\right],$$
 #
-# where fraction and logarithm were extended by $q(z\mid x)$ and the mean of a sum is the sum of the means. The second term is $D_{KL}(q(z\mid x)\,\Vert\,p(z\mid x))$. It is not negative: $-\log$ is convex, so by Jensen's inequality
+# where fraction and logarithm were extended by $q(z\mid x)$ and the mean of a sum is the sum of the means. The second
+# term is $D_{KL}(q(z\mid x)\,\Vert\,p(z\mid x))$. It is not negative: $-\log$ is convex, so by Jensen's inequality
 #
-# $$\mathbb E_q\left[-\log\frac{p(z\mid x)}{q(z\mid x)}\right]\ge-\log\mathbb E_q\left[\frac{p(z\mid x)}{q(z\mid x)}\right]=-\log\int_{q>0}p(z\mid x)\,dz\ \ge\ -\log 1=0.$$
+# $$\mathbb E_q\left[-\log\frac{p(z\mid x)}{q(z\mid x)}\right]
+# \ge-\log\mathbb E_q\left[\frac{p(z\mid x)}{q(z\mid x)}\right]
+# =-\log\int_{q>0}p(z\mid x)\,dz\ \ge\ -\log 1=0.$$
 #
-# So $\log p(x)\ge\mathrm{ELBO}$. Since $-\log$ is strictly convex, equality holds exactly if the fraction is constant under $q$, that is, if $q(z\mid x)=p(z\mid x)$ almost everywhere.
-# (Shorter, by Jensen alone: $\log p(x)=\log\mathbb E_q[p(x,z)/q(z\mid x)]\ge\mathbb E_q[\log p(x,z)/q(z\mid x)]$; this gives the bound but not the gap.)
+# So $\log p(x)\ge\mathrm{ELBO}$. Since $-\log$ is strictly convex, equality holds exactly if the fraction is constant
+# under $q$, that is, if $q(z\mid x)=p(z\mid x)$ almost everywhere. (Shorter, by Jensen alone: $\log p(x)=\log\mathbb
+# E_q[p(x,z)/q(z\mid x)]\ge\mathbb E_q[\log p(x,z)/q(z\mid x)]$; this gives the bound but not the gap.)
 #
-# **Grading.** 2 points: a correct beginning ($p(x)=\int p(x,z)\,dz$, or the product rule). 2 points: $q$ is brought in without a gap. 3 points: the
-# inequality is justified (Jensen with the direction given by concavity, or the KL divergence is not negative). 1 point: when equality holds. Jensen in the wrong direction: at most 4.
+# **Grading.** 2 points: a correct beginning ($p(x)=\int p(x,z)\,dz$, or the product rule). 2 points: $q$ is brought
+# in without a gap. 3 points: the inequality is justified (Jensen with the direction given by concavity, or the KL
+# divergence is not negative). 1 point: when equality holds. Jensen in the wrong direction: at most 4.
 # ### END SOLUTION
 
 # %% [markdown]
 # ## The estimator
 #
-# For images $x_1,\dots,x_N$ and $J$ samples $z_{i,1},\dots,z_{i,J}$ of $q(z\mid x_i)=\mathcal N(z;\mu_i,\mathrm{diag}(\sigma_i^2))$ for each of them, the stochastic gradient variational Bayes estimator is
+# For images $x_1,\dots,x_N$ and $J$ samples $z_{i,1},\dots,z_{i,J}$ of $q(z\mid x_i)=\mathcal
+# N(z;\mu_i,\mathrm{diag}(\sigma_i^2))$ for each of them, the stochastic gradient variational Bayes estimator is
 #
-# $$\sum_i\mathrm{ELBO}(x_i)\ \approx\ \sum_i\frac1J\sum_j\Big[\log p(x_i\mid z_{i,j})+\log p(z_{i,j})-\log q(z_{i,j}\mid x_i)\Big].$$
+# $$\sum_i\mathrm{ELBO}(x_i)\ \approx
+# \sum_i\frac1J\sum_j\Big[\log p(x_i\mid z_{i,j})+\log p(z_{i,j})-\log q(z_{i,j}\mid x_i)\Big].$$
 #
-# The network does not give $\sigma^2$ but `logvar`, its logarithm. With several samples, `forward` repeats each row of `mean` and `logvar` $J$
-# times (`n_samples_per_z`) **before** it calls `reparameterize`.
+# The network does not give $\sigma^2$ but `logvar`, its logarithm. With several samples, `forward` repeats each row
+# of `mean` and `logvar` $J$ times (`n_samples_per_z`) **before** it calls `reparameterize`.
 #
 # ## 2b, 2c. The networks, and the reparameterisation trick
 
@@ -270,9 +280,9 @@ class VAE(nn.Module):
     def __init__(self, input_dim, hidden_dims, decode_dim=-1, use_sigmoid=True):
         """p2.networks: make `self.encoder` and `self.decoder`.
 
-        The encoder gives `hidden_dims[-1]` numbers, half of them the mean and half the log-variance of q(z|x). The decoder
-        leads from `z_size` numbers back to `decode_dim` ones, or to `input_dim` where `decode_dim` is -1; these lie in
-        (0, 1) if `use_sigmoid`, and are free otherwise.
+        The encoder gives `hidden_dims[-1]` numbers, half of them the mean and half the log-variance of q(z|x). The
+        decoder leads from `z_size` numbers back to `decode_dim` ones, or to `input_dim` where `decode_dim` is -1; these
+        lie in (0, 1) if `use_sigmoid`, and are free otherwise.
         """
         super().__init__()
         self.z_size = hidden_dims[-1] // 2
@@ -310,7 +320,7 @@ class VAE(nn.Module):
         return self.decoder(z)
 
     def forward(self, x, n_samples_per_z=1):
-        """Return a dictionary: imgs (B, output width), averaged over samples; z, mean, logvar (B * n_samples_per_z, z_size)."""
+        """Return imgs (B, output width), averaged over samples, and z, mean, logvar (B * n_samples_per_z, z_size)."""
         mean, logvar = self.encode(x)
         mean = mean.repeat_interleave(n_samples_per_z, dim=0)
         logvar = logvar.repeat_interleave(n_samples_per_z, dim=0)
@@ -322,7 +332,8 @@ class VAE(nn.Module):
 # %% [markdown]
 # ## 2d. The log-density of a normal distribution
 #
-# With it, `loss_SGVB` gives $\log p(z)-\log q(z\mid x)$ for every sample: what is left of the estimator beside the reconstruction.
+# With it, `loss_SGVB` gives $\log p(z)-\log q(z\mid x)$ for every sample: what is left of the estimator beside the
+# reconstruction.
 
 # %%
 log2pi = torch.log(torch.tensor(2 * torch.pi))
@@ -352,30 +363,38 @@ def loss_SGVB(output):
 #
 # ## 3a. The closed form (`p3.proof`, 8 points)
 #
-# Let $p(z)=\mathcal N(z;0,I)$ and $q(z\mid x_i)=\mathcal N(z;\mu_i,\mathrm{diag}(\sigma_i^2))$, with coordinates $d$. Prove that
+# Let $p(z)=\mathcal N(z;0,I)$ and $q(z\mid x_i)=\mathcal N(z;\mu_i,\mathrm{diag}(\sigma_i^2))$, with coordinates $d$.
+# Prove that
 #
-# $$\sum_i\mathrm{ELBO}(x_i)=\sum_i\mathbb E_{q(z\mid x_i)}[\log p(x_i\mid z)]-\sum_iD_{KL}\big(q(z\mid x_i)\,\Vert\,p(z)\big)$$
+# $$\sum_i\mathrm{ELBO}(x_i)=\sum_i\mathbb E_{q(z\mid x_i)}[\log p(x_i\mid z)]
+# -\sum_iD_{KL}\big(q(z\mid x_i)\,\Vert\,p(z)\big)$$
 #
-# $$\approx\ \sum_i\frac1J\sum_j\log p(x_i\mid z_{i,j})+\frac12\sum_i\sum_d\left(1+\log\sigma_{i,d}^2-\mu_{i,d}^2-\sigma_{i,d}^2\right).$$
+# $$\approx\ \sum_i\frac1J\sum_j\log p(x_i\mid z_{i,j})
+# +\frac12\sum_i\sum_d\left(1+\log\sigma_{i,d}^2-\mu_{i,d}^2-\sigma_{i,d}^2\right).$$
 #
 # ### BEGIN SOLUTION p3.proof
 # **Worked answer.** For one $x$ the product rule $p(x,z)=p(x\mid z)p(z)$ splits the logarithm:
 #
-# $$\mathrm{ELBO}(x)=\mathbb E_q\left[\log\frac{p(x\mid z)p(z)}{q(z\mid x)}\right]=\mathbb E_q[\log p(x\mid z)]+\mathbb E_q[\log p(z)-\log q(z\mid x)],$$
+# $$\mathrm{ELBO}(x)=\mathbb E_q\left[\log\frac{p(x\mid z)p(z)}{q(z\mid x)}\right]
+# =\mathbb E_q[\log p(x\mid z)]+\mathbb E_q[\log p(z)-\log q(z\mid x)],$$
 #
-# and the second mean is $-D_{KL}(q(z\mid x)\,\Vert\,p(z))$. Both densities are products over coordinates, so their logarithms are sums, and means can be
-# taken coordinate by coordinate:
+# and the second mean is $-D_{KL}(q(z\mid x)\,\Vert\,p(z))$. Both densities are products over coordinates, so their
+# logarithms are sums, and means can be taken coordinate by coordinate:
 #
-# $$\log p(z)-\log q(z\mid x)=\sum_d\left[-\frac12\log 2\pi-\frac{z_d^2}2+\frac12\log 2\pi+\frac12\log\sigma_d^2+\frac{(z_d-\mu_d)^2}{2\sigma_d^2}\right].$$
+# $$\log p(z)-\log q(z\mid x)=\sum_d\left[-\frac12\log 2\pi-\frac{z_d^2}2+\frac12\log 2\pi
+# +\frac12\log\sigma_d^2+\frac{(z_d-\mu_d)^2}{2\sigma_d^2}\right].$$
 #
-# Under $q$, $\mathbb E[(z_d-\mu_d)^2]=\sigma_d^2$ by the definition of the variance, and $\mathbb E[z_d^2]=\mu_d^2+\sigma_d^2$. The constants cancel, and
+# Under $q$, $\mathbb E[(z_d-\mu_d)^2]=\sigma_d^2$ by the definition of the variance, and $\mathbb
+# E[z_d^2]=\mu_d^2+\sigma_d^2$. The constants cancel, and
 #
 # $$-D_{KL}=\frac12\sum_d\left(\log\sigma_d^2+1-\mu_d^2-\sigma_d^2\right).$$
 #
-# The mean of $\log p(x\mid z)$ has no closed form, since the decoder is a network; the average over $J$ samples estimates it without bias. Summing over $i$ gives the claim.
+# The mean of $\log p(x\mid z)$ has no closed form, since the decoder is a network; the average over $J$ samples
+# estimates it without bias. Summing over $i$ gives the claim.
 #
-# **Grading.** 2 points: the ELBO is split. 2 points: both log-densities written out, coordinate by coordinate. 3 points: both second moments
-# justified, and the result. 1 point: the sum over $i$ and the average over $j$ are treated rightly, with the sign of the divergence.
+# **Grading.** 2 points: the ELBO is split. 2 points: both log-densities written out, coordinate by coordinate. 3
+# points: both second moments justified, and the result. 1 point: the sum over $i$ and the average over $j$ are
+# treated rightly, with the sign of the divergence.
 # ### END SOLUTION
 
 
@@ -389,8 +408,9 @@ def loss_KL_wo_E(output):
 # %% [markdown]
 # ## 3b. Do they agree? (`p3.kl`, 10 points)
 #
-# For one posterior, the average of `loss_SGVB` over many samples must come near `loss_KL_wo_E`. The error falls with the square
-# root of the number of samples. Run the cell; if the numbers do not come nearer, one of your pieces is wrong.
+# For one posterior, the average of `loss_SGVB` over many samples must come near `loss_KL_wo_E`. The error falls with
+# the square root of the number of samples. Run the cell; if the numbers do not come nearer, one of your pieces is
+# wrong.
 
 # %%
 posterior_mean = torch.tensor([[1.0, -0.5], [0.2, 2.0], [-1.5, 0.0]])
@@ -407,8 +427,9 @@ with torch.no_grad():
 # %% [markdown]
 # ## 3c. Two models
 #
-# The same network, trained with either form. Adam, learning rate $10^{-4}$ in the course's first version of this notebook; $10^{-3}$ gets there in
-# fewer epochs. Change epochs, widths, learning rate and `coeff` as you like, and say so.
+# The same network, trained with either form. Adam, learning rate $10^{-4}$ in the course's first version of this
+# notebook; $10^{-3}$ gets there in fewer epochs. Change epochs, widths, learning rate and `coeff` as you like, and
+# say so.
 
 # %%
 VAE_EPOCHS = 100 if SMALL_DATA else 20
@@ -438,32 +459,36 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# **Report** (`p3.training_report`, 6 points). For both models: reconstructions of held-out images and the latent plane, of the last epoch, and
-# the values that you trained with. Compare the two estimators, and compare this latent plane with that of Problem 1.
+# **Report** (`p3.training_report`, 6 points). For both models: reconstructions of held-out images and the latent
+# plane, of the last epoch, and the values that you trained with. Compare the two estimators, and compare this latent
+# plane with that of Problem 1.
 #
 # ### BEGIN SOLUTION p3.training_report
-# **Worked answer.** Both with Adam, learning rate $10^{-3}$, 20 epochs, `coeff` $10^{-3}$. The two losses have the same mean, so the
-# two models end alike: error and divergence agree to within what another seed changes. SGVB adds noise to the gradient, which shows as a slightly more
-# restless curve, and hardly more, because the noise of the reconstruction is there in both.
-# The pictures are blurrier than the autoencoder's, and the held-out error is a little higher: the code is noisy, and the divergence costs something. In
-# exchange the latent plane is filled: codes lie around 0 with about unit spread, neighbours look alike, and nearly every
-# place shows a digit or the passage from one to another. One can draw $z$ from $\mathcal N(0,I)$, which was not possible in Problem 1.
+# **Worked answer.** Both with Adam, learning rate $10^{-3}$, 20 epochs, `coeff` $10^{-3}$. The two losses have the
+# same mean, so the two models end alike: error and divergence agree to within what another seed changes. SGVB adds
+# noise to the gradient, which shows as a slightly more restless curve, and hardly more, because the noise of the
+# reconstruction is there in both. The pictures are blurrier than the autoencoder's, and the held-out error is a
+# little higher: the code is noisy, and the divergence costs something. In exchange the latent plane is filled: codes
+# lie around 0 with about unit spread, neighbours look alike, and nearly every place shows a digit or the passage from
+# one to another. One can draw $z$ from $\mathcal N(0,I)$, which was not possible in Problem 1.
 #
-# What the loss means: with $p(x\mid z)=\mathcal N(\hat x,s^2I)$ and 784 pixels, $-\log p(x\mid z)$ is $\frac{784}{2s^2}$ times the mean squared error,
-# plus a constant. Mean squared error plus $10^{-3}$ times the divergence is therefore a multiple of the negative ELBO with
-# $\frac{784}{2s^2}\cdot10^{-3}=1$, that is $s^2=0.392$. Such a decoder calls pixels unreliable, and lets the code keep little.
+# What the loss means: with $p(x\mid z)=\mathcal N(\hat x,s^2I)$ and 784 pixels, $-\log p(x\mid z)$ is
+# $\frac{784}{2s^2}$ times the mean squared error, plus a constant. Mean squared error plus $10^{-3}$ times the
+# divergence is therefore a multiple of the negative ELBO with $\frac{784}{2s^2}\cdot10^{-3}=1$, that is $s^2=0.392$.
+# Such a decoder calls pixels unreliable, and lets the code keep little.
 #
-# **Grading.** 2 points: both figures for both models, of held-out images, with the values of training. 2 points: the estimators are compared rightly (same mean,
-# more noise; models need not agree number by number). 2 points: the latent planes are compared rightly (prior, no holes, blur as its price). `coeff` = 0 or a latent
-# plane that has collapsed to one picture, unremarked: at most 3.
+# **Grading.** 2 points: both figures for both models, of held-out images, with the values of training. 2 points: the
+# estimators are compared rightly (same mean, more noise; models need not agree number by number). 2 points: the
+# latent planes are compared rightly (prior, no holes, blur as its price). `coeff` = 0 or a latent plane that has
+# collapsed to one picture, unremarked: at most 3.
 # ### END SOLUTION
 
 
 # %% [markdown]
 # # Problem 4: a torus
 #
-# Points in space take the place of images. The VAE sees sines and cosines of their coordinates, and gives coordinates back. Its
-# loss is the mean squared error with the KL divergence in closed form.
+# Points in space take the place of images. The VAE sees sines and cosines of their coordinates, and gives coordinates
+# back. Its loss is the mean squared error with the KL divergence in closed form.
 
 
 # %%
@@ -526,7 +551,8 @@ def plot_points(**clouds):
 # %% [markdown]
 # ## 4a. Training
 #
-# The coefficient of the divergence is small here: a torus does not fit a Gaussian, and a strong pull towards one makes a ball of it.
+# The coefficient of the divergence is small here: a torus does not fit a Gaussian, and a strong pull towards one
+# makes a ball of it.
 
 # %%
 TORUS_EPOCHS = 1000
@@ -549,19 +575,22 @@ mean_codes, _ = point_vae.encode(torus.points.to(device))
 plot_points(original=torus.points, reconstructed=point_vae.decode(mean_codes))
 
 # %% [markdown]
-# **Report** (`p4.training_report`, 6 points). Show original and reconstructed points side by side, with the values that you trained with. How good is the
-# reconstruction, where is it worst, and what would `coeff` ten times larger or smaller do?
+# **Report** (`p4.training_report`, 6 points). Show original and reconstructed points side by side, with the values
+# that you trained with. How good is the reconstruction, where is it worst, and what would `coeff` ten times larger or
+# smaller do?
 #
 # ### BEGIN SOLUTION p4.training_report
-# **Worked answer.** 1000 epochs with Adam, learning rate $10^{-3}$, widths 32, 16, 8 (four latent variables), `coeff` $10^{-4}$. The
-# reconstructed points form a torus with its hole; they are a few hundredths off, which is visible as a rough surface. Errors are
-# greatest where the surface bends most, at the inner side of the tube.
-# Four latent variables are more than three coordinates, so nothing forces the network to find the surface: codes can simply be a bent copy of
-# space. A larger `coeff` makes the codes noisier and draws them to the middle: points move to the inside of the tube, then the hole closes ($10^{-2}$: a disc).
-# A smaller one, or 0, gives sharper reconstructions and a latent space in which nothing is said of the places between the codes.
+# **Worked answer.** 1000 epochs with Adam, learning rate $10^{-3}$, widths 32, 16, 8 (four latent variables), `coeff`
+# $10^{-4}$. The reconstructed points form a torus with its hole; they are a few hundredths off, which is visible as a
+# rough surface. Errors are greatest where the surface bends most, at the inner side of the tube. Four latent
+# variables are more than three coordinates, so nothing forces the network to find the surface: codes can simply be a
+# bent copy of space. A larger `coeff` makes the codes noisier and draws them to the middle: points move to the inside
+# of the tube, then the hole closes ($10^{-2}$: a disc). A smaller one, or 0, gives sharper reconstructions and a
+# latent space in which nothing is said of the places between the codes.
 #
-# **Grading.** 2 points: both clouds in one view, with the values of training. 2 points: the quality is judged rightly, with the place of the
-# largest errors or a number. 2 points: the role of `coeff`. A run with `coeff` = 0 gets full points where it is said to be an autoencoder with noise.
+# **Grading.** 2 points: both clouds in one view, with the values of training. 2 points: the quality is judged
+# rightly, with the place of the largest errors or a number. 2 points: the role of `coeff`. A run with `coeff` = 0
+# gets full points where it is said to be an autoencoder with noise.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -586,33 +615,38 @@ def distance_to_torus(points, R=1.0, r=0.5):
 torch.manual_seed(SEED)
 first, last = torus.points[torch.randperm(len(torus))[:2]].to(device)
 line = straight_line(point_vae, first, last)
-print(f"distance to the surface: mean {distance_to_torus(line).mean():.3f}, largest {distance_to_torus(line).max():.3f}")
+off = distance_to_torus(line)
+print(f"distance to the surface: mean {off.mean():.3f}, largest {off.max():.3f}")
 plot_points(path=line)
 
 # %% [markdown]
-# Show the path for two pairs of points at least, one of them on opposite sides of the hole. Where does it leave the surface, and why does a
-# straight line in this latent space not follow the torus? What would a latent space need, so that it does?
+# Show the path for two pairs of points at least, one of them on opposite sides of the hole. Where does it leave the
+# surface, and why does a straight line in this latent space not follow the torus? What would a latent space need, so
+# that it does?
 #
 # ### BEGIN SOLUTION p4.interpolation
-# **Worked answer.** For two points that are near each other the path stays close to the surface. For opposite ones it cuts through the
-# tube or through the hole, almost straight in space; its distance to the surface is largest in the middle (0.1 to 0.5 where the reconstruction is off
-# by some hundredths).
-# Reason: codes of torus points form a torus inside the latent space, a closed surface with a hole. A straight line between two of its points leaves it, and
-# visits codes that the decoder has never been trained on; there the decoder goes on smoothly, and what is smooth and fits both ends is nearly a straight
-# line in space. This is a matter of topology and not of training: a Euclidean space can be pulled together to a point, the torus cannot, so no continuous decoder maps straight lines between all pairs
-# of codes to the torus, if codes are an injective continuous image of it. A better fit or a larger divergence does not mend it.
-# What helps is a latent space that is itself a product of two circles: two angles, as points $(\cos,\sin)$ on two circles, with straight
-# lines in the angles, taken the short way round.
+# **Worked answer.** For two points that are near each other the path stays close to the surface. For opposite ones it
+# cuts through the tube or through the hole, almost straight in space; its distance to the surface is largest in the
+# middle (0.1 to 0.5 where the reconstruction is off by some hundredths). Reason: codes of torus points form a torus
+# inside the latent space, a closed surface with a hole. A straight line between two of its points leaves it, and
+# visits codes that the decoder has never been trained on; there the decoder goes on smoothly, and what is smooth and
+# fits both ends is nearly a straight line in space. This is a matter of topology and not of training: a Euclidean
+# space can be pulled together to a point, the torus cannot, so no continuous decoder maps straight lines between all
+# pairs of codes to the torus, if codes are an injective continuous image of it. A better fit or a larger divergence
+# does not mend it. What helps is a latent space that is itself a product of two circles: two angles, as points
+# $(\cos,\sin)$ on two circles, with straight lines in the angles, taken the short way round.
 #
-# **Grading.** 2 points: paths of two pairs or more, in one view with the torus. 2 points: what is seen is described rightly. 3 points: the reason (the line leaves
-# the set of codes; topology). 1 point: a way out. "The model is not trained enough": no point for the reason.
+# **Grading.** 2 points: paths of two pairs or more, in one view with the torus. 2 points: what is seen is described
+# rightly. 3 points: the reason (the line leaves the set of codes; topology). 1 point: a way out. "The model is not
+# trained enough": no point for the reason.
 # ### END SOLUTION
 
 # %% [markdown]
 # ## 4c. Optional: a latent space with the shape of a torus (`p4.torus_latent`, 0 points)
 #
-# Write a model whose paths stay on the surface. What is measured, after 2000 steps of Adam on `loss`, with learning rate $10^{-3}$: the mean distance of paths between
-# random points to the surface, and how near their ends are to the points. Set `TRY_TORUS_LATENT` to `True` to train and look at it here.
+# Write a model whose paths stay on the surface. What is measured, after 2000 steps of Adam on `loss`, with learning
+# rate $10^{-3}$: the mean distance of paths between random points to the surface, and how near their ends are to the
+# points. Set `TRY_TORUS_LATENT` to `True` to train and look at it here.
 
 
 # %%

@@ -128,7 +128,6 @@ def log_normal_pdf(sample, mean, logvar, raxis=1):
 
 
 def loss_SGVB(output):
-    """log p(z) - log q(z|x) at the samples in `output`: (B * n_samples_per_z,), minus the KL divergence on average."""
     log_prior = log_normal_pdf(output["z"], torch_zero, torch_zero)
     log_posterior = log_normal_pdf(output["z"], output["mean"], output["logvar"])
     return log_prior - log_posterior
@@ -136,14 +135,12 @@ def loss_SGVB(output):
 
 # %%
 def loss_KL_wo_E(output):
-    """Minus the KL divergence of q(z|x) from the standard normal, without sampling: (B * n_samples_per_z,)."""
     mean, logvar = output["mean"], output["logvar"]
     return 0.5 * torch.sum(1 + logvar - mean**2 - torch.exp(logvar), dim=1)
 
 
 # %%
 def generate_torus_point_cloud(R=1.0, r=0.5, num_points=1000, seed=0):
-    """Points (num_points, 3) on the torus around the z axis: circles of radius r around a circle of radius R."""
     rng = np.random.default_rng(seed)
     around, tube = 2 * np.pi * rng.random((2, num_points))
     distance = R + r * np.cos(tube)
@@ -152,14 +149,12 @@ def generate_torus_point_cloud(R=1.0, r=0.5, num_points=1000, seed=0):
 
 
 class PositionalEncoding3D(nn.Module):
-    """Coordinates (N, 3) as sines and cosines of `num_frequencies` frequencies: (N, 6 * num_frequencies)."""
-
     def __init__(self, num_frequencies=10):
         super().__init__()
         self.register_buffer("frequencies", 1.0 + torch.arange(num_frequencies))
 
     def forward(self, points):
-        angles = points[:, :, None] * self.frequencies  # (N, 3, num_frequencies)
+        angles = points[:, :, None] * self.frequencies
         return torch.cat([angles.sin(), angles.cos()], dim=2).flatten(1)
 
 

@@ -38,7 +38,6 @@ class AE(nn.Module):
 
 # %%
 def loss_func(model, x, reg_func=None, coeff=1e-3):
-    """Return the mean squared error of the reconstructions, less `coeff` times the mean of `reg_func(output)`."""
     output = model(x)
     loss = mse(output["imgs"], x)
     if reg_func is not None:
@@ -47,7 +46,6 @@ def loss_func(model, x, reg_func=None, coeff=1e-3):
 
 
 def loss_AE(model, x):
-    """The loss of the autoencoder: the reconstruction alone."""
     return loss_func(model, x)
 
 
@@ -105,14 +103,12 @@ def loss_SGVB(output):
 
 # %%
 def loss_KL_wo_E(output):
-    """Minus the KL divergence of q(z|x) from the standard normal, without sampling: (B * n_samples_per_z,)."""
     mean, logvar = output["mean"], output["logvar"]
     return 0.5 * torch.sum(1 + logvar - mean**2 - torch.exp(logvar), dim=1)
 
 
 # %%
 def generate_torus_point_cloud(R=1.0, r=0.5, num_points=1000, seed=0):
-    """Points (num_points, 3) on the torus around the z axis: circles of radius r around a circle of radius R."""
     rng = np.random.default_rng(seed)
     around, tube = 2 * np.pi * rng.random((2, num_points))
     distance = R + r * np.cos(tube)
@@ -121,21 +117,17 @@ def generate_torus_point_cloud(R=1.0, r=0.5, num_points=1000, seed=0):
 
 
 class PositionalEncoding3D(nn.Module):
-    """Coordinates (N, 3) as sines and cosines of `num_frequencies` frequencies: (N, 6 * num_frequencies)."""
-
     def __init__(self, num_frequencies=10):
         super().__init__()
         self.register_buffer("frequencies", 1.0 + torch.arange(num_frequencies))
 
     def forward(self, points):
-        angles = points[:, :, None] * self.frequencies  # (N, 3, num_frequencies)
+        angles = points[:, :, None] * self.frequencies
         return torch.cat([angles.sin(), angles.cos()], dim=2).flatten(1)
 
 
 # %%
 class PointVAE(VAE):
-    """A VAE of points (N, 3) that sees their positional encoding."""
-
     def __init__(self, hidden_dims):
         super().__init__(60, hidden_dims, decode_dim=3, use_sigmoid=False)
         self.positional_encoding = PositionalEncoding3D(num_frequencies=10)
@@ -146,34 +138,27 @@ class PointVAE(VAE):
 
 # %%
 class TorusVAE(nn.Module):
-    """Points (N, 3) and codes that live on a torus."""
-
     def __init__(self):
-        """Make the networks."""
         super().__init__()
         self.positional_encoding = PositionalEncoding3D(num_frequencies=2)
         self.encoder = nn.Sequential(nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
         self.decoder = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3))
 
     def loss(self, points):
-        """A number to be minimised, for points (N, 3)."""
         angles = self.angles(points)
         noisy = angles + 0.05 * torch.randn_like(angles)
         return mse(self.at(noisy), points)
 
     def path(self, start, end, steps):
-        """`steps` points (steps, 3) from `start` (3,) to `end` (3,)."""
         first, last = self.angles(torch.stack([start, end]))
         turn = torch.remainder(last - first + torch.pi, 2 * torch.pi) - torch.pi  # the short way round
         return self.at(first + torch.linspace(0, 1, steps, device=start.device)[:, None] * turn)
 
     def angles(self, points):
-        """Two angles (N, 2) of points."""
         pairs = self.encoder(self.positional_encoding(points)).reshape(-1, 2, 2)
         return torch.atan2(pairs[..., 1], pairs[..., 0])
 
     def at(self, angles):
-        """The points (N, 3) at two angles."""
         turns = torch.cat([angles, angles.sum(1, keepdim=True), angles[:, :1] - angles[:, 1:]], dim=1)
         return self.decoder(torch.cat([turns.cos(), turns.sin()], dim=1))
 

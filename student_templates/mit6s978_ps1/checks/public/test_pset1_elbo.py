@@ -1,0 +1,239 @@
+"""Samples, log-densities, and the two forms of the KL divergence. What is due comes from sums and statistics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from hypothesis import strategies as st
+
+from autograder.checks import (
+    CheckFailed,
+    DiagonalGaussian,
+    assert_close,
+    assert_gradients_close,
+    assert_independent,
+    assert_standard_normal,
+    assert_tensor,
+    diagonal_gaussians,
+    exists,
+    fetch,
+    given,
+    gradients,
+    item,
+    seeds,
+    substitute,
+)
+from autograder.sandbox.failure import SubmissionFault
+
+Z_SIZE = 5
+
+
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+    """Standard normal values from a private generator."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def repeated(q: DiagonalGaussian, times: int) -> DiagonalGaussian:
+    """The same Gaussians with every row ``times`` times, as `forward` gives them to `reparameterize`."""
+    return DiagonalGaussian(*(part.repeat_interleave(times, dim=0) for part in (q.mean, q.logvar)))
+
+
+def drawn(model, q: DiagonalGaussian, times: int = 1) -> torch.Tensor:
+    """A sample for each row, of Gaussians whose rows are repeated already."""
+    name = "reparameterize(mean, logvar)" if times == 1 else f"reparameterize(mean, logvar, {times})"
+    arguments = (q.mean, q.logvar) if times == 1 else (q.mean, q.logvar, times)
+    return assert_tensor(model.reparameterize(*arguments), shape=q.shape, name=name)
+
+
+# p2.reparameterize
+
+
+@item("p2.reparameterize", weight=2)
+def test_samples_have_the_mean_and_spread_that_were_asked_for(pset1, pset1_probes):
+    """A sample, less the mean and over the standard deviation, is N(0, 1) noise: of its own for every row and call.
+
+    With n_samples_per_z the rows come repeated already, and as many go out as came in.
+    """
+    model = pset1_probes.sampler(pset1.VAE, Z_SIZE)
+    rows = DiagonalGaussian(normal(300, Z_SIZE, seed=1), 1.5 * normal(300, Z_SIZE, seed=2))
+    for times in (1, 4):
+        q = repeated(rows, times)
+        noise = [q.whiten(drawn(model, q, times)) for _ in range(2)]
+        for whitened in noise:
+            assert_standard_normal(whitened, name="the noise of reparameterize", mean_effect=0.3, std_effect=1.3)
+        assert_independent(*noise, name="the noise of two calls of reparameterize")
+
+
+@item("p2.reparameterize", weight=1)
+@given(examples=10, q=diagonal_gaussians(requires_grad=True), times=st.integers(1, 3))
+def test_gradients_reach_mean_and_logvar(pset1, pset1_probes, q, times):
+    """A sample depends on mean and logvar through differentiable operations; moving the mean moves it as much."""
+    model = pset1_probes.sampler(pset1.VAE, q.shape[1])
+    of = repeated(q, times)
+    wide = DiagonalGaussian(of.mean.detach().requires_grad_(), of.logvar.detach().requires_grad_())
+    z = drawn(model, wide, times)
+    to_mean, to_logvar = gradients(z, [wide.mean, wide.logvar])
+    assert_gradients_close([to_mean], [torch.ones(wide.shape)], ["mean"], of="the sum of the samples")
+    if to_logvar is None or not bool((to_logvar != 0).any()):
+        raise CheckFailed("no gradient reaches logvar: the noise must be scaled by a function of logvar")
+
+
+# p2.log_normal_pdf
+
+
+def grid(centre, spread, steps=161, reach=9.0):
+    """Points of the plane (steps**2, 2) around a centre, and the area that belongs to each."""
+    axes = [
+        c + s * torch.linspace(-reach, reach, steps, dtype=torch.float64) for c, s in zip(centre, spread, strict=True)
+    ]
+    area = math.prod(float(axis[1] - axis[0]) for axis in axes)
+    return torch.cartesian_prod(*axes), area
+
+
+@item("p2.log_normal_pdf", weight=2)
+@given(examples=6, q=diagonal_gaussians(min_batch=1, max_batch=1, min_dim=2, max_dim=2))
+def test_the_density_integrates_to_one(pset1, q):
+    """Over a fine grid of the plane, exp(log_normal_pdf) has mass 1, the right mean, and the variance exp(logvar)."""
+    deviation = q.logvar.double().div(2).exp()[0]
+    points, area = grid(q.mean.double()[0], deviation)
+    sample = points.float()
+    mean, logvar = (part.expand(len(sample), 2).clone() for part in (q.mean, q.logvar))
+    got = assert_tensor(pset1.log_normal_pdf(sample, mean, logvar), shape=(len(sample),), name="log_normal_pdf")
+    weight = got.detach().double().exp() * area
+    assert_close(weight.sum(), 1.0, name="the mass of the density", scale=4.0)
+    centred = points - q.mean.double()
+    first, second = (weight[:, None] * centred).sum(0), (weight[:, None] * centred**2).sum(0)
+    assert_close(first / deviation, torch.zeros(2), name="the mean, less what it should be,", scale=16.0)
+    assert_close(second / deviation**2, torch.ones(2), name="the variance, over exp(logvar),", scale=16.0)
+
+
+@item("p2.log_normal_pdf", weight=1)
+def test_single_numbers_as_parameters(pset1):
+    """With mean and logvar 0-d tensors, all coordinates share them; log N(0; 0, 1) is -0.918939 for each coordinate."""
+    zero = torch.tensor(0.0)
+    for width in (1, 2, 7):
+        got = pset1.log_normal_pdf(torch.zeros(3, width), zero, zero)
+        assert_close(
+            got, torch.full((3,), -0.9189385332 * width), name=f"the log-density at 0, of {width} coordinates,"
+        )
+    sample = torch.tensor([[1.5, -0.5, 2.0], [0.25, 0.0, -3.0]])
+    got = pset1.log_normal_pdf(sample, torch.tensor(0.5), torch.tensor(-0.8))
+    assert_close(got, torch.tensor([-6.2860901, -15.5359946]), name="the log-density with mean 0.5 and logvar -0.8")
+
+
+@item("p2.log_normal_pdf", weight=1)
+@given(examples=8, seed=seeds(), rows=st.integers(2, 5), columns=st.integers(2, 6))
+def test_the_axis_that_is_summed_over(pset1, seed, rows, columns):
+    """raxis chooses the axis (1 by default): the others stay, and all ways of adding up everything agree."""
+    shape = (rows, columns, 3)
+    sample, mean, logvar = (normal(*shape, seed=seed + k) for k in range(3))
+    totals = []
+    for axis in (0, 1, 2):
+        kept = tuple(size for k, size in enumerate(shape) if k != axis)
+        got = assert_tensor(
+            pset1.log_normal_pdf(sample, mean, logvar, axis), shape=kept, name=f"log_normal_pdf, raxis={axis}"
+        )
+        totals.append(got.detach().double())
+    assert_close(pset1.log_normal_pdf(sample, mean, logvar), totals[1], name="log_normal_pdf without raxis")
+    scale = totals[0].abs().sum()
+    for axis in (1, 2):
+        assert_close(
+            totals[axis].sum(), totals[0].sum(), name=f"the sum of everything, by way of raxis={axis},", scale=scale
+        )
+    one = pset1.log_normal_pdf(sample[:, :, 0], mean[:, :, 0], logvar[:, :, 0], raxis=1)
+    if bool((assert_tensor(one, shape=(rows,)).double() == totals[2].sum(1)).any()):
+        raise CheckFailed("the log-density does not depend on how many coordinates there are")
+
+
+# p3.kl
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Samples (batch * times, dim) of known Gaussians, whose rows are repeated, as `forward` would return them."""
+
+    q: DiagonalGaussian
+    z: torch.Tensor
+
+    @property
+    def output(self) -> dict[str, torch.Tensor]:
+        """The dictionary that both losses get."""
+        return {"z": self.z, "mean": self.q.mean, "logvar": self.q.logvar}
+
+
+def judge_estimates(pset1, pset1_probes, q: DiagonalGaussian, times: int, judge: Callable[[Estimate], None]) -> None:
+    """Let ``judge`` pass for your samples and your log-density.
+
+    Where the grader has brought its own of both, yours are tried one at a time, and one of the two may fail: a mistake
+    costs the item that it belongs to, and not this one as well.
+    """
+    wide, own = repeated(q, times), fetch(pset1.log_normal_pdf)
+    failures: list[Exception] = []
+    brought = exists(pset1.trusted_log_normal_pdf)
+    with collected(failures):
+        if brought:
+            substitute(pset1.log_normal_pdf, pset1.trusted_log_normal_pdf)
+        z = drawn(pset1_probes.sampler(pset1.VAE, q.shape[1]), wide, times)
+        assert_standard_normal(wide.whiten(z), name="the noise of reparameterize", mean_effect=0.8, std_effect=1.8)
+        judge(Estimate(wide, z))
+    if failures and brought:
+        with collected(failures):
+            substitute(pset1.log_normal_pdf, own)
+            judge(Estimate(wide, pset1.trusted_reparameterize(wide.mean, wide.logvar)))
+            return
+    if failures:
+        raise failures[0]
+
+
+@contextmanager
+def collected(failures: list[Exception]) -> Iterator[None]:
+    """Keep what fails in the block."""
+    try:
+        yield
+    except (CheckFailed, SubmissionFault) as failure:
+        failures.append(failure)
+
+
+def allowed_error(q: DiagonalGaussian, times: int, alpha: float = 1e-9) -> torch.Tensor:
+    """How far the average of log p(z) - log q(z) over ``times`` samples may be from its mean, for each row.
+
+    With noise e it is a constant plus sums of b e and of a (e^2 - 1) over coordinates, a and b known. Sums of b e are
+    normal; those of a (e^2 - 1) stay within 2 |a| sqrt(t) + 2 max|a| t but with probability 2 exp(-t) (Laurent and
+    Massart 2000, lemma 1).
+    """
+    mean, variance = q.mean.detach().double(), q.logvar.detach().double().exp()
+    a, b = (variance - 1) / 2, mean * variance.sqrt()
+    t = math.log(4 * len(mean) / alpha)
+    normal_part = b.norm(dim=1) * math.sqrt(2 * t / times)
+    square_part = 2 * a.norm(dim=1) * math.sqrt(t / times) + 2 * a.abs().amax(1) * t / times
+    return normal_part + square_part
+
+
+TIMES = 10_000
+
+
+@item("p3.kl", weight=2)
+def test_the_average_of_the_estimate_is_the_closed_form(pset1, pset1_probes):
+    """For three posteriors, loss_SGVB averaged over 10,000 samples comes as near to loss_KL_wo_E as chance allows."""
+    q = DiagonalGaussian(normal(3, 4, seed=5), normal(3, 4, seed=6))
+
+    def judge(estimate: Estimate) -> None:
+        rows = (len(estimate.z),)
+        sampled = assert_tensor(pset1.loss_SGVB(estimate.output), shape=rows, name="loss_SGVB(output)")
+        closed = assert_tensor(pset1.loss_KL_wo_E(estimate.output), shape=rows, name="loss_KL_wo_E(output)")
+        averages = sampled.detach().double().reshape(3, TIMES).mean(1)
+        due = closed.detach().double().reshape(3, TIMES)[:, 0]
+        off, allowed = (averages - due).abs(), allowed_error(q, TIMES)
+        if bool((off > allowed).any()):
+            worst = int((off - allowed).argmax())
+            raise CheckFailed(
+                "loss_KL_wo_E is not what loss_SGVB is on average",
+                expected=f"{float(due[worst]):.4g} in posterior {worst}, give or take {float(allowed[worst]):.2g}",
+                got=f"{float(averages[worst]):.4g}",
+            )
+
+    judge_estimates(pset1, pset1_probes, q, TIMES, judge)
