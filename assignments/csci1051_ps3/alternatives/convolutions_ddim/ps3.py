@@ -14,13 +14,13 @@ class Encoder(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = nn.Sequential(
-            nn.Conv2d(1, 8, 3, stride=2, padding=1),
-            nn.BatchNorm2d(8),
+            nn.Conv2d(1, 6, 3, stride=2, padding=1),
+            nn.BatchNorm2d(6),
             nn.LeakyReLU(0.1),
-            nn.Conv2d(8, 16, 3, stride=2, padding=1),
+            nn.Conv2d(6, 12, 3, stride=2, padding=1),
             nn.LeakyReLU(0.1),
         )
-        self.fc = nn.Linear(16 * 7 * 7, 2)
+        self.fc = nn.Linear(12 * 7 * 7, 2)
 
     def forward(self, x):
         return self.fc(self.conv(x).view(x.size(0), -1))
@@ -29,15 +29,15 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     def __init__(self):
         super().__init__()
-        self.fc = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 16 * 7 * 7), nn.ReLU())
+        self.fc = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 12 * 7 * 7), nn.ReLU())
         self.up = nn.Sequential(
-            nn.ConvTranspose2d(16, 8, 4, stride=2, padding=1),
+            nn.ConvTranspose2d(12, 6, 4, stride=2, padding=1),
             nn.ReLU(),
-            nn.ConvTranspose2d(8, 1, 4, stride=2, padding=1),
+            nn.ConvTranspose2d(6, 1, 4, stride=2, padding=1),
         )
 
     def forward(self, z):
-        return torch.sigmoid(self.up(self.fc(z).view(-1, 16, 7, 7)))
+        return torch.sigmoid(self.up(self.fc(z).view(-1, 12, 7, 7)))
 
 
 def train_autoencoder(images, epochs):

@@ -1,0 +1,254 @@
+"""The checks of `csci1051_ps3`: full marks for right solutions, none for stubs; a mistake costs its own item alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.assignment import Assignment, load_assignment
+from autograder.mutants import Catalogue, Mutant, read_catalogue
+from autograder.results import Outcome
+from autograder.verify.suite import CheckSuite
+
+ROOT = Path(__file__).resolve().parents[2]
+SLUG = "csci1051_ps3"
+FULL = {"p1b.clusters": 1, "p1c.grid": 1, "ec.vae": 1, "p2a.points": 2, "p2b.noising": 2}
+TRAINED = {"p1a.autoencoder": 3, "p2c.training": 4, "p2d.sampling": 3}
+ALTERNATIVES = ("convolutions_ddim", "numpy_points", "one_step_for_all")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _single_threaded() -> Iterator[None]:
+    """The tensors here are small: a second thread would only wait for the first."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+ASSIGNMENT: Assignment = load_assignment(ROOT, SLUG)
+CATALOGUE: Catalogue = read_catalogue(ASSIGNMENT)
+assert ASSIGNMENT.reference is not None
+REFERENCE: Path = ASSIGNMENT.reference
+MUTANTS = {mutant.id: mutant for mutant in CATALOGUE.mutants}
+
+
+@pytest.fixture(scope="module")
+def suite() -> CheckSuite:
+    return CheckSuite.collect(ASSIGNMENT)
+
+
+def points(suite: CheckSuite, folder: Path, items: tuple[str, ...], seed: str = "verify") -> dict[str, float]:
+    scored = suite.score(folder, items=items, grading_seed=seed)
+    return {item: result.points for item, result in scored.items()}
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "ps3.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+def changed(*replacements: tuple[str, str]) -> str:
+    """The reference with exact replacements."""
+    text = (REFERENCE / "ps3.py").read_text(encoding="utf-8")
+    for old, new in replacements:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
+
+def test_the_points_are_those_of_the_problem_set() -> None:
+    assert ASSIGNMENT.manifest.total() == 20 and ASSIGNMENT.manifest.total(extra_credit=True) == 2
+    by_problem: dict[str, float] = {}
+    for item in ASSIGNMENT.manifest.items:
+        part = item.id.split(".")[0]
+        by_problem[part] = by_problem.get(part, 0) + item.points
+    assert by_problem == {
+        "p1": 0, "p1a": 3, "p1b": 2, "p1c": 2, "ec": 2, "p2": 0, "p2a": 2, "p2b": 3, "p2c": 4, "p2d": 4,
+    }  # fmt: skip
+
+
+# right solutions
+
+
+@pytest.mark.parametrize("seed", ["verify", "another"])
+def test_the_reference_gets_full_marks(suite: CheckSuite, seed: str) -> None:
+    assert points(suite, REFERENCE, tuple(FULL), seed) == FULL
+
+
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_other_right_solutions_get_full_marks(suite: CheckSuite, name: str) -> None:
+    assert points(suite, ASSIGNMENT.folder / "alternatives" / name, tuple(FULL), name) == FULL
+
+
+VARIATIONS = {
+    "problem set's term": [("terms = 0.5 * (sigma.square() + mu.square() - 1) - sigma.log()",
+                            "terms = -sigma.log() + sigma**2 + mu**2")],
+    "term for each row": [("return terms.sum(dim=1).mean()", "return 3 * terms.sum(dim=1) + 7")],
+    "axes the other way round": [("axes.scatter(points[:, 0], points[:, 1], c",
+                                  "axes.scatter(points[:, 1], points[:, 0], c")],
+    "y downwards": [("enumerate(reversed(ys))", "enumerate(ys)")],
+    "bytes": [("panel.imshow(image[0], cmap", "panel.imshow((255 * image[0]).byte(), cmap")],
+    "nothing returned": [('ylabel="second latent dimension")\n    return figure',
+                          'ylabel="second latent dimension")\n    plt.show()')],
+    "a list": [("return x_t, z", "return [x_t, z]")],
+    "numbers of numpy": [("alpha = 0.96  # SOLUTION", "import numpy\nalpha = numpy.float64(0.96)")],
+    "few places": [("return 2 * circle + 0.1 * torch.randn(n, 2)",
+                    "return torch.randint(0, 3, (n, 2)) - 1")],
+    "a line": [("return 2 * circle + 0.1 * torch.randn(n, 2)",
+                "return torch.stack([torch.rand(n), torch.zeros(n)], 1)")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_what_nobody_asked_for_is_free(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    assert points(suite, written(tmp_path, changed(*VARIATIONS[name])), tuple(FULL)) == FULL
+
+
+def test_the_report_says_which_form_the_term_has(suite: CheckSuite, tmp_path: Path) -> None:
+    def titles(folder: Path) -> str:
+        (result,) = suite.score(folder, items=["ec.vae"]).values()
+        return " ".join(exhibit.title for check in result.checks for exhibit in check.exhibits)
+
+    assert "kl_loss: the divergence from the standard normal" in titles(REFERENCE)
+    assert "least near sigma = 1.0" in titles(REFERENCE)
+    theirs = titles(written(tmp_path, changed(*VARIATIONS["problem set's term"])))
+    assert "the problem set's form, which is the divergence from N(0, I/2)" in theirs and "sigma = 0.7" in theirs
+
+
+# wrong variants
+
+SAMPLE_OF_MISTAKES = """
+clusters-one-colour clusters-not-all-images clusters-labels-in-another-order grid-coordinates-swapped
+grid-rows-in-disorder vae-sigma-raw kl-sigma-as-variance kl-sign latent-variance latent-one-noise points-gaussian
+points-fixed-seed noising-too-little noising-without-roots noising-one-step-for-all noising-other-noise-returned
+"""
+"""The likeliest mistakes; the whole catalogue takes minutes."""
+
+
+@pytest.mark.parametrize("name", SAMPLE_OF_MISTAKES.split())
+def test_a_mistake_that_people_make_costs_points(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    item = MUTANTS[name].item
+    folder = written(tmp_path, CATALOGUE.source(MUTANTS[name])[1])
+    assert points(suite, folder, (item,))[item] < FULL[item]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, mutant in MUTANTS.items() if mutant.item in FULL])
+def test_a_mistake_costs_points_of_its_item_alone(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    mutant: Mutant = MUTANTS[name]
+    verdicts = suite.judge(written(tmp_path, CATALOGUE.source(mutant)[1]), items=tuple(FULL))
+    failed = [verdict for _, verdict in verdicts.pop(mutant.item) if verdict.outcome is Outcome.FAIL]
+    assert failed and any(verdict.by_comparison for verdict in failed) is not mutant.raises
+    assert {verdict.outcome for others in verdicts.values() for _, verdict in others} == {Outcome.PASS}
+
+
+def test_every_item_has_its_catalogue_of_mistakes() -> None:
+    counts = Counter(mutant.item for mutant in CATALOGUE.mutants)
+    assert set(counts) == {*FULL, *TRAINED} and min(counts.values()) >= 6 and len(MUTANTS) >= 25
+    assert max(Counter(mutant.hint for mutant in CATALOGUE.mutants).values()) == 1
+
+
+def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:
+    def summary(name: str) -> str:
+        folder = written(tmp_path, CATALOGUE.source(MUTANTS[name])[1])
+        checks = suite.score(folder, items=[MUTANTS[name].item])[MUTANTS[name].item].checks
+        return " | ".join(check.failure.summary for check in checks if check.failure and check.public)
+
+    assert "points with different labels have the same colour" in summary("clusters-one-colour")
+    assert "one point for each image" in summary("clusters-not-all-images")
+    assert "the decoded picture is not there" in summary("grid-coordinates-swapped")
+    assert "must be positive" in summary("vae-sigma-raw")
+    assert "wrong sign: it is a negative multiple of the divergence" in summary("kl-sign")
+    assert "the same noise is used again" in summary("latent-one-noise")
+    assert "draw them anew in every call" in summary("points-fixed-seed")
+    assert "leave too much of the points after T steps" in summary("noising-too-little")
+    assert "x_t at t = 0 is wrong" in summary("noising-one-step-late")
+
+
+# stubs
+
+SIGNATURES = {
+    "train_autoencoder": "images, epochs",
+    "plot_clusters": "encoder, images, labels",
+    "plot_grid": "decoder, xs, ys",
+    "kl_loss": "mu, sigma",
+    "sample_latent": "mu, sigma",
+    "sample_points": "n",
+    "noise_points": "x0, t",
+    "train_diffusion": "sample_points, steps",
+    "sample": "model, n",
+}
+CLASSES = ("Encoder", "Decoder", "VariationalEncoder")
+ZEROS = {
+    "kl_loss": "torch.zeros((), requires_grad=True)",
+    "sample_latent": "torch.zeros_like(mu)",
+    "sample_points": "torch.zeros(n, 2)",
+    "noise_points": "(torch.zeros_like(x0), torch.zeros_like(x0))",
+    "sample": "torch.zeros(T + 1, n, 2)",
+    "train_autoencoder": "(Encoder(), Decoder(), [])",
+    "train_diffusion": "(lambda x, t: torch.zeros_like(x), [])",
+}
+
+
+def stubs(kind: str) -> str:
+    def value(name: str) -> str:
+        first = SIGNATURES[name].partition(",")[0]
+        return {"none": "None", "first_input": first, "zeros": ZEROS.get(name, "None")}[kind]
+
+    lines = ["import torch", "T, alpha = 0, 0"]
+    lines += [f"def {name}({arguments}):\n    return {value(name)}" for name, arguments in SIGNATURES.items()]
+    forward = {"none": "None", "first_input": "x", "zeros": "torch.zeros(len(x), 2)"}[kind]
+    lines += [
+        f"class {name}(torch.nn.Module):\n    def forward(self, x):\n        return {forward}" for name in CLASSES
+    ]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("kind", ["none", "zeros", "first_input"])
+def test_trivial_stubs_fail_every_check(suite: CheckSuite, tmp_path: Path, kind: str) -> None:
+    for item, result in suite.score(written(tmp_path, stubs(kind)), items=(*FULL, *TRAINED)).items():
+        assert [check.id for check in result.checks if check.outcome is not Outcome.FAIL] == [], item
+        assert result.points == 0
+
+
+# the real command: the jailed worker
+
+
+def jailed(hand_in: Path, *options: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "autograder", "grade", SLUG, str(hand_in), "--json", "--no-training", *options]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode in (0, 1), run.stderr
+    found = {test["extra_data"]["item"]: test.get("score") for test in json.loads(run.stdout)["tests"]}
+    return {item: found[item] for item in FULL}
+
+
+def as_notebook(text: str, path: Path) -> Path:
+    import jupytext
+
+    jupytext.write(jupytext.reads(text, fmt="py:percent"), path)
+    return path
+
+
+def test_a_notebook_that_trains_at_top_level_gets_full_marks_in_the_jailed_worker(tmp_path: Path) -> None:
+    as_notebook((REFERENCE / "ps3.py").read_text(encoding="utf-8"), tmp_path / "ps3.ipynb")
+    assert jailed(tmp_path) == FULL
+
+
+def test_a_notebook_for_a_gpu_gets_full_marks_in_the_jailed_worker(tmp_path: Path) -> None:
+    text = (ASSIGNMENT.folder / "alternatives" / "convolutions_ddim" / "ps3.py").read_text(encoding="utf-8")
+    old = 'device = torch.device("cuda" if torch.cuda.is_available() else "cpu")'
+    assert text.count(old) == 1
+    as_notebook(text.replace(old, 'device = torch.device("cuda")'), tmp_path / "ps3.ipynb")
+    assert jailed(tmp_path) == FULL
+
+
+def test_the_template_gets_nothing() -> None:
+    assert jailed(ROOT / "student_templates" / SLUG) == dict.fromkeys(FULL, 0)

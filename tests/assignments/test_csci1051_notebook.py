@@ -1,0 +1,54 @@
+"""The notebook of `csci1051_ps3` runs from top to bottom with the reference; students get it without answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "solutions" / "csci1051_ps3" / "ps3.py"
+TEMPLATE = ROOT / "student_templates" / "csci1051_ps3" / "ps3.ipynb"
+
+
+def reference() -> Any:
+    return jupytext.read(REFERENCE)
+
+
+def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SMALL_DATA": "1", "OMP_NUM_THREADS": "1", "IPYTHONDIR": str(tmp_path / ".ipython")}.items():
+        monkeypatch.setenv(name, value)
+    notebook = reference()
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [output for output in outputs if output.output_type == "error"]
+    pictures = sum("image/png" in output.get("data", {}) for output in outputs)
+    assert pictures == 18  # losses, both plots twice, points, noising, ten reverse processes, losses
+
+
+def test_students_get_names_and_contracts_alone() -> None:
+    theirs = nbformat.read(TEMPLATE, as_version=4)
+    nbformat.validate(theirs)
+    assert len(theirs.cells) == len(reference().cells)
+    sources = "\n".join(cell.source for cell in theirs.cells)
+    for kept in (
+        "class Encoder(nn.Module):",
+        "def train_autoencoder(images: Tensor, epochs: int)",
+        "def plot_clusters(encoder: nn.Module, images: Tensor, labels: Tensor)",
+        "def plot_grid(decoder: nn.Module, xs: Tensor, ys: Tensor)",
+        "def kl_loss(mu: Tensor, sigma: Tensor)",
+        "def noise_points(x0: Tensor, t: Tensor)",
+        "def train_diffusion(sample_points, steps: int, watch=None)",
+        "def sample(model: nn.Module, n: int)",
+        "**Collaborators on Problem 1:**",
+        "**Collaborators on Problem 2:**",
+    ):
+        assert kept in sources, kept
+    for gone in ("SOLUTION", "Worked answer", "Grading.", "nn.Linear", "optim", "randn", "sqrt()", "0.96"):
+        assert gone not in sources, gone
+    assert sources.count("*Your answer here") == 7
+    assert not [output for cell in theirs.cells for output in cell.get("outputs", [])]

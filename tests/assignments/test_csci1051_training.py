@@ -1,0 +1,199 @@
+"""Items of training: the reference learns, trivial methods do not, mistakes elsewhere cost nothing, two cheats fail."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.assignment import load_assignment
+from autograder.grading.running import Verdict
+from autograder.mutants import read_catalogue
+from autograder.results import Outcome
+from autograder.verify.baselines import read_baselines
+from autograder.verify.suite import CheckSuite
+
+ROOT = Path(__file__).resolve().parents[2]
+ITEMS = {"p1a.autoencoder": 3, "p2c.training": 4, "p2d.sampling": 3}
+ASSIGNMENT = load_assignment(ROOT, "csci1051_ps3")
+CATALOGUE = read_catalogue(ASSIGNMENT)
+assert ASSIGNMENT.reference is not None
+REFERENCE: Path = ASSIGNMENT.reference
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _single_threaded() -> Iterator[None]:
+    """A second thread here would keep processes from being forked later."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def suite() -> CheckSuite:
+    return CheckSuite.collect(ASSIGNMENT)
+
+
+def verdicts(suite: CheckSuite, folder: Path, item: str, *, public: bool, seed: str = "verify") -> list[Verdict]:
+    chosen = tuple(pair for pair in suite.checks if pair[0].item == item and pair[0].public is public)
+    found = CheckSuite(suite.assignment, chosen, suite.stand_ins).judge(folder, grading_seed=seed)
+    return [verdict for _, verdict in found[item]]
+
+
+def passes(suite: CheckSuite, folder: Path, item: str, *, public: bool = False, seed: str = "verify") -> bool:
+    found = verdicts(suite, folder, item, public=public, seed=seed)
+    return all(verdict.outcome is Outcome.PASS for verdict in found)
+
+
+def written(folder: Path, *replacements: tuple[str, str], behind: str = "") -> Path:
+    text = (REFERENCE / "ps3.py").read_text(encoding="utf-8")
+    for old, new in replacements:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (folder / "ps3.py").write_text(text + behind, encoding="utf-8")
+    return folder
+
+
+# fast
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_trivial_methods_earn_nothing(suite: CheckSuite, item: str) -> None:
+    baselines = read_baselines(ASSIGNMENT)[item]
+    assert len(baselines) >= 3
+    assert {name: score() for name, score in baselines.items()} == dict.fromkeys(baselines, 0.0)
+
+
+@pytest.mark.parametrize("seed", ["verify", "another", "third"])
+def test_the_reference_samples(suite: CheckSuite, seed: str) -> None:
+    """The grader's own model is sampled, so that nothing is trained."""
+    assert passes(suite, REFERENCE, "p2d.sampling", seed=seed) and passes(suite, REFERENCE, "p2d.sampling", public=True)
+
+
+BROKEN_ELSEWHERE = {
+    "T and alpha": [("alpha = 0.96  # SOLUTION", "alpha = 0.999")],
+    "noise": [("x_t = share.sqrt() * x0 + (1 - share).sqrt() * z", "x_t = share * x0 + z")],
+    "training": [("    return model, losses\n    ### END", "    return NoisePredictor(), losses\n    ### END")],
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_ELSEWHERE)
+def test_a_mistake_elsewhere_costs_nothing_of_sampling(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    assert passes(suite, written(tmp_path, *BROKEN_ELSEWHERE[name]), "p2d.sampling")
+
+
+RULES = {
+    "larger variance": [("variance = (1 - alpha) * (1 - next_share) / (1 - share)", "variance = 1 - alpha")],
+    "DDIM": [("x = mean + math.sqrt(variance) * torch.randn_like(x)",
+              "x0 = (x - math.sqrt(1 - share) * z) / math.sqrt(share)\n"
+              "        x = math.sqrt(next_share) * x0 + math.sqrt(1 - next_share) * z")],
+    "list": [("return torch.stack(path)", "return path")],
+    "array": [("return torch.stack(path)", "return torch.stack(path).numpy()")],
+    "steps as a column": [("torch.full((n,), step)", "torch.full((n, 1), step)")],
+    "steps as one number": [("torch.full((n,), step)", "step")],
+    "parts of the way": [("torch.full((n,), step)", "torch.full((n, 1), step / T)")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_sound_rule_and_every_way_to_give_steps_will_do(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    folder = written(tmp_path, *RULES[name])
+    assert passes(suite, folder, "p2d.sampling") and passes(suite, folder, "p2d.sampling", public=True)
+
+
+def test_an_autoencoder_that_learns_nothing_is_found_by_measurement(suite: CheckSuite, tmp_path: Path) -> None:
+    update = (
+        "            optimizer.step()\n            losses.append(loss.item())\n    return encoder, decoder, losses\n"
+    )
+    parts = (REFERENCE / "ps3.py").read_text(encoding="utf-8").split(update)
+    assert len(parts) == 3  # the first is that of the autoencoder, the second that of the variational one
+    text = parts[0] + update.replace("optimizer.step()", "pass") + parts[1] + update + parts[2]
+    (tmp_path / "ps3.py").write_text(text, encoding="utf-8")
+    (verdict,) = verdicts(suite, tmp_path, "p1a.autoencoder", public=False)
+    assert verdict.by_comparison and verdict.failure is not None and "after training" in verdict.failure.summary
+
+
+REMEMBERING = """
+
+SEEN = []
+
+class Encoder(nn.Module):
+    def forward(self, images):
+        SEEN[:] = [images]
+        return torch.zeros(len(images), 2)
+
+class Decoder(nn.Module):
+    def forward(self, points):
+        return SEEN[0] if SEEN and len(SEEN[0]) == len(points) else torch.zeros(len(points), 1, 28, 28)
+
+def train_autoencoder(images, epochs):
+    return Encoder(), Decoder(), []
+"""
+
+
+def globals_of(suite: CheckSuite, item: str) -> dict[str, object]:
+    return next(check for check, _ in suite.checks if check.item == item and not check.public).function.__globals__
+
+
+def test_a_decoder_that_remembers_what_the_encoder_saw_does_not_help(suite: CheckSuite, tmp_path: Path) -> None:
+    (verdict,) = verdicts(suite, written(tmp_path, behind=REMEMBERING), "p1a.autoencoder", public=False)
+    assert verdict.by_comparison
+
+
+def test_with_one_worker_such_a_memory_would_pass(
+    suite: CheckSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals_of(suite, "p1a.autoencoder"), "fresh", lambda *modules: list(modules))
+    assert passes(suite, written(tmp_path, behind=REMEMBERING), "p1a.autoencoder")
+
+
+# slow: real trainings
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["verify", "another"])
+@pytest.mark.parametrize("item", ITEMS)
+def test_the_reference_passes(suite: CheckSuite, item: str, seed: str) -> None:
+    assert passes(suite, REFERENCE, item, seed=seed) and passes(suite, REFERENCE, item, public=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("item", ITEMS)
+@pytest.mark.parametrize("name", ["convolutions_ddim", "numpy_points", "one_step_for_all"])
+def test_other_architectures_pass(suite: CheckSuite, name: str, item: str) -> None:
+    folder = ASSIGNMENT.folder / "alternatives" / name
+    assert passes(suite, folder, item) and passes(suite, folder, item, public=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["T and alpha", "noise"])
+def test_a_mistake_elsewhere_costs_nothing_of_training(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    assert passes(suite, written(tmp_path, *BROKEN_ELSEWHERE[name]), "p2c.training")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [mutant.id for mutant in CATALOGUE.mutants if mutant.item in ITEMS])
+def test_a_mistake_in_training_is_seen(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    mutant = next(mutant for mutant in CATALOGUE.mutants if mutant.id == name)
+    (tmp_path / "ps3.py").write_text(CATALOGUE.source(mutant)[1], encoding="utf-8")
+    found = [
+        *verdicts(suite, tmp_path, mutant.item, public=False),
+        *verdicts(suite, tmp_path, mutant.item, public=True),
+    ]
+    assert any(verdict.by_comparison for verdict in found)
+
+
+@pytest.mark.slow
+def test_the_reference_passes_through_the_real_worker(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "autograder", "grade", ASSIGNMENT.slug, str(REFERENCE), "--out", str(tmp_path)]
+    command += [part for item in ITEMS for part in ("--only", item)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    tests = json.loads((tmp_path / "results.json").read_text())["tests"]
+    assert {test["extra_data"]["item"]: test["score"] for test in tests} == ITEMS
