@@ -12,7 +12,7 @@ from torch import Tensor
 from autograder.checks.handwriting import digits
 from autograder.checks.training import Criterion
 
-STEPS = 500
+STEPS = 800
 BATCH = 64
 LEARNING_RATE = 2e-3
 Z_DIMS = 10
