@@ -1,0 +1,255 @@
+"""The checks of `mit6s978_ps1`: right solutions get full marks, stubs none, and a mistake costs its own item alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.assignment import Assignment, load_assignment
+from autograder.mutants import Catalogue, read_catalogue
+from autograder.results import Outcome
+from autograder.verify.suite import CheckSuite
+from autograder.verify.variants import unwritten
+
+ROOT = Path(__file__).resolve().parents[2]
+FULL = {
+    "p0.notebook": 1,
+    "p1.autoencoder": 12,
+    "p2.networks": 10,
+    "p2.reparameterize": 6,
+    "p2.log_normal_pdf": 6,
+    "p3.kl": 10,
+}
+ITEMS = tuple(FULL)
+BLANKS = ("p1.autoencoder", "p2.networks", "p2.reparameterize", "p2.log_normal_pdf")
+ALTERNATIVES = ("course_starter", "double_precision", "other_shapes", "torch_distributions")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _single_threaded() -> Iterator[None]:
+    """The tensors here are small: a second thread would only wait for the first."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+ASSIGNMENT: Assignment = load_assignment(ROOT, "mit6s978_ps1")
+CATALOGUE: Catalogue = read_catalogue(ASSIGNMENT)
+assert ASSIGNMENT.reference is not None
+REFERENCE: Path = ASSIGNMENT.reference
+SOURCE = (REFERENCE / "pset1.py").read_text(encoding="utf-8")
+MUTANTS = {mutant.id: mutant for mutant in CATALOGUE.mutants}
+
+
+@pytest.fixture(scope="module")
+def suite() -> CheckSuite:
+    return CheckSuite.collect(ASSIGNMENT)
+
+
+def points(suite: CheckSuite, folder: Path, items: tuple[str, ...] = ITEMS, seed: str = "verify") -> dict[str, float]:
+    scored = suite.score(folder, items=items, grading_seed=seed)
+    return {item: result.points for item, result in scored.items()}
+
+
+def changed(folder: Path, *replacements: tuple[str, str], start: str = SOURCE) -> Path:
+    """The reference with exact replacements, in ``folder``."""
+    text = start
+    for old, new in replacements:
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
+        text = text.replace(old, new)
+    (folder / "pset1.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+# right solutions
+
+
+@pytest.mark.parametrize("seed", ["verify", "another"])
+def test_the_reference_gets_full_marks(suite: CheckSuite, seed: str) -> None:
+    assert points(suite, REFERENCE, seed=seed) == FULL
+
+
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_other_right_solutions_get_full_marks(suite: CheckSuite, name: str) -> None:
+    assert points(suite, ASSIGNMENT.folder / "alternatives" / name, seed=name) == FULL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_right_solutions_get_full_marks_whatever_the_seed(suite: CheckSuite, name: str) -> None:
+    for seed in range(10):
+        assert points(suite, ASSIGNMENT.folder / "alternatives" / name, seed=str(seed)) == FULL
+        assert points(suite, REFERENCE, seed=f"reference {seed}") == FULL
+
+
+STYLES = {
+    "a forward that calls the layers itself": (
+        ('return {"imgs": self.decode(self.encode(x))}', 'return {"imgs": self.decoder(self.encoder(x)), "z": None}'),
+    ),
+    "no name for the encoder": (
+        (
+            "self.encoder = nn.Sequential(*encoder_layers[:-1])  # no ReLU on the",
+            "self.first = nn.Sequential(*encoder_layers[:-1])  # the",
+        ),
+        (
+            "self.decoder = nn.Sequential(*decoder_layers[:-1], nn.Sigmoid())",
+            "self.second = nn.Sequential(*decoder_layers[:-1])",
+        ),
+        ("        return self.encoder(x)\n", "        return self.first(x)\n"),
+        (
+            '"""Flat images of latent vectors (B, hidden_dims[-1]): (B, input_dim)."""\n        return self.decoder(z)',
+            "return self.second(z)",
+        ),
+        ('return {"imgs": self.decode(self.encode(x))}', 'return {"imgs": self.second(self.first(x))}'),
+    ),
+    "tanh on the code": (
+        (
+            "self.encoder = nn.Sequential(*encoder_layers[:-1])  # no ReLU on the",
+            "self.encoder = nn.Sequential(*encoder_layers[:-1], nn.Tanh())  # the",
+        ),
+    ),
+    "a constructor that changes its list": (
+        (
+            "        widths = [input_dim, *hidden_dims]\n",
+            "        hidden_dims.insert(0, input_dim)\n        widths = hidden_dims\n",
+        ),
+    ),
+    "dropout and batch normalisation": (
+        (
+            "encoder_layers += [nn.Linear(before, after), nn.ReLU()]",
+            "encoder_layers += [nn.Linear(before, after), nn.Dropout(0.1), nn.BatchNorm1d(after), nn.ReLU()]",
+        ),
+        ("*encoder_layers[:-1])  # mean", "*encoder_layers[:-3])  # mean"),
+    ),
+    "a normal distribution as an attribute": (
+        (
+            "        self.z_size = hidden_dims[-1] // 2\n",
+            "        self.z_size = hidden_dims[-1] // 2\n        self.normal = torch.distributions.Normal(0, 1)\n",
+        ),
+        ("noise = torch.randn_like(mean)", "noise = self.normal.sample(mean.shape)"),
+    ),
+    "constants as numbers, and `np.log`": (
+        ("log2pi = torch.log(torch.tensor(2 * torch.pi))", "log2pi = np.log(2.0 * np.pi)"),
+        ("torch_zero = torch.tensor(0.0)", "torch_zero = torch.zeros(1).squeeze().to(device)"),
+    ),
+    "the power of a tensor, and a negative half in front": (
+        (
+            "squares = (sample - mean) ** 2 * torch.exp(-logvar)",
+            "squares = torch.pow(sample - mean, 2.0) / torch.exp(logvar)",
+        ),
+        (
+            "-0.5 * torch.sum(squares + logvar + log2pi, dim=raxis)",
+            "torch.sum(-0.5 * (squares + logvar + log2pi), raxis)",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_habits_of_students_cost_nothing(suite: CheckSuite, tmp_path: Path, style: str) -> None:
+    assert points(suite, changed(tmp_path, *STYLES[style])) == FULL
+
+
+# wrong variants
+
+SAMPLE_OF_MISTAKES = """
+ae-relu-on-the-code ae-relu-in-front-of-the-decoder ae-last-width-left-out ae-relu-before-the-sigmoid
+vae-relu-on-mean-and-logvar vae-always-a-sigmoid vae-never-a-sigmoid vae-decode-dim-ignored vae-z-size-not-halved
+reparameterize-variance-as-std reparameterize-repeated-twice reparameterize-drawn-without-gradient
+log-normal-pdf-not-summed log-normal-pdf-axis-ignored log-normal-pdf-constant-left-out
+kl-sign-of-the-closed-form kl-sign-of-the-estimate kl-half-left-out
+notebook-cell-not-run notebook-cell-run-out-of-order notebook-cell-with-an-error
+"""
+"""The mistakes of real hand-ins; the whole catalogue takes minutes."""
+
+
+def assert_costs_its_own_item_alone(suite: CheckSuite, folder: Path, name: str) -> None:
+    mutant = MUTANTS[name]
+    (folder / "pset1.py").write_text(CATALOGUE.source(mutant)[1], encoding="utf-8")
+    verdicts = suite.judge(folder, items=ITEMS)
+    failed = [verdict for _, verdict in verdicts.pop(mutant.item) if verdict.outcome is Outcome.FAIL]
+    assert failed and any(verdict.by_comparison for verdict in failed) is not mutant.raises
+    assert {verdict.outcome for others in verdicts.values() for _, verdict in others} == {Outcome.PASS}
+
+
+@pytest.mark.parametrize("name", SAMPLE_OF_MISTAKES.split())
+def test_a_mistake_that_people_make_costs_its_own_item_alone(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    assert_costs_its_own_item_alone(suite, tmp_path, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(MUTANTS) - set(SAMPLE_OF_MISTAKES.split())))
+def test_a_mistake_costs_its_own_item_alone(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    assert_costs_its_own_item_alone(suite, tmp_path, name)
+
+
+@pytest.mark.parametrize("item", BLANKS)
+def test_what_is_not_written_costs_its_own_item_alone(suite: CheckSuite, tmp_path: Path, item: str) -> None:
+    """That holds for `p3.kl` as well, which looks at the sampler and at the density one at a time."""
+    variant = unwritten(ASSIGNMENT, ASSIGNMENT.manifest.item(item))
+    assert variant is not None
+    variant.write(ASSIGNMENT, tmp_path)
+    assert points(suite, tmp_path) == {**FULL, item: 0}
+
+
+def test_without_sampler_and_density_nothing_agrees(suite: CheckSuite, tmp_path: Path) -> None:
+    both = [
+        ("noise = torch.randn_like(mean)\n", "noise = torch.zeros_like(mean)\n"),
+        ("-0.5 * torch.sum(squares", "-1.5 * torch.sum(squares"),
+    ]
+    assert points(suite, changed(tmp_path, *both), ("p3.kl",)) == {"p3.kl": 0}
+
+
+def test_one_misconception_costs_a_sensible_part(suite: CheckSuite, tmp_path: Path) -> None:
+    def lost(name: str) -> float:
+        item = MUTANTS[name].item
+        (tmp_path / "pset1.py").write_text(CATALOGUE.source(MUTANTS[name])[1], encoding="utf-8")
+        return FULL[item] - points(suite, tmp_path, (item,))[item]
+
+    assert lost("ae-relu-on-the-code") == pytest.approx(12 * 3 / 8)
+    assert lost("vae-always-a-sigmoid") == pytest.approx(10 * 2 / 7)
+    assert lost("log-normal-pdf-not-summed") == 6
+    assert lost("kl-sign-of-the-closed-form") == 10
+
+
+def test_every_item_has_its_catalogue_of_mistakes() -> None:
+    counts = Counter(mutant.item for mutant in CATALOGUE.mutants)
+    assert set(counts) == set(ITEMS) and min(counts[item] for item in (*BLANKS, "p3.kl")) >= 10 and len(MUTANTS) >= 40
+    assert len({mutant.hint for mutant in CATALOGUE.mutants}) == len(MUTANTS)
+
+
+# stubs
+
+REGION = re.compile(r"^( +)### BEGIN SOLUTION\n.*?^ +### END SOLUTION\n", re.MULTILINE | re.DOTALL)
+STUBS = {
+    "none": ("pass", "pass", "return None", "return None"),
+    "zeros": (
+        "self.encoder = self.decoder = nn.Identity()",
+        "self.encoder = self.decoder = nn.Identity()",
+        "return torch.zeros_like(mean)",
+        "return torch.zeros(len(sample))",
+    ),
+    "first input": (
+        "self.encoder = self.decoder = nn.Flatten()",
+        "self.encoder = self.decoder = nn.Flatten()",
+        "return mean",
+        "return sample",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", STUBS)
+def test_stubs_earn_nothing(suite: CheckSuite, tmp_path: Path, kind: str) -> None:
+    bodies = iter(STUBS[kind])
+    text = REGION.sub(lambda match: f"{match[1]}{next(bodies, 'pass')}\n", SOURCE)
+    assert next(bodies, None) is None
+    (tmp_path / "pset1.py").write_text(text, encoding="utf-8")
+    verdicts = suite.judge(tmp_path, items=ITEMS[1:])
+    passed = [check.id for found in verdicts.values() for check, verdict in found if verdict.outcome is Outcome.PASS]
+    assert passed == []
