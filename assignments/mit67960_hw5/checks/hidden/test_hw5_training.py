@@ -21,8 +21,9 @@ def trained(hw5, hw5_probes, hw5_training_probes, task, generator):
     """A trained VAE in the worker, and the losses that it told."""
     learning = hw5_vae_learning
     model = new_vae(hw5, hw5_probes)
-    trainee = hw5_training_probes.Trainee(model, hw5.vae_loss, task.train, learning.LEARNING_RATE)
-    plan = batches(len(task.train), learning.BATCH, learning.STEPS, generator)
+    rate, steps = learning.LEARNING_RATE, learning.STEPS
+    trainee = hw5_training_probes.Trainee(model, hw5.vae_loss, task.train, rate, steps)
+    plan = batches(len(task.train), learning.BATCH, steps, generator)
     losses = []
     for chunk in in_chunks(len(plan), CHUNK):
         losses += told_losses(trainee.steps(plan[chunk]))

@@ -10,11 +10,16 @@ from torch import Tensor, nn
 
 
 class Trainee:
-    """A VAE that learns from images ``(n, 1, H, W)``: every step is one of Adam's on `vae_loss`."""
+    """A VAE that learns from images ``(n, 1, H, W)``: every step is one of Adam's on `vae_loss`.
 
-    def __init__(self, model: nn.Module, vae_loss: Callable[..., Tensor], images: Tensor, learning_rate: float) -> None:
+    The learning rate rises to ``learning_rate`` and falls again, over ``total_steps``."""
+
+    def __init__(
+        self, model: nn.Module, vae_loss: Callable[..., Tensor], images: Tensor, learning_rate: float, total_steps: int
+    ) -> None:
         self.model, self.vae_loss, self.images = model.train(), vae_loss, images
         self.optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, learning_rate, total_steps=total_steps)
 
     def steps(self, batches: Tensor) -> Tensor:
         """Take one step for each row of indices ``(steps, batch)``; return the losses on the way, ``(steps,)``."""
@@ -28,6 +33,7 @@ class Trainee:
             if loss.requires_grad:  # one that does not teaches nothing, which the measurement will show
                 loss.backward()
                 self.optimizer.step()
+                self.schedule.step()
             losses.append(loss.detach().float())
         return torch.stack(losses)
 

@@ -24,7 +24,7 @@ def test_a_vae_learns_a_few_pictures_by_heart(hw5, hw5_probes, hw5_training_prob
     """150 steps of Adam on vae_loss of eight digits are enough to give them back by and large."""
     images = (digits(28).images[:IMAGES] + 1) / 2
     model = hw5_probes.built(hw5.VAE, Z_DIMS, 28, True)
-    trainee = hw5_training_probes.Trainee(model, hw5.vae_loss, images, 2e-3)
+    trainee = hw5_training_probes.Trainee(model, hw5.vae_loss, images, 4e-3, VAE_STEPS)
     trainee.steps(torch.arange(IMAGES).repeat(VAE_STEPS, 1))
     learned = hw5_training_probes.with_weights(model, hw5_training_probes.weights(model))
     given, _, _ = hw5_probes.composed(learned, images, 1)
