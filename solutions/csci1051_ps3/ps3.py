@@ -278,7 +278,7 @@ def sample_latent(mu: Tensor, sigma: Tensor) -> Tensor:
 # %%
 def train_vae(images: Tensor, epochs: int) -> tuple[nn.Module, nn.Module, list[float]]:
     """Train a `VariationalEncoder` and a `Decoder`, and return both with the losses on the way."""
-    ### BEGIN SOLUTION ec.vae
+    ### BEGIN SOLUTION ec.vae_report
     encoder, decoder = VariationalEncoder(), Decoder()
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
     losses = []
@@ -388,15 +388,22 @@ def noise_points(x0: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
 # %% [markdown]
 # Plot $\mathbf x_0$ to $\mathbf x_T$ (about ten of them), and say why your $T$ and $\alpha$ are a good choice.
 
+
 # %%
-### BEGIN SOLUTION p2b.noising
-figure, panels = plt.subplots(2, 5, figsize=(12, 5), sharex=True, sharey=True)
-for panel, step in zip(panels.flat, torch.linspace(0, T, 10).round().long(), strict=True):
-    noisy, _ = noise_points(points, step.expand(len(points)))
-    panel.scatter(noisy[:, 0], noisy[:, 1], s=2)
-    panel.set_title(f"$t={step}$")
-plt.show()
-### END SOLUTION
+def plot_noising(points: Tensor) -> None:
+    """Plot points at about ten steps from 0 to T."""
+    ### BEGIN SOLUTION p2b.noising_report
+    _, panels = plt.subplots(2, 5, figsize=(12, 5), sharex=True, sharey=True)
+    for panel, step in zip(panels.flat, torch.linspace(0, T, 10).round().long(), strict=True):
+        noisy, _ = noise_points(points, step.expand(len(points)))
+        panel.scatter(noisy[:, 0], noisy[:, 1], s=2)
+        panel.set_title(f"$t={step}$")
+    plt.show()
+    ### END SOLUTION
+
+
+# %%
+plot_noising(points)
 
 # %% [markdown]
 # ### BEGIN SOLUTION p2b.noising_report
@@ -497,12 +504,13 @@ def sample(model: nn.Module, n: int) -> Tensor:
 # Train, and plot the reverse process every so often on the way, so that you see your model learn.
 
 # %%
-### BEGIN SOLUTION p2d.sampling
 STEPS = 300 if SMALL_DATA else 5000
 
 
+# %%
 def show_reverse_process(step: int, model: nn.Module) -> None:
-    """Plot a few stages of the reverse process, ten times during training."""
+    """Plot a few stages of the reverse process, ten times during training, and return at once at all other steps."""
+    ### BEGIN SOLUTION p2d.sampling_report
     if step % (STEPS // 10):
         return
     path = sample(model, 500)
@@ -512,8 +520,10 @@ def show_reverse_process(step: int, model: nn.Module) -> None:
         panel.set_title(f"$t={T - index}$")
     panels[0].set_ylabel(f"after {step} steps")
     plt.show()
+    ### END SOLUTION
 
 
+# %%
 model, losses = train_diffusion(sample_points, STEPS, show_reverse_process)
 
 plt.figure(figsize=(5, 3))
@@ -521,7 +531,6 @@ plt.plot(losses)
 plt.xlabel("step")
 plt.ylabel("loss")
 plt.show()
-### END SOLUTION
 
 # %% [markdown]
 # Does your model learn the distribution? Say in two or three sentences what changes during training.

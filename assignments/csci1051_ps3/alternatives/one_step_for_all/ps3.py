@@ -35,9 +35,9 @@ class Decoder(nn.Module):
 def train_autoencoder(images, epochs):
     encoder, decoder = Encoder((784, 160, 80, 2)), Decoder((2, 80, 160, 784))
     decoder.mean = images.mean(0).flatten()
-    optimizer = torch.optim.Adam(nn.ModuleList([encoder, decoder]).parameters(), lr=0.005)
+    optimizer = torch.optim.Adam(nn.ModuleList([encoder, decoder]).parameters(), lr=0.008)
     losses = []
-    for _ in range(5 * epochs):  # the whole set at once
+    for _ in range(2 * epochs):  # the whole set at once
         optimizer.zero_grad()
         loss = torch.mean((decoder(encoder(images)) - images) ** 2)
         loss.backward()
