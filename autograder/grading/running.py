@@ -6,6 +6,7 @@ fails, its body is run again on the reference, in process, on the same example: 
 
 from __future__ import annotations
 
+import gc
 import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -116,6 +117,8 @@ class CheckRunner:
         self, open_session: OpenSession, stand_ins: StandIns | None, open_reference: Callable[[], Session] | None
     ) -> Verdict:
         """Return the verdict on the submission that ``open_session`` gives access to."""
+        if self.costly:  # trainings leave few objects of many bytes in cycles: by itself, the collector comes late
+            gc.collect()
         first: Fault | None = None
         shown: list[Exhibit] = []
         for variant in (stand_ins, None) if stand_ins else (None,):
