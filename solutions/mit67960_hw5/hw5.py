@@ -717,7 +717,7 @@ def plot_snapshots(images: Tensor):
     figure, axes = plt.subplots(1, 6, figsize=(12, 2.4))
     for axis, t in zip(axes, (200, 100, 50, 20, 10, 0), strict=True):
         stage = images[T - t, 0]  # x_T comes first
-        axis.imshow(stage.clamp(-1, 1).permute(1, 2, 0).cpu(), cmap="gray", vmin=-1, vmax=1)
+        axis.imshow(stage.clamp(-1, 1).permute(1, 2, 0).cpu().numpy(), cmap="gray", vmin=-1, vmax=1)
         axis.set_title(f"t = {t}")
         axis.axis("off")
     plt.show()
