@@ -6,6 +6,7 @@ be read and a mutant is a replacement in text. Both forms are sources; there is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,8 @@ from autograder.assignment import Assignment
 from autograder.errors import UserError
 
 NOTEBOOK = ".ipynb"
+
+_HEAD_OF_CELL = re.compile(r"# %%(?:.*\[(markdown|md|raw)\])?")
 
 
 def as_text(name: str) -> str:
@@ -41,13 +44,27 @@ def reference_name(assignment: Assignment, name: str) -> str:
 
 
 def reference_code(assignment: Assignment, name: str) -> str:
-    """Return the reference of an expected file as Python: of a notebook the code cells, magics blanked out."""
+    """Return the reference of an expected file as Python: of a notebook the code cells, magics blanked out.
+
+    In a notebook kept as text, lines of other cells are blank; those that head cells stay.
+    """
     from autograder.submission.notebooks import code_cells, join_cells
 
-    text = reference_path(assignment, name).read_text(encoding="utf-8")
-    if reference_path(assignment, name).suffix != NOTEBOOK:
-        return text
-    return join_cells(code_cells(text))[0]
+    path = reference_path(assignment, name)
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == NOTEBOOK:
+        return join_cells(code_cells(text))[0]
+    return _code_of_text(text) if name.endswith(NOTEBOOK) else text
+
+
+def _code_of_text(text: str) -> str:
+    """Return a notebook in the percent format without what its Markdown and raw cells say."""
+    kept, is_code = [], True
+    for line in text.split("\n"):
+        if heads := _HEAD_OF_CELL.match(line):
+            is_code = heads[1] is None
+        kept.append(line if is_code or heads else "")
+    return "\n".join(kept)
 
 
 def expected_names(assignment: Assignment, found: Iterable[str]) -> dict[str, str]:

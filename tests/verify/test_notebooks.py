@@ -11,6 +11,7 @@ import pytest
 from autograder.errors import UserError
 from autograder.release.template import make_template
 from autograder.verify.matrix import Trouble
+from autograder.verify.variants import unwritten
 from tests.tiny import MANIFEST, Tiny
 from tests.verify.proving import HALF, MINUS, ONCE, ONE, TRIPLE, TWO, Proving, told
 
@@ -95,6 +96,15 @@ def test_an_alternative_may_be_a_notebook(course):
     course.write("assignments/tiny/alternatives/none/one.py", wrong)
     rows = {row.name: row for row in course.verify().rows}
     assert not any(cell.failed for cell in rows["sum"].cells) and rows["none"].cells[0].failed
+
+
+def test_an_item_can_be_left_unwritten_beside_written_answers(course):
+    variant = unwritten(course.loaded, course.loaded.manifest.item("one.double"))
+    assert variant is not None
+    text = variant.files["one.py"].decode()
+    assert "return x * 2" not in text and "return double(double(x))" in text
+    assert "Because it says so" not in text and text.count("# %%") == TEXT.count("# %%")
+    assert text.split("\n").index("# %%") == TEXT.split("\n").index("# %%")
 
 
 def test_both_forms_of_one_notebook_are_one_too_many(course):
