@@ -151,9 +151,22 @@ STYLES = {
 }
 
 
+CONCERNED = {
+    "a forward that calls the layers itself": "p1.autoencoder",
+    "no name for the encoder": "p1.autoencoder",
+    "tanh on the code": "p1.autoencoder",
+    "a constructor that changes its list": "p1.autoencoder",
+    "dropout and batch normalisation": "p2.networks",
+    "a normal distribution as an attribute": "p2.reparameterize p3.kl",
+    "constants as numbers, and `np.log`": "p2.log_normal_pdf p3.kl",
+    "the power of a tensor, and a negative half in front": "p2.log_normal_pdf p3.kl",
+}
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_habits_of_students_cost_nothing(suite: CheckSuite, tmp_path: Path, style: str) -> None:
-    assert points(suite, changed(tmp_path, *STYLES[style])) == FULL
+    items = tuple(CONCERNED[style].split())
+    assert points(suite, changed(tmp_path, *STYLES[style]), items) == {item: FULL[item] for item in items}
 
 
 # wrong variants
@@ -169,24 +182,24 @@ notebook-cell-not-run notebook-cell-run-out-of-order notebook-cell-with-an-error
 """The mistakes of real hand-ins; the whole catalogue takes minutes."""
 
 
-def assert_costs_its_own_item_alone(suite: CheckSuite, folder: Path, name: str) -> None:
+def assert_costs_its_own_item_alone(suite: CheckSuite, folder: Path, name: str, items: tuple[str, ...]) -> None:
     mutant = MUTANTS[name]
     (folder / "pset1.py").write_text(CATALOGUE.source(mutant)[1], encoding="utf-8")
-    verdicts = suite.judge(folder, items=ITEMS)
+    verdicts = suite.judge(folder, items=items)
     failed = [verdict for _, verdict in verdicts.pop(mutant.item) if verdict.outcome is Outcome.FAIL]
     assert failed and any(verdict.by_comparison for verdict in failed) is not mutant.raises
-    assert {verdict.outcome for others in verdicts.values() for _, verdict in others} == {Outcome.PASS}
+    assert {verdict.outcome for others in verdicts.values() for _, verdict in others} <= {Outcome.PASS}
 
 
 @pytest.mark.parametrize("name", SAMPLE_OF_MISTAKES.split())
-def test_a_mistake_that_people_make_costs_its_own_item_alone(suite: CheckSuite, tmp_path: Path, name: str) -> None:
-    assert_costs_its_own_item_alone(suite, tmp_path, name)
+def test_a_mistake_that_people_make_costs_points(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    assert_costs_its_own_item_alone(suite, tmp_path, name, (MUTANTS[name].item,))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(MUTANTS) - set(SAMPLE_OF_MISTAKES.split())))
+@pytest.mark.parametrize("name", MUTANTS)
 def test_a_mistake_costs_its_own_item_alone(suite: CheckSuite, tmp_path: Path, name: str) -> None:
-    assert_costs_its_own_item_alone(suite, tmp_path, name)
+    assert_costs_its_own_item_alone(suite, tmp_path, name, ITEMS)
 
 
 @pytest.mark.parametrize("item", BLANKS)
@@ -212,8 +225,8 @@ def test_one_misconception_costs_a_sensible_part(suite: CheckSuite, tmp_path: Pa
         (tmp_path / "pset1.py").write_text(CATALOGUE.source(MUTANTS[name])[1], encoding="utf-8")
         return FULL[item] - points(suite, tmp_path, (item,))[item]
 
-    assert lost("ae-relu-on-the-code") == pytest.approx(12 * 3 / 8)
-    assert lost("vae-always-a-sigmoid") == pytest.approx(10 * 2 / 7)
+    assert lost("ae-relu-on-the-code") == pytest.approx(12 * 3 / 8, abs=1e-3)
+    assert lost("vae-always-a-sigmoid") == pytest.approx(10 * 2 / 7, abs=1e-3)
     assert lost("log-normal-pdf-not-summed") == 6
     assert lost("kl-sign-of-the-closed-form") == 10
 

@@ -79,10 +79,11 @@ def output_of(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
 @torch.no_grad()
 def decoded(model: nn.Module, z: Tensor) -> Tensor:
     """What a VAE, or the VAE inside of a model, decodes."""
-    for part in model.modules():
-        if callable(decode := getattr(part, "decode", None)):
-            return decode(z)
-    return model.decoder(z)
+    for name in ("decode", "decoder"):
+        for part in model.modules():
+            if callable(decode := getattr(part, name, None)):
+                return decode(z)
+    raise LookupError("no part of the model has a method decode, or a decoder")
 
 
 @torch.no_grad()

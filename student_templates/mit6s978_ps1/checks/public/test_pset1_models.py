@@ -158,23 +158,31 @@ def test_width_of_the_decoder(pset1, pset1_probes):
 @item("p2.networks", weight=2)
 def test_a_sigmoid_where_it_is_asked_for(pset1, pset1_probes):
     """With use_sigmoid decode(z) stays in (0, 1) and reaches both ends; without it, values lie outside as well."""
-    for extra in ((-1, False), (5, False), (), (-1, True), (5, True)):
-        sizes, use_sigmoid = (*OTHER, *extra), extra[1:] != (False,)
-        width = 5 if extra[:1] == (5,) else OTHER[0]
-        models, z = several(pset1_probes, pset1.VAE, sizes, VAES), noise(8, z_size(sizes))
-        name = f"decode(z) of VAE{sizes}"
-        near = tensors_of(pset1_probes.decoded(models, z), VAES, (8, width), name)
-        assert_varies(near, name, "z")
+    z = noise(8, z_size(OTHER))
+    found = []
+    for extra in ((), (-1, True), (5, True), (-1, False), (5, False)):
+        models = several(pset1_probes, pset1.VAE, (*OTHER, *extra), VAES)
+        found.append((extra, pset1_probes.decoded(models, z), pset1_probes.decoded_far(models, z)))
+    for extra, near, far in found:
+        name, shape = f"decode(z) of VAE{(*OTHER, *extra)}", (8, 5 if extra[:1] == (5,) else OTHER[0])
+        images = tensors_of(near, VAES, shape, name)
+        assert_varies(images, name, "z")
         name += " with large weights and large z"
-        far = torch.stack(tensors_of(pset1_probes.decoded_far(models, z), VAES, (8, width), name))
-        values = torch.cat([far, torch.stack(near)])
-        low, high = float(values.min()), float(values.max())
-        got = f"values from {low:.3g} to {high:.3g}"
-        if use_sigmoid and (low < 0 or high > 1):
-            raise CheckFailed(f"{name} leaves (0, 1)", expected="values in (0, 1)", got=got)
-        if use_sigmoid and (low > 0.05 or high < 0.95):
-            raise CheckFailed(f"{name} does not come near both 0 and 1", expected="values all over (0, 1)", got=got)
-        if use_sigmoid and bool(((values.sum(-1) - 1).abs() < 1e-3).all()):
-            raise CheckFailed(f"the values of {name} add up to 1: each is to be a number of its own", got="sums of 1")
-        if not use_sigmoid and low >= 0 and high <= 1:
+        values = torch.stack([*images, *tensors_of(far, VAES, shape, name)])
+        assert_range(values, name, use_sigmoid=extra[1:] != (False,))
+
+
+def assert_range(values, name, use_sigmoid):
+    """Raise `CheckFailed` unless values lie all over (0, 1), each by itself; or not in there, without a sigmoid."""
+    low, high = float(values.min()), float(values.max())
+    got = f"values from {low:.3g} to {high:.3g}"
+    if not use_sigmoid:
+        if low >= 0 and high <= 1:
             raise CheckFailed(f"{name} stays in (0, 1) without use_sigmoid", expected="values beyond", got=got)
+        return
+    if low < 0 or high > 1:
+        raise CheckFailed(f"{name} leaves (0, 1)", expected="values in (0, 1)", got=got)
+    if low > 0.05 or high < 0.95:
+        raise CheckFailed(f"{name} does not come near both 0 and 1", expected="values all over (0, 1)", got=got)
+    if bool(((values.sum(-1) - 1).abs() < 1e-3).all()):
+        raise CheckFailed(f"the values of {name} add up to 1: each is to be a number of its own", got="sums of 1")
