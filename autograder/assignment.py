@@ -48,10 +48,19 @@ class Files(_Table):
         return self
 
 
+class Statement(_Table):
+    """Something to be said in words: one of ``words``, at least so many ``times``; else students read ``notice``."""
+
+    words: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+    times: int = Field(default=1, gt=0)
+    notice: Annotated[str, Field(min_length=1)]
+
+
 class Rules(_Table):
-    """Static rules; a banned module used inside a blank costs that blank's item."""
+    """Static rules; a banned module used inside a blank costs that blank's item, a missing statement nothing."""
 
     banned_imports: tuple[str, ...] = ()
+    statements: tuple[Statement, ...] = ()
 
 
 class Limits(_Table):

@@ -18,6 +18,7 @@ from autograder.submission.model import Submission, SubmittedFile
 from autograder.submission.notices import Notices, Topic, printable
 from autograder.submission.provided import provided_files, report_changed
 from autograder.submission.sources import read_source
+from autograder.submission.statements import report_statements
 
 _ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2")
 _FOREIGN_ARCHIVES = {b"Rar!": "rar", b"7z\xbc\xaf": "7z", b"\xfd7zX": "xz"}
@@ -40,6 +41,7 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
     ours = provided_files(assignment)
     _report_matches(entries, matches, missing, ours, notices)
     files, violations = _read_matched(matches, assignment, notices)
+    report_statements((match.entry for match in matches.values()), assignment.manifest.rules.statements, notices)
     returned = report_changed(entries, ours, notices)
     taken = Taken(
         paths=frozenset(match.entry.path for match in matches.values()),

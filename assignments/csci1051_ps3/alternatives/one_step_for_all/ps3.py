@@ -114,11 +114,11 @@ def train_diffusion(sample_points, steps):
     optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
     losses = []
     for _ in range(steps):
-        parts = [(int(t), sample_points(64).float()) for t in torch.randint(1, int(T) + 1, (8,))]
+        parts = [(int(t), sample_points(128).float()) for t in torch.randint(1, int(T) + 1, (4,))]
         loss = 0
         for t, x0 in parts:
             x_t, z = noise_points(x0, t)
-            loss = loss + ((model(x_t.float(), t / int(T)) - z) ** 2).mean() / 8
+            loss = loss + ((model(x_t.float(), t / int(T)) - z) ** 2).mean() / 4
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
