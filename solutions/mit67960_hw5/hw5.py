@@ -489,7 +489,8 @@ def kl_to_standard_normal(x0: Tensor, alpha_bar: Tensor) -> Tensor:
 # $\mathbf b=\boldsymbol\mu_\theta(\mathbf x_t)$ and $\boldsymbol\Sigma_b=\boldsymbol\Sigma_t$:
 #
 # $$D_{\mathrm{KL}}=\tfrac12\left(\log\det\boldsymbol\Sigma_t-d\log\tilde\beta_t-d
-# +(\tilde{\boldsymbol\mu}-\boldsymbol\mu_\theta)^\top\boldsymbol\Sigma_t^{-1}(\tilde{\boldsymbol\mu}-\boldsymbol\mu_\theta)
+# +(\tilde{\boldsymbol\mu}-\boldsymbol\mu_\theta)^\top\boldsymbol\Sigma_t^{-1}
+# (\tilde{\boldsymbol\mu}-\boldsymbol\mu_\theta)
 # +\tilde\beta_t\operatorname{tr}\boldsymbol\Sigma_t^{-1}\right).$$
 #
 # If the model's variance is chosen as $\boldsymbol\Sigma_t=\tilde\beta_t\mathbf I$, everything but the means cancels:
