@@ -35,6 +35,7 @@ sys.path.insert(0, str(ROOT))
 VARIANTS = {
     "ift6135_a3": ROOT / "tests" / "assignments" / "broken_training.toml",
     "nyu2271_a3": ROOT / "tests" / "assignments" / "broken_training_nyu2271.toml",
+    "mit6s978_ps1": ROOT / "tests" / "assignments" / "broken_training_mit6s978.toml",
 }
 LEAST_MARGIN = 3.0
 """Standard deviations of the reference between its mean and a threshold."""
@@ -204,7 +205,9 @@ def broken_assignment(assignment, broken, place):
     """
     if broken is None:
         return assignment, assignment.reference
-    name = broken.get("file") or assignment.manifest.item(broken["item"]).file
+    from autograder.references import as_text
+
+    name = broken.get("file") or as_text(assignment.manifest.item(broken["item"]).file)
     if "file" in broken:
         assignment = replace(assignment, folder=shutil.copytree(assignment.folder, place / assignment.slug))
         file = source = assignment.public_checks / name
