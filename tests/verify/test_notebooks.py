@@ -79,6 +79,11 @@ def test_a_notebook_kept_as_text_is_proved_without_its_loop(course):
     assert told(report) == {} and report.passed
 
 
+def test_one_item_of_a_notebook_kept_as_text_is_proved_alone(course):
+    report = course.verify(item="one.double")
+    assert told(report) == {} and any(row.own == "one.double" for row in report.rows)
+
+
 def test_a_notebook_kept_as_it_is_is_proved_too(course):
     (course.root / "solutions/tiny/one.py").unlink()
     course.write("solutions/tiny/one.ipynb", jupytext.writes(jupytext.reads(TEXT, fmt="py:percent"), fmt="ipynb"))
