@@ -138,7 +138,7 @@ class _Survey:
             return deed
         parts = [part for part in _parts(statement) if not isinstance(part, ast.Raise)]
         reasons = {self._first_reason(part) for part in parts}
-        if self._defines_something(statement) or None in reasons:
+        if self._defines_something(statement) or reasons == {None}:
             return None
         return min((reason for reason in reasons if reason), key=list(Reason).index, default=Reason.RUNS)
 

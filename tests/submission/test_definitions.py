@@ -66,6 +66,7 @@ def test_definitions_constants_and_set_up_are_run(statement):
         ("def draw():\n    plt.figure()\n    plt.show()\ndraw()", Reason.PLOTS),
         ("for n in range(10**9):\n    x = n", Reason.LOOPS),
         ("print('hello')", Reason.RUNS),
+        ("class A:\n    pass\na = A()\nwith torch.no_grad():\n    w = torch.ones(3)\n    y = a(w)", Reason.RUNS),
         ("def f(x):\n    return x\ny = f(3)", Reason.RUNS),
         ("assert 1 == 2", Reason.RUNS),
     ],
