@@ -181,7 +181,9 @@ CASES = [
     Mangled("class in a raw cell", lambda c: retype(c, LINE, "raw"), ALL),
     Mangled("note as code", added("This is what I found."), ALL, ("this cell was left out",)),
     Mangled("syntax error", changed(QUADRUPLE, QUADRUPLE + ")"), {**ALL, "quadruple": "FAIL"}, ("cell 3",)),
-    Mangled("a cell that raises", added("weights = 1 / 0"), ALL, ("ps.ipynb: cell 2, line 1: this statement was left",)),
+    Mangled(
+        "a cell that raises", added("weights = 1 / 0"), ALL, ("ps.ipynb: cell 2, line 1: this statement was left",)
+    ),
     Mangled("colab", colab, ALL, ("notebook command ignored",)),
     Mangled("input and shell", added(SHELL), ALL, ("it waits for input",)),
     Mangled("exported script", export, ALL, ("expected ps.ipynb, found ps.py: used it", "since it trains"), "ps.py"),

@@ -169,7 +169,10 @@ def test_other_languages_are_refused(metadata: dict[str, Any]) -> None:
         ("### BEGIN SOLUTION vae.kl\nx = 1\n### END SOLUTION", "stub"),
         ("##BEGIN SOLUTION vae.kl\nx = 1\n#### END SOLUTION", "stub"),
         ("### BEGIN SOLUTION vae.kl\nx = 1", "without an END"),
-        ("### BEGIN SOLUTION vae.kl\n### BEGIN SOLUTION vae.kl\nx = 1\n### END SOLUTION\n### END SOLUTION", "do not nest"),
+        (
+            "### BEGIN SOLUTION vae.kl\n### BEGIN SOLUTION vae.kl\nx = 1\n### END SOLUTION\n### END SOLUTION",
+            "do not nest",
+        ),
         ("x = 1\n### END SOLUTION", "END SOLUTION"),
         ("### BEGIN SOLUTON vae.kl\nx = 1\n### END SOLUTION", "BEGIN SOLUTION"),
         ('x = """\n### BEGIN SOLUTION\n"""', "kept"),
