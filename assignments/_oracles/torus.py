@@ -1,6 +1,6 @@
 """Truths about a torus in space, and distances between clouds of points, in float64. Points are (n, 3).
 
-The torus lies around the third axis: a circle of radius ``minor`` (r) around every point of one of radius ``major`` (R).
+The torus lies around the third axis: a circle of radius ``minor`` (r) around each point of one of radius ``major`` (R).
 """
 
 from __future__ import annotations

@@ -98,7 +98,8 @@ def _installed(name: str) -> metadata.Distribution:
     return package
 
 
-def _requirements(name: str, extras: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+@functools.cache
+def _requirements(name: str, extras: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return names and extras of what a package requires on the machine that the bundle is for."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
@@ -109,7 +110,7 @@ def _requirements(name: str, extras: tuple[str, ...]) -> list[tuple[str, tuple[s
         environments: list[Mapping[str, str]] = [{**_TARGET, "extra": extra} for extra in ("", *extras)]
         if requirement.marker is None or any(requirement.marker.evaluate(dict(each)) for each in environments):
             needed.append((str(canonicalize_name(requirement.name)), tuple(sorted(requirement.extras))))
-    return needed
+    return tuple(needed)
 
 
 @functools.cache
