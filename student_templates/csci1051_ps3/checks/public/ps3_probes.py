@@ -117,7 +117,13 @@ class Steps:
         steps = torch.as_tensor(t).detach().double().reshape(-1, 1)
         if self.parts is None:
             self.parts = self.T > 1 and float(steps.max()) <= 1
-        return steps * self.T if self.parts else steps
+        return self._whole(steps * self.T) if self.parts else steps
+
+    @staticmethod
+    def _whole(steps: Tensor) -> Tensor:
+        """Steps as they were before they were divided, in float32, by T."""
+        whole = steps.round()
+        return torch.where((steps - whole).abs() < 1e-2, whole, steps)
 
 
 def noised(noise_points: Callable[..., Any], x0: Tensor, t: Tensor) -> Any:
