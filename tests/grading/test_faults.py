@@ -114,6 +114,7 @@ def start(tiny: Tiny) -> Iterator[Callable[..., Grading]]:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "TMPDIR": str(temporary)},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # ignored in the background
         )
         runs.append(Grading(process, out, temporary))
         return runs[-1]
