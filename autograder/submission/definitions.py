@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 
 from autograder.submission.globals import global_names, loaded_names, own_nodes, stored_names
 
@@ -64,31 +67,38 @@ class Definitions:
 
 
 def definitions(source: str, tree: ast.Module, wanted: Collection[str] = ()) -> Definitions:
-    """Return the definitions of a parsed notebook; ``wanted`` are global names that grading needs of it."""
-    survey = _Survey(tree, wanted)
-    lines = [line.encode() for line in source.split("\n")]  # columns of the tree count UTF-8 bytes
-    kept, left_out = [], []
-    for statement in tree.body:
-        if (reason := survey.why_not(statement)) is None:
-            kept.append(statement)
-        else:
-            left_out.append((statement, LeftOut(statement.lineno, reason)))
-    for statement, _ in reversed(left_out):
-        _blank(lines, statement)
-    return Definitions(b"\n".join(lines).decode(), ast.Module(kept, []), tuple(one for _, one in left_out))
+    """Return the definitions of a parsed notebook; ``wanted`` are global names that grading needs of it.
+
+    Takes time in proportion to the source, whatever is in it; what is nested too deeply to be judged is kept.
+    """
+    try:
+        survey = _Survey(tree, wanted)
+    except RecursionError:
+        return Definitions(source, tree, ())
+    out = [statement for statement in tree.body if survey.why_not(statement) is not None]
+    kept = [statement for statement in tree.body if survey.why_not(statement) is None]
+    reasons = tuple(LeftOut(statement.lineno, reason) for statement in out if (reason := survey.why_not(statement)))
+    return Definitions(_without(source, out), ast.Module(kept, []), reasons)
 
 
-def _blank(lines: list[bytes], statement: ast.stmt) -> None:
-    assert statement.end_lineno is not None and statement.end_col_offset is not None
-    first, last = statement.lineno - 1, statement.end_lineno - 1
-    head, tail = lines[first][: statement.col_offset], lines[last][statement.end_col_offset :]
-    if first == last:
-        lines[first] = head + b"pass" + tail
-        return
-    lines[first : last + 1] = [head + b"pass", *[b""] * (last - first - 1), b""]
-    rest = tail.strip()
-    if rest.startswith(b";") and rest.strip(b"; \t"):
-        lines[last] = rest.lstrip(b"; \t")
+_NEXT_ON_LINE = re.compile(rb"[ \t]*;[ \t]*")
+
+
+def _without(source: str, statements: Iterable[ast.stmt]) -> str:
+    """Return the source with ``pass`` in place of these statements, which are in order, and as many lines."""
+    data = source.encode()  # columns of the tree count UTF-8 bytes
+    starts = [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
+    pieces, done = [], 0
+    for statement in statements:
+        assert statement.end_lineno is not None and statement.end_col_offset is not None
+        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
+        begin = starts[first - 1] + statement.col_offset
+        end = starts[statement.end_lineno - 1] + statement.end_col_offset
+        lines = statement.end_lineno - first
+        pieces += [data[done:begin], b"pass", b"\n" * lines]
+        behind = _NEXT_ON_LINE.match(data, end) if lines else None
+        done = end if behind is None else behind.end()
+    return b"".join([*pieces, data[done:]]).decode()
 
 
 class _Survey:
@@ -207,31 +217,40 @@ class _Survey:
         return self._deeds[key]
 
     def _keep_what_is_needed(self, needed: set[str]) -> None:
-        needed |= {name for statement in self.body if self.why_not(statement) is None for name in _needs(statement)}
-        again = True
-        while again:
-            again = False
-            for statement in self.body:
-                if self.why_not(statement) is None or not self._provides(statement) & needed:
-                    continue
-                if self._must_stay_out(statement):
-                    continue
-                self._reasons[id(statement)] = None
+        providers: dict[str, list[ast.stmt]] = {}
+        for statement in self.body:
+            if self.why_not(statement) is None:
                 needed |= _needs(statement)
-                again = True
+            elif not self._must_stay_out(statement):
+                for name in self._provides(statement):
+                    providers.setdefault(name, []).append(statement)
+        waiting = list(needed)
+        while waiting:
+            for statement in providers.pop(waiting.pop(), ()):
+                if self.why_not(statement) is not None:
+                    self._reasons[id(statement)] = None
+                    waiting += _needs(statement)
         self._leave_out_what_cannot_run()
 
     def _leave_out_what_cannot_run(self) -> None:
         """An assignment that reads what only a statement that is left out would bind goes with it."""
+        there = Counter(name for one in self.body if self.why_not(one) is None for name in stored_names(one))
+        readers: dict[str, list[ast.stmt]] = {}
+        lost: list[tuple[str, Reason]] = []
         for statement in self.body:
-            if self.why_not(statement) is not None or not isinstance(statement, (*_assignment_types, *_block_types)):
-                continue
-            there = {name for other in self.body if self.why_not(other) is None for name in stored_names(other)}
-            for other in self.body:
-                reason = self.why_not(other)
-                if reason is not None and stored_names(other) & (loaded_names(statement) - there):
+            if (reason := self.why_not(statement)) is not None:
+                lost += [(name, reason) for name in stored_names(statement)]
+            elif isinstance(statement, (*_assignment_types, *_block_types)):
+                for name in loaded_names(statement):
+                    readers.setdefault(name, []).append(statement)
+        while lost:
+            name, reason = lost.pop()
+            for statement in () if there[name] else readers.pop(name, ()):
+                if self.why_not(statement) is None:
                     self._reasons[id(statement)] = reason
-                    break
+                    names = stored_names(statement)
+                    there.subtract(names)
+                    lost += [(name, reason) for name in names]
 
     def _provides(self, statement: ast.stmt) -> set[str]:
         """The global names that a statement binds or changes."""

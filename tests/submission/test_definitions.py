@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import time
 
 import pytest
 
@@ -151,3 +152,27 @@ def test_a_name_in_a_code_cell_is_not_looked_for_elsewhere(tmp_path):
     cells = [("code", CODE), ("markdown", "def kl():\n    return 'draft'")]
     text = json.dumps({"nbformat": 4, "cells": [{"cell_type": of, "source": source} for of, source in cells]})
     assert "draft" not in ps3(tmp_path, text).files["ps3.ipynb"].source
+
+
+HOSTILE = {
+    "many statements": "\n".join(f"a{n} = f(a{n - 1})" for n in range(15_000)),
+    "many on one line": ";".join(["print(1)"] * 30_000),
+    "a long chain of functions": "\n".join(f"def f{n}(): f{n + 1}()" for n in range(8_000)) + "\nf0()",
+    "a deep attribute": "x = a" + ".b" * 2_000,
+    "names that need each other": "\n".join(f"b{n} = g(b{n + 1})" for n in range(12_000)) + "\ndef h(): return b0",
+    "a loop of functions": "def f(): g()\ndef g(): f()\nf()",
+}
+
+
+@pytest.mark.parametrize("source", HOSTILE.values(), ids=HOSTILE)
+def test_no_source_takes_long(tmp_path, source):
+    begun = time.process_time()
+    submission = ps3(tmp_path, notebook(source, CODE))
+    assert "def kl" in submission.files["ps3.ipynb"].source
+    assert time.process_time() - begun < 10
+
+
+def test_a_statement_over_several_lines_leaves_what_follows_it_on_the_last():
+    source = "a = 1; print(\n  'ä',\n); b = 2\n@f\ndef g(): pass\n"
+    found = definitions(source, ast.parse(source)).source
+    assert found == "a = 1; pass\n\nb = 2\n@f\ndef g(): pass\n"
