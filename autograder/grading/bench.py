@@ -191,8 +191,15 @@ class Bench:
             deadlines=Deadlines(None if training else limits.call_seconds, check_ends),
             load_seconds=self._load_seconds,
         )
-        session.executed = self._executed
+        session.executed, session.place = self._executed, self._place
         return session
+
+    def _place(self, copy_name: str, line: int) -> str:
+        """Return where a line of the copy was in what was handed in: in which cell, where that was a notebook."""
+        file = next((file for file in self.submission.files.values() if file.copy_name == copy_name), None)
+        if file is None or file.cells is None:
+            return f"{copy_name}, line {line}"
+        return f"{file.found}, {file.where(line)}"
 
     def _executed(self, module: str) -> Executed | None:
         files = self.submission.files.items()

@@ -92,6 +92,8 @@ class Session:
         """Opens a session with a fresh worker of the same submission; whoever runs a check sets it."""
         self.executed: Callable[[str], Executed | None] = lambda module: None
         """Says how the notebook of a module had been run; whoever opens a session sets it."""
+        self.place: Callable[[str, int], str] = lambda file, line: f"{file}, line {line}"
+        """Says where a line of the copy was in what was handed in; whoever opens a session sets it."""
         self._loaded: dict[str, Any] = {}
         self._begin: int | None = None
         self._seed = 0
@@ -282,7 +284,7 @@ class Session:
         at = ""
         if isinstance(where, list) and where and isinstance(where[-1], list) and len(where[-1]) == 4:
             file, line, _, source = (_text(part) for part in where[-1])
-            at = f"{file}, line {line}: {source}"
+            at = f"{self.place(file, int(line) if line.isdecimal() else 0)}: {source}"
         if builtin not in BUILTIN_EXCEPTIONS:
             builtin = "Exception"
         if kind == "NotImplementedError":

@@ -209,6 +209,12 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return tiny
 
 
+def test_an_exception_is_told_by_its_cell(course: Tiny, tmp_path: Path) -> None:
+    raising = changed(QUADRUPLE, QUADRUPLE.replace("    return", "    x = x / [0]\n    return"))
+    run = grade(course, Mangled("raises", raising, {}), tmp_path)
+    assert "ps.ipynb, cell 3, line 3" in run.output("quadruple")
+
+
 def grade(course: Tiny, mangled: Mangled, folder: Path) -> Run:
     """Write a hand-in and grade it with the real command."""
     cells = copy.deepcopy(WHOLE)
