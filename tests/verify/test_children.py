@@ -6,6 +6,7 @@ import os
 import time
 
 import pytest
+import torch
 
 from autograder.errors import UserError
 from autograder.grading.plugin import GraderTrouble
@@ -23,6 +24,9 @@ def handle(task):
         os._exit(7)
     if task == "raise":
         raise ValueError("not this one")
+    if task == "load":
+        loader = torch.utils.data.DataLoader(list(range(4)), 2, num_workers=2)
+        return [batch.tolist() for batch in loader]
     if task == "misuse":
         raise UserError("mend this")
     return {"twice": task * 2}
@@ -35,6 +39,10 @@ def answers(tasks, jobs=2, seconds=30.0):
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_every_task_is_answered_under_its_number(jobs):
     assert answers([1, 2, 3, 4, 5], jobs) == {number: {"twice": 2 * (number + 1)} for number in range(5)}
+
+
+def test_data_are_loaded_in_the_child_itself():
+    assert answers(["load"]) == {0: [[0, 1], [2, 3]]}
 
 
 def test_no_tasks_have_no_answers():
