@@ -91,8 +91,8 @@ def test_long_outputs_lose_their_middle(tmp_path: Path) -> None:
 
 
 def test_daemon_that_replaces_the_results_is_seen_and_ended(tmp_path: Path) -> None:
-    daemon = "setsid bash -c 'sleep 0.1; echo {} >results/results.json; exec sleep 79' &"
-    run = grade(tmp_path, f"{OK}\n{daemon}")
+    daemon = "setsid bash -c 'touch up; sleep 0.7; echo {} >results/results.json; exec sleep 79' &"
+    run = grade(tmp_path, f"{OK}\n{daemon}\nuntil [ -e up ]; do sleep 0.01; done")
     assert run.test_scores == {"a": 3}
     assert run.raw_later == b"{}\n" != run.raw
     assert any("sleep" in line for line in run.command.left_running)
