@@ -1,4 +1,4 @@
-"""What belongs to one example of a check: tensors sent, calls made, replies, callbacks answered."""
+"""What belongs to one example of a check: tensors sent, calls made, replies."""
 
 from __future__ import annotations
 
@@ -43,15 +43,11 @@ class Raised:
 
 @dataclass
 class Example:
-    """What belongs to one example: tensors sent as leaves, calls made, replies, callbacks answered."""
+    """What belongs to one example: tensors sent as leaves, calls made, replies."""
 
     leaves: dict[int, tuple[torch.Tensor, int]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     origins: dict[int, Call] = field(default_factory=dict)
-    answered: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = field(default_factory=dict)
-    answered_bytes: int = 0
-    pending: list[int] = field(default_factory=list)
-    """Answers of lent models whose gradient may still come."""
     replies: list[Any] | None = field(default_factory=list)
     """What came back, in order; None once it was too much to keep."""
     replied_bytes: int = 0

@@ -21,9 +21,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from autograder.sandbox.callbacks import is_question
 from autograder.sandbox.failure import WorkersLost
 from autograder.sandbox.jail import WallReport
-from autograder.sandbox.session import Serve, is_question
+from autograder.sandbox.session import Serve
 from autograder.sandbox.wire import Closed, Frame, Limits, read_frame, write_frame
 
 START_SECONDS = 120.0

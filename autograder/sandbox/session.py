@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
+from autograder.sandbox.callbacks import Answer, Callbacks, kind_of
 from autograder.sandbox.example import Call, Example, Raised
 from autograder.sandbox.failure import AuthorError, SubmissionFault, SubmissionRaised, WorkerLost
-from autograder.sandbox.memory import bounded_memory
 from autograder.sandbox.remote import Remote, is_remote, state
 from autograder.sandbox.stand_ins import Callback, Lent, StandIns
 from autograder.sandbox.values import Decoder, Encoder, TensorInfo
 from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Misbehaved
 from autograder.submission.executed import Executed
-
-MAX_ANSWERED_BYTES = 256 * 2**20
-"""What callbacks of one example may make this side remember for their gradients."""
-
-MAX_CALLBACKS = 100_000
-
-MAX_PENDING = 4
-"""Outputs of lent models whose gradient may still come; those before them are forgotten."""
-
-CALLBACK_BYTES = 512 * 2**20
-"""What one callback may allocate on this side: its inputs are the submission's, and two thin ones broadcast to a
-tensor that no machine holds."""
 
 MAX_TEXT = 2000
 
@@ -39,7 +27,7 @@ BUILTIN_EXCEPTIONS = frozenset(
 )
 
 
-Serve = Callable[[Frame], tuple[Any, list[memoryview]]]
+Serve = Callable[[Frame], Answer]
 
 
 class Channel(Protocol):
@@ -86,7 +74,7 @@ class Session:
         self._channel = channel
         self._deadlines = deadlines or Deadlines()
         self._load_seconds = load_seconds
-        self._callbacks: list[Callback | Lent] = []
+        self.callbacks = Callbacks(self._decode_special)
         self._others: list[Session] = []
         self.open_another: Callable[[], Session] | None = None
         """Opens a session with a fresh worker of the same submission; whoever runs a check sets it."""
@@ -110,6 +98,7 @@ class Session:
         """Start an example: both sides restart their generators, the objects of the last one are forgotten."""
         self._begin = self._seed = seed % 2**63
         self.example = Example()
+        self.callbacks.begin()
         torch.default_generator.manual_seed(self._begin)
 
     def fresh(self) -> Session:
@@ -213,9 +202,9 @@ class Session:
         specs = []
         for path, stand_in in stand_ins.items():
             if isinstance(stand_in, Callback):
-                self._callbacks.append(stand_in)
+                number = self.callbacks.number(stand_in)
                 fields = None if stand_in.fields is None else list(stand_in.fields)
-                detail = {"number": len(self._callbacks) - 1, "fields": fields, "construct": stand_in.construct}
+                detail = {"number": number, "fields": fields, "construct": stand_in.construct}
                 specs.append({"kind": "callback", "path": path, "value": None, **detail})
             else:
                 specs.append({"kind": "canned", "path": path, "value": encoder.encode(stand_in.value)})
@@ -231,7 +220,7 @@ class Session:
             request["begin"], self._begin = self._begin, None
         deadline, length = self._deadlines.next(seconds)
         try:
-            reply = self._believe(self._channel.exchange(request, buffers, deadline, self._serve))
+            reply = self._believe(self._channel.exchange(request, buffers, deadline, self.callbacks.serve))
         except SubmissionFault as fault:
             self.example.remember(Raised(fault.summary))
             raise
@@ -324,9 +313,7 @@ class Session:
             self._ready(base)
             return ["R", base, list(path)]
         if isinstance(value, Lent):
-            if value not in self._callbacks:
-                self._callbacks.append(value)
-            return ["C", self._callbacks.index(value)]
+            return ["C", self.callbacks.number(value)]
         if not isinstance(value, torch.Tensor):
             return None
         known = getattr(value, "remote", None)
@@ -353,101 +340,8 @@ class Session:
         value.remote = TensorInfo(info[0], self, info[1], info[2][:20], info[3])  # type: ignore[attr-defined]
         return value
 
-    # callbacks
-
-    def _serve(self, frame: Frame) -> tuple[Any, list[memoryview]]:
-        try:
-            return self._answer_callback(frame) if kind_of(frame) == "callback" else self._answer_product(frame)
-        except (Misbehaved, Closed, DeadlinePassed):
-            raise
-        except Exception as error:  # the submission called a stand-in wrongly: that is its own exception
-            return {"k": "refused", "text": f"{type(error).__name__}: {error}"[:500]}, []
-
-    def _answer_callback(self, frame: Frame) -> tuple[Any, list[memoryview]]:
-        header = frame.header
-        number = header.get("number")
-        if type(number) is not int or not 0 <= number < len(self._callbacks):
-            raise Misbehaved("a callback that does not exist")
-        inputs: list[torch.Tensor] = []
-
-        def collect(value: torch.Tensor, info: Any) -> torch.Tensor:
-            wants = isinstance(info, list) and len(info) == 2 and info[1] is True
-            inputs.append(value.requires_grad_(True) if wants and value.is_floating_point() else value)
-            return value
-
-        decoder = Decoder(frame.payload, self._decode_special, collect)
-        args, kwargs = decoder.decode(header.get("args")), decoder.decode(header.get("kwargs"))
-        if not isinstance(args, tuple) or not isinstance(kwargs, dict):
-            raise Misbehaved("a callback without arguments")
-        with bounded_memory(CALLBACK_BYTES):
-            value = self._callbacks[number].function(*args, **kwargs)
-        call = self._remember(value, inputs, isinstance(self._callbacks[number], Lent))
-        encoder = Encoder()
-        return {"k": "answer", "call": call, "v": encoder.encode(value)}, encoder.buffers
-
-    def _remember(self, value: Any, inputs: list[torch.Tensor], lent: bool) -> int:
-        """Keep what the product of an answer with a cotangent will need; return the answer's number."""
-        call = len(self.example.answered)
-        outputs = [part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, torch.Tensor)]
-        if not lent and not any(tensor.requires_grad for tensor in inputs):
-            outputs, inputs = [], []
-        if lent:
-            self.example.pending.append(call)
-            for old in self.example.pending[:-MAX_PENDING]:
-                self._forget(old)
-        self.example.answered_bytes += sum(tensor.nbytes for tensor in (*outputs, *inputs))
-        if self.example.answered_bytes > MAX_ANSWERED_BYTES or call > MAX_CALLBACKS:
-            raise Misbehaved("more callbacks than this side will remember")
-        self.example.answered[call] = (outputs, inputs)
-        return call
-
-    def _forget(self, call: int) -> None:
-        """Give back what was kept of an answer of a lent model."""
-        self.example.pending.remove(call)
-        outputs, inputs = self.example.answered[call]
-        self.example.answered_bytes -= sum(tensor.nbytes for tensor in (*outputs, *inputs))
-        self.example.answered[call] = ([], [torch.empty(0)] * len(inputs))  # a gradient that is asked for is None
-
-    def _answer_product(self, frame: Frame) -> tuple[Any, list[memoryview]]:
-        call = frame.header.get("call")
-        outputs, inputs = self.example.answered[call]
-        lent = call in self.example.pending
-        cotangents: Sequence[Any] = Decoder(frame.payload).decode(frame.header.get("cotangents"))
-        both = (
-            zip(outputs, cotangents, strict=True) if outputs else ()
-        )  # nothing is left of an answer that is forgotten
-        pairs = [(o, c) for o, c in both if o.requires_grad and c is not None]
-        wanted = [tensor for tensor in inputs if tensor.requires_grad]
-        found: Iterator[torch.Tensor | None] = iter([None] * len(wanted))
-        if pairs and (wanted or lent):
-            ends, weights = [o for o, _ in pairs], [c for _, c in pairs]
-            with bounded_memory(CALLBACK_BYTES):
-                if lent:  # the parameters of the model are to learn
-                    torch.autograd.backward(ends, weights)
-                    found = iter([tensor.grad for tensor in wanted])
-                else:
-                    found = iter(torch.autograd.grad(ends, wanted, weights, retain_graph=True, allow_unused=True))
-        if lent:
-            self._forget(call)
-        encoder = Encoder()
-        return {
-            "k": "answer",
-            "v": encoder.encode([next(found) if tensor.requires_grad else None for tensor in inputs]),
-        }, encoder.buffers
-
     def _name(self, base: str | int, path: tuple[str, ...]) -> str:
         return ".".join(path) if path else str(base)
-
-
-def kind_of(frame: Frame) -> str:
-    """Return the kind of a frame from an executor, "" where it has none; "callback" and "product" are questions."""
-    kind = frame.header.get("k") if isinstance(frame.header, dict) else None
-    return kind if isinstance(kind, str) else ""
-
-
-def is_question(frame: Frame) -> bool:
-    """Whether an executor asks something before it answers."""
-    return kind_of(frame) in ("callback", "product")
 
 
 def _text(value: Any) -> str:

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from autograder.sandbox import jail
+from autograder.sandbox.callbacks import is_question
 from autograder.sandbox.failure import WorkerLost, WorkersLost
 from autograder.sandbox.nursery import live
 from autograder.sandbox.remains import remove_files_of, remove_tree
-from autograder.sandbox.session import Serve, is_question
+from autograder.sandbox.session import Serve
 from autograder.sandbox.watch import Bounds, Watch, Watched
 from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Limits, Misbehaved, read_frame, write_frame
 

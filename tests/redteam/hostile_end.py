@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from autograder.sandbox.session import Deadlines, Serve, Session, is_question
+from autograder.sandbox.callbacks import is_question
+from autograder.sandbox.session import Deadlines, Serve, Session
 from autograder.sandbox.stand_ins import StandIns
 from autograder.sandbox.wire import PREFIX, Frame, Limits, read_frame, write_frame
 

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
+from autograder.sandbox.callbacks import MAX_PENDING
 from autograder.sandbox.failure import AuthorError, SubmissionRaised
 from autograder.sandbox.remote import fetch, fresh, lend
-from autograder.sandbox.session import MAX_PENDING
 
 USING = """
 import torch
@@ -83,15 +83,15 @@ def test_outputs_without_a_backward_are_forgotten(start, backend, line):
     lent = lend(line)
     answer = session.module("s").forward_only(lent, torch.ones(5, 1), 10)
     assert answer.tolist() == [[3.0]] * 5
-    assert len(session.example.pending) == MAX_PENDING and len(session.example.answered) == 10
-    assert sum(bool(outputs) for outputs, _ in session.example.answered.values()) == MAX_PENDING
-    assert session.example.answered_bytes == MAX_PENDING * 2 * 5 * 4
+    assert len(session.callbacks.pending) == MAX_PENDING and len(session.callbacks.answered) == 10
+    assert sum(bool(outputs) for outputs, _ in session.callbacks.answered.values()) == MAX_PENDING
+    assert session.callbacks.answered_bytes == MAX_PENDING * 2 * 5 * 4
 
 
 def test_a_second_backward_teaches_nothing_more(start, backend, line):
     session = start(backend, USING)
     session.module("s").second_backward(lend(line), torch.ones(1, 1))
-    assert line.weight.grad.item() == 1.0 and not session.example.pending
+    assert line.weight.grad.item() == 1.0 and not session.callbacks.pending
 
 
 def test_a_fresh_worker_knows_nothing_of_the_first(start, backend):
