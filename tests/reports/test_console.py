@@ -135,4 +135,4 @@ def test_a_students_own_try_is_not_called_a_grading() -> None:
 
 def test_report_needs_no_torch() -> None:
     code = "import autograder.reports.console, sys; assert not {'torch', 'numpy', 'pytest'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -63,7 +63,7 @@ def test_any_bytes_are_a_frame_or_misbehaviour(text, claimed):
         left.sendall(PREFIX.pack(len(text) if claimed is None else claimed, 0) + text)
         left.shutdown(socket.SHUT_WR)
         with contextlib.suppress(Misbehaved, Closed):
-            read_frame(right, Limits(), time.monotonic() + 10)
+            assert read_frame(right, Limits(), time.monotonic() + 10).header == json.loads(text[:claimed])
 
 
 @pytest.mark.parametrize(

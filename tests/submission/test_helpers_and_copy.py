@@ -135,4 +135,4 @@ manifest = read_manifest(folder / "assignment" / "assignment.toml")
 read_submission(folder / "hand_in", Assignment("toy", folder / "assignment", manifest))
 assert not {"torch", "numpy", "nbformat"} & set(sys.modules)
 """
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0
