@@ -6,11 +6,9 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from autograder.assignment import Assignment, load_assignment
 from autograder.mutants import Catalogue, Mutant, read_catalogue
@@ -22,15 +20,6 @@ SLUG = "csci1051_ps3"
 FULL = {"p1b.clusters": 1, "p1c.grid": 1, "ec.vae": 1, "p2a.points": 2, "p2b.noising": 2}
 TRAINED = {"p1a.autoencoder": 3, "p2c.training": 4, "p2d.sampling": 3}
 ALTERNATIVES = ("convolutions_ddim", "numpy_points", "one_step_for_all")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded() -> Iterator[None]:
-    """The tensors here are small: a second thread would only wait for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 ASSIGNMENT: Assignment = load_assignment(ROOT, SLUG)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from autograder.assignment import load_assignment
 from autograder.grading.running import Verdict
@@ -24,15 +22,6 @@ ASSIGNMENT = load_assignment(ROOT, "csci1051_ps3")
 CATALOGUE = read_catalogue(ASSIGNMENT)
 assert ASSIGNMENT.reference is not None
 REFERENCE: Path = ASSIGNMENT.reference
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded() -> Iterator[None]:
-    """A second thread here would keep processes from being forked later."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -69,13 +69,8 @@ def modules() -> Iterator[SimpleNamespace]:
 
 
 @pytest.fixture(autouse=True)
-def _seeded_and_single_threaded() -> Iterator[None]:
-    """The tensors here are tiny: a second thread would only wait for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _seeded() -> None:
     torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 # ---------------------------------------------------------------------------------------------- rubric, handout, key

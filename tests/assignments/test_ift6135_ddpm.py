@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from autograder.assignment import load_assignment
 from autograder.mutants import apply, read_catalogue
@@ -26,15 +25,6 @@ COEFFICIENTS, Q_SAMPLE, P_SAMPLE, LOOP, P_LOSSES, T_SAMPLE = ITEMS = tuple(FULL)
 # What a mistake could spread to, were there no stand-ins; the other items use nothing of it.
 BUILT_ON = {COEFFICIENTS: (Q_SAMPLE, P_SAMPLE, LOOP, P_LOSSES), Q_SAMPLE: (P_LOSSES,), P_SAMPLE: (LOOP,)}
 ALTERNATIVES = ("ddpm_original_starter", "ddpm_through_start", "ddpm_double_precision", "ddpm_buffers")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded():
-    """The tensors here are small: a second thread would only wait for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from autograder.assignment import load_assignment
 from autograder.mutants import apply, read_catalogue
@@ -17,15 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 FORWARD, COSINE, LOSS = ITEMS = ("simsiam.forward", "simsiam.cosine_similarity", "simsiam.loss")
 FULL = dict.fromkeys(ITEMS, 2)
 ALTERNATIVES = ("simsiam_original_starter", "simsiam_two_passes", "simsiam_joint_batch", "simsiam_by_hand")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded():
-    """The tensors here are small: a second thread would only wait for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

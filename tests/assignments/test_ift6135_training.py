@@ -26,15 +26,6 @@ TABLE = tomllib.loads((ROOT / "tests/assignments/broken_training.toml").read_tex
 BROKEN, BY_VALUES = TABLE["variants"], TABLE["by_values"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded():
-    """A second thread here would keep processes from being forked later."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def assignment():
     return load_assignment(ROOT, "ift6135_a3")

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
 
 from autograder.assignment import load_assignment
 from autograder.grading.grade import Options, grade
@@ -20,15 +19,6 @@ ITEMS = tuple(f"vae.{name}" for name in NAMES.split())
 SAMPLE_GAUSSIAN, KL, NLL, MODE, ENCODE, DECODE, SAMPLE, LOG_LIKELIHOOD, FORWARD, INTERPOLATE = ITEMS
 FULL = dict(zip(ITEMS, (1, 2, 2, 1, 2, 2, 2, 4, 2, 2), strict=True))
 ALTERNATIVES = ("vae_original_starter", "vae_vectorised", "vae_split_networks", "vae_double_precision")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded():
-    """The tensors here are small: a second thread would only wait for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,9 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from autograder.assignment import Assignment, load_assignment
 from autograder.mutants import Catalogue, Mutant, read_catalogue
@@ -37,15 +35,6 @@ FULL = {
     "q12.snapshots": 2,
 }
 ALTERNATIVES = ("convolutional", "distributions", "double_precision", "functional_style", "original_starter")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded() -> Iterator[None]:
-    """The tensors here are small: a second thread would only wait for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 ASSIGNMENT: Assignment = load_assignment(ROOT, SLUG)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,15 +23,6 @@ BROKEN = {
     "no gradient": ("q11.diffusion.training", "mse_loss(predicted, noise)", "mse_loss(predicted.detach(), noise)"),
     "a clean input": ("q11.diffusion.training", "model(q_sample(x_0, t, noise), t)", "model(x_0, t)"),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded() -> Iterator[None]:
-    """A second thread here would keep processes from being forked later."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from autograder.assignment import Assignment, load_assignment
 from autograder.mutants import Catalogue, read_catalogue
@@ -28,15 +26,6 @@ FULL = {
 ITEMS = tuple(FULL)
 BLANKS = ("p1.autoencoder", "p2.networks", "p2.reparameterize", "p2.log_normal_pdf")
 ALTERNATIVES = ("course_starter", "double_precision", "other_shapes", "torch_distributions")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded() -> Iterator[None]:
-    """The tensors here are small: a second thread would only wait for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 ASSIGNMENT: Assignment = load_assignment(ROOT, "mit6s978_ps1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +28,6 @@ BROKEN = tomllib.loads((ROOT / "tests/assignments/broken_training_mit6s978.toml"
     "variants"
 ]
 ALTERNATIVES = sorted(path.name for path in (ASSIGNMENT.folder / "alternatives").iterdir())
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded() -> Iterator[None]:
-    """A second thread here would keep processes from being forked later."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -52,15 +52,6 @@ def _seeded() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded() -> Iterator[None]:
-    """The tensors here are small: a second thread would only wait for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def toy(modules: SimpleNamespace, tmp_path: Path) -> Path:
     return modules.cats.write_toy_afhq(tmp_path / "toy", size=20, counts={"train": 9, "test": 2})

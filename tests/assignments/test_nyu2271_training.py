@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,15 +31,6 @@ BROKEN = tomllib.loads((ROOT / "tests/assignments/broken_training_nyu2271.toml")
     "variants"
 ]
 MUTANTS = [m for m in read_catalogue(ASSIGNMENT).mutants if ASSIGNMENT.manifest.item(m.item).training]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded() -> Iterator[None]:
-    """A second thread here would keep processes from being forked later."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

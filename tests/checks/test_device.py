@@ -16,15 +16,6 @@ WITHOUT_GPU = not torch.cuda.is_available()
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(WITHOUT_GPU, reason="there is no GPU here"))]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded():
-    """The tensors here are small: a second thread would only wait for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def unet(monkeypatch):
     """The network that learns in an item of training."""

@@ -14,15 +14,6 @@ from autograder.checks.secret import keeping_secret, secret_generator
 from autograder.checks.showing import MAX_SHOWN, collecting_exhibits, show_bars, show_curves, show_images
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded():
-    """The tensors here are small: a second thread would only wait for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 

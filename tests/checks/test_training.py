@@ -17,15 +17,6 @@ from autograder.checks.training import (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _single_threaded():
-    """The tensors here are small: a second thread would only wait for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.parametrize(
     ("value", "at_least", "holds"),
     [(0.9, False, True), (1.0, False, True), (1.1, False, False), (1.1, True, True), (0.9, True, False)],
