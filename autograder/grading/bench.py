@@ -171,7 +171,8 @@ class Bench:
         """Return a session with a fresh worker, for an item of ``file``; raise `WorkersLost` where there is none.
 
         In one for ``training`` a call may take as long as the check. It has one thread like all others: on networks as
-        small as these, a second one costs more than it brings where cores are shared.
+        small as these, a second one costs more than it brings where cores are shared. The wait for the worker is the
+        machine's: ``check_ends`` moves by as much; `Session.check_ends` says where to.
         """
         from autograder.sandbox.session import Deadlines, Session
 
@@ -184,8 +185,12 @@ class Bench:
             "unordered": [Path(name).stem for name, file in self.submission.files.items() if file.cells is not None],
             "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
         }
+        begun = time.monotonic()
+        channel = self._workers.fork_worker()
+        if check_ends is not None:
+            check_ends += time.monotonic() - begun
         session = Session(
-            self._workers.fork_worker(),
+            channel,
             loader=loader,
             stand_ins=stand_ins,
             deadlines=Deadlines(None if training else limits.call_seconds, check_ends),

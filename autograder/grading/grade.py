@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from autograder.grading.hints import Passed
     from autograder.grading.plugin import Check
     from autograder.grading.running import Evidence, Verdict
+    from autograder.sandbox.session import Session
     from autograder.sandbox.stand_ins import StandIns
 
 CHECKS_SHARE = 0.9
@@ -251,13 +252,20 @@ class _Run:
         from autograder.grading.seeds import check_seed, secret_seed
 
         origin = (self._seed, self.assignment.slug, self.assignment.manifest.version, check.id)
-        ends = time.monotonic() + seconds
+        ends: float | None = time.monotonic() + seconds
         item = self.assignment.manifest.item(check.item)
         seed, secret = check_seed(*origin), secret_seed(*origin)
         runner = CheckRunner(check.function, check.declaration, fixtures, seed, secret=secret, costly=item.training)
         has_reference = self.assignment.reference is not None and self.options.hidden
+
+        def open_worker(variant: StandIns | None) -> Session:
+            nonlocal ends
+            session = self.bench.open(item.file, variant, check_ends=ends, training=item.training)
+            ends = session.check_ends
+            return session
+
         verdict = runner.judge(
-            lambda variant: self.bench.open(item.file, variant, check_ends=ends, training=item.training),
+            open_worker,
             stand_ins,
             (lambda: open_reference(self.assignment)) if has_reference else None,
         )

@@ -90,6 +90,11 @@ class Session:
         self.example = Example()
         self._start(loader, stand_ins or {})
 
+    @property
+    def check_ends(self) -> float | None:
+        """The moment (`time.monotonic`) at which the check ends that uses this session."""
+        return self._deadlines.check_ends
+
     def module(self, name: str) -> Remote:
         """Return the remote of a module; it is loaded when it is first used."""
         return Remote(self, name)

@@ -15,7 +15,7 @@ from autograder.sandbox.failure import SubmissionRaised, WorkerLost
 from autograder.sandbox.plain import PlainWorkers
 from autograder.sandbox.remote import gradients
 from autograder.sandbox.session import Deadlines, Session
-from tests.tiny import ONE, Tiny
+from tests.tiny import MANIFEST, ONE, Tiny
 
 SOURCE = """
 import os, time
@@ -79,7 +79,9 @@ def test_a_plain_worker_that_leaves_is_lost(workers: PlainWorkers, tmp_path: Pat
 
 
 def test_the_command_checks_a_hand_in_where_nothing_can_be_forked(tmp_path: Path) -> None:
+    """A check has less time than such a worker needs to import torch: to wait for it costs the hand-in nothing."""
     tiny = Tiny(tmp_path)
+    tiny.write("assignments/tiny/assignment.toml", MANIFEST.replace("check_seconds = 4", "check_seconds = 1"))
     wrong = tiny.hand_in(one=ONE.replace("x * 2", "x * 3"))
     driver = "import os, sys; del os.fork; sys.argv = ['autograder', *sys.argv[1:]]\n"
     driver += "from autograder.cli import main; main()"
