@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -18,6 +18,9 @@ from typer.core import TyperGroup
 from autograder.errors import UserError
 from autograder.release.building import Release, build, stale_files
 from autograder.release.leakcheck import LeakFound
+
+if TYPE_CHECKING:
+    from autograder.verify.measuring import Measures
 
 ROOT = Path(__file__).resolve().parent
 DIST = ROOT / "dist"
@@ -65,12 +68,14 @@ def verify_command(
     automatic: Annotated[bool, typer.Option("--automatic", help="Instead: try automatic mutants.")] = False,
     calibrate: Annotated[int, typer.Option("--calibrate", metavar="N", min=0, help="Instead: N grading seeds.")] = 0,
     power: Annotated[int, typer.Option("--power", metavar="N", min=0, help="Instead: N seeds of each mutant.")] = 0,
+    margins: Annotated[int, typer.Option("--margins", metavar="N", min=0, help="Instead: train N times.")] = 0,
 ) -> None:
     """Prove a rubric: grade the reference, the template, the alternatives and all mutants.
 
     Saves the kill matrix as DIR/<slug>/matrix.html and matrix.json. Exit status 1, and a line for each problem, unless
     every mutant is killed by its own item and by no other, at its price, and can be told from the others; every check
-    kills; alternatives have full marks; the template has none; and claims of equivalence hold on 10,000 inputs.
+    kills; alternatives have full marks; the template has none; claims of equivalence hold on 10,000 inputs; trivial
+    methods earn nothing for training, and the reference stays off its thresholds by the margin that is on record.
 
     With --item: this item's checks on the reference, the template, the alternatives and its own mutants. What a bug can
     cost elsewhere is found out by leaving the item unwritten; only items that fail then are graded on its mutants.
@@ -79,11 +84,14 @@ def verify_command(
     Nor do the measures, which are saved beside the matrix. --automatic tries every generic slip in the marked regions,
     and names the survivors. --calibrate grades correct solutions: no check may fail and no p-value be too small too
     often, over N seeds for the reference's statistical checks and N / 10 for everything. --power counts how often
-    mutants that only statistics can see are caught.
+    mutants that only statistics can see are caught. --margins trains the reference N times and keeps in the
+    assignment's margins.json how far it is off every threshold; verifications rest on 20 such trainings.
     """
     with _one_line():
-        if automatic or calibrate or power:
-            _measure(slugs or [], item, jobs, out, automatic, calibrate, power)
+        if automatic or calibrate or power or margins:
+            from autograder.verify.measuring import Measures
+
+            _measure(slugs or [], item, jobs, out, Measures(automatic, calibrate, power, margins))
             return
         _verify(slugs or [], item, jobs, out)
 
@@ -127,15 +135,14 @@ def _build(slugs: list[str], out: Path) -> None:
     _show(build(ROOT, slugs, out=out, platform_files=bundle_files))
 
 
-def _measure(slugs: list[str], item: str, jobs: int, out: Path, automatic: bool, calibrate: int, power: int) -> None:
+def _measure(slugs: list[str], item: str, jobs: int, out: Path, measures: Measures) -> None:
     from rich.console import Console
 
     from autograder.grading.plugin import GraderTrouble
     from autograder.verify.command import choose, folder_for
-    from autograder.verify.measuring import Measures, measure
+    from autograder.verify.measuring import measure
 
-    console, measures = Console(highlight=False), Measures(automatic, calibrate, power)
-    problems = []
+    console, problems = Console(highlight=False), []
     try:
         for one in choose(ROOT, slugs, item):
             problems += measure(one, measures, folder_for(out, one, item), console, item=item, jobs=jobs)

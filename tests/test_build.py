@@ -80,7 +80,11 @@ def test_help_names_the_commands(project: Course) -> None:
 @pytest.fixture(scope="module")
 def proving(tmp_path_factory: pytest.TempPathFactory) -> Proving:
     """A project whose rubric is proved, with the engine in it."""
-    proving = Proving(tmp_path_factory.mktemp("proving"))
+    return with_engine(Proving(tmp_path_factory.mktemp("proving")))
+
+
+def with_engine(proving: Proving) -> Proving:
+    """Copy the engine into a project."""
     for name in ("pyproject.toml", "LICENSE", "README.md", "build.py"):
         shutil.copy(PROJECT / name, proving.root / name)
     shutil.copytree(PROJECT / "autograder", proving.root / "autograder", ignore=shutil.ignore_patterns("__pycache__"))
@@ -144,3 +148,17 @@ def test_a_folder_that_cannot_be_made_is_said_before_anything_is_graded(
     done = run(Course(proving.root), "verify", "tiny", "--out", str(tmp_path / "taken"), *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1 and "name another folder with --out" in done.stderr
+
+
+def test_margins_are_kept_beside_the_rubric_and_not_where_the_reference_fails(tmp_path: Path) -> None:
+    proving = with_engine(Proving(tmp_path))
+    proving.add_training()
+    record = proving.assignment / "margins.json"
+    done = run(Course(proving.root), "verify", "tiny", "--margins", "4", "--jobs", "1")
+    assert done.returncode == 1 and "on record with 4 trainings, 20 are due" in done.stderr
+    assert "error" in done.stdout and json.loads(record.read_text())["margins"][0]["runs"] == 4
+    kept = record.read_bytes()
+    proving.add_training(error="1 + abs(draw)")
+    done = run(Course(proving.root), "verify", "tiny", "--margins", "1", "--jobs", "1")
+    assert done.returncode == 1 and "fails on the reference with seed 'margins 0'" in done.stderr
+    assert record.read_bytes() == kept

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,12 +39,35 @@ class Criterion:
             return False
         return self.value >= self.threshold if self.at_least else self.value <= self.threshold
 
+    @property
+    def lead(self) -> float:
+        """How far the number is on the good side of the threshold, in parts of the threshold; negative if it fails."""
+        if not math.isfinite(self.value):
+            return -math.inf
+        return (self.value - self.threshold) / abs(self.threshold) * (1 if self.at_least else -1)
+
     def __str__(self) -> str:
         return f"{self.name} {self.value:.4g} (needed: {'>=' if self.at_least else '<='} {self.threshold:.4g})"
 
 
+_WATCHED: ContextVar[list[Criterion] | None] = ContextVar("criteria", default=None)
+
+
+@contextmanager
+def watching() -> Iterator[list[Criterion]]:
+    """Keep the criteria that are judged inside the block; the list grows as checks judge. Grading does not watch."""
+    criteria: list[Criterion] = []
+    token = _WATCHED.set(criteria)
+    try:
+        yield criteria
+    finally:
+        _WATCHED.reset(token)
+
+
 def assert_learned(criteria: Sequence[Criterion], what: str) -> None:
     """Fail where a criterion does not hold; the message has all numbers, those that fail first."""
+    if (watched := _WATCHED.get()) is not None:
+        watched.extend(criteria)
     if all(criterion.holds for criterion in criteria):
         return
     failed = [criterion for criterion in criteria if not criterion.holds]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from autograder.mutants import CATALOGUE, Catalogue, Mutant
+from autograder.verify.margins import too_near
 from autograder.verify.matrix import Cell, CheckColumn, Problem, Report, Role, Row, Sees, Trouble
 
 CLOSE = 1e-6
@@ -21,6 +22,7 @@ def judge(report: Report, catalogue: Catalogue, misfits: Sequence[Problem] = ())
         *_claims(report),
         *_hints(report),
         *_baselines(report),
+        *_margins(report),
     ]
     report = report.model_copy(update={"checks": tuple(_counted(report))})
     found += _idle(report)
@@ -163,6 +165,17 @@ def _baselines(report: Report) -> Iterator[Problem]:
             where = f"baseline {baseline.name!r}"
             what = f"earns {baseline.earned:.3g} of {baseline.item} without having learnt anything"
             yield Problem(trouble=Trouble.BASELINE, where=where, what=what, mend="ask for a larger margin")
+
+
+def _margins(report: Report) -> Iterator[Problem]:
+    """What the reference reaches now, against its record over many seeds; see `autograder.verify.margins`."""
+    known = {(margin.check, margin.criterion): margin for margin in report.margins}
+    for row in report.of_role(Role.REFERENCE):
+        for lead in row.leads:
+            if trouble := too_near(lead, known.get((lead.check, lead.criterion))):
+                what, mend = trouble
+                where = f"{lead.check}, {lead.criterion}"
+                yield Problem(trouble=Trouble.MARGIN, where=where, what=what, mend=mend)
 
 
 def _counted(report: Report) -> Iterator[CheckColumn]:

@@ -12,12 +12,15 @@ else, ``version`` grows. It depends on the bytes of the assignment alone, not on
   ``shown`` is the misconception whose hint a student with this bug would see, ``sees`` what that is worth, ``twins``
   the mutants that cannot be told from it.
 - ``claims``: variants that are said to be right after all, with the number of ``inputs`` that they survived.
-- ``baselines``: part of an item of training that a trivial method earns.
+  ``leads`` says for the reference how far its trained models are on the good side of each threshold.
+- ``margins``: the same over many seeds, as it is on record beside the rubric.
+- ``baselines``: part of an item of training that a trivial method earns at most, over several seeds.
 - ``problems``: why the rubric may not be released; without any, ``passed`` is true.
 """
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, computed_field
@@ -66,6 +69,7 @@ class Trouble(StrEnum):
     UNPROVED_ITEM = "item without proof"
     IDLE_CHECK = "check kills nothing"
     BASELINE = "baseline earns points"
+    MARGIN = "threshold too near to the reference"
 
 
 class Record(BaseModel):
@@ -113,6 +117,38 @@ class Cell(Record):
         return (*self.killed_by, *self.raised_by)
 
 
+class Lead(Record):
+    """How far one training was on the good side of a threshold, in parts of it; see `Criterion.lead`."""
+
+    check: str
+    criterion: str
+    lead: float
+
+
+class Margin(Record):
+    """The leads of the reference over several seeds; ``value`` and ``threshold`` are means, for people."""
+
+    check: str
+    criterion: str
+    runs: int
+    least: float
+    mean: float
+    spread: float
+    """Standard deviation of the leads."""
+    value: float
+    threshold: float
+
+    @property
+    def as_lead(self) -> Lead:
+        """The mean, as if it were one training."""
+        return Lead(check=self.check, criterion=self.criterion, lead=self.mean)
+
+    @property
+    def deviations(self) -> float:
+        """Standard deviations between the mean and the threshold."""
+        return self.mean / self.spread if self.spread else math.copysign(math.inf, self.mean)
+
+
 class Row(Record):
     """One variant."""
 
@@ -130,6 +166,7 @@ class Row(Record):
     shown: str = ""
     sees: Sees | None = None
     twins: tuple[str, ...] = ()
+    leads: tuple[Lead, ...] = ()
 
     def cell(self, item_id: str) -> Cell | None:
         """The cell of an item, None where the variant was not graded on it."""
@@ -162,11 +199,17 @@ class Claim(Record):
 
 
 class Baseline(Record):
-    """The part of an item of training, in [0, 1], that a trivial method earns."""
+    """The part of an item of training, in [0, 1], that a trivial method earns with the seed that serves it best."""
 
     item: str
     name: str
     earned: float
+
+
+class Earnings(Record):
+    """What the trivial methods of one item earn."""
+
+    baselines: tuple[Baseline, ...]
 
 
 class Problem(Record):
@@ -194,6 +237,7 @@ class Report(Record):
     checks: tuple[CheckColumn, ...]
     rows: tuple[Row, ...] = ()
     claims: tuple[Claim, ...] = ()
+    margins: tuple[Margin, ...] = ()
     baselines: tuple[Baseline, ...] = ()
     problems: tuple[Problem, ...] = ()
 

@@ -1,8 +1,9 @@
-"""Automatic mutants, calibration and power for people: tables for the terminal, and one plot."""
+"""Automatic mutants, calibration, power and margins for people: tables for the terminal, and one plot."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from autograder.verify.automatic import AutomaticReport, Fate
 from autograder.verify.calibration import ALPHA, CalibrationReport, Series
+from autograder.verify.matrix import Margin
 from autograder.verify.power import CONFIDENCE, Detection, PowerReport
 
 if TYPE_CHECKING:
@@ -69,6 +71,16 @@ def show_power(report: PowerReport, console: Console) -> None:
         f"by design a check sees the effect that it states with probability {report.designed:.6f} at least; evidence is"
         " in orders of magnitude beyond the level of the test (-: caught by something else than a p-value)"
     )
+
+
+def show_margins(slug: str, margins: Sequence[Margin], console: Console) -> None:
+    """Print how far the reference is off every threshold of training: at least, on average, in standard deviations."""
+    table = _table(slug, "criterion", "runs", "mean", "threshold", "least lead", "mean lead", "deviations")
+    table.columns[1].justify = "left"
+    for one in margins:
+        numbers = (f"{one.value:.4g}", f"{one.threshold:.4g}", f"{one.least:+.1%}", f"{one.mean:+.1%}")
+        table.add_row(Text(_name(one.check)), Text(one.criterion), str(one.runs), *numbers, f"{one.deviations:.1f}")
+    console.print(table)
 
 
 def plot_calibration(report: CalibrationReport, path: Path) -> None:

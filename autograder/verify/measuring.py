@@ -1,4 +1,4 @@
-"""What `build.py verify` measures on request: automatic mutants, calibration, power; shown and saved as JSON."""
+"""What `build.py verify` measures on request: automatic mutants, calibration, power, margins; shown, saved as JSON."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ class Measures:
     automatic: bool = False
     calibrate: int = 0
     power: int = 0
+    margins: int = 0
 
     @property
     def any(self) -> bool:
         """Whether there is anything to measure."""
-        return self.automatic or self.calibrate > 0 or self.power > 0
+        return self.automatic or max(self.calibrate, self.power, self.margins) > 0
 
 
 def measure(
@@ -41,6 +42,7 @@ def measure(
         (measures.automatic, _automatic),
         (measures.calibrate > 0, _calibration),
         (measures.power > 0, _power),
+        (measures.margins > 0, _margins),
     ]
     folder.mkdir(parents=True, exist_ok=True)
     found = [step(assignment, measures, folder, console, item or None, jobs) for wanted, step in steps if wanted]
@@ -100,3 +102,21 @@ def _power(
         " give its check more samples or a sharper statistic"
         for one in report.missed
     ]
+
+
+def _margins(
+    assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
+) -> list[str]:
+    """Train the reference; unlike the other measures it is kept in the assignment, since verifications rest on it."""
+    from autograder.verify.margins import keep_margins, measure_margins, too_near
+    from autograder.verify.measured import show_margins
+
+    margins, failures = measure_margins(assignment, measures.margins, jobs=jobs, item=item)
+    show_margins(assignment.slug, margins, console)
+    if failures:
+        return [
+            f"{f.check} fails on the reference with seed {f.seed!r}: {f.summary}; nothing is kept" for f in failures
+        ]
+    keep_margins(assignment, margins, item=item)
+    found = ((margin, too_near(margin.as_lead, margin)) for margin in margins)
+    return [f"{margin.check}, {margin.criterion}: {'; '.join(trouble)}" for margin, trouble in found if trouble]

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from autograder.assignment import Assignment
+from autograder.checks.training import watching
 from autograder.grading.hints import AGREES, REFERENCE, Explainer, Passed
 from autograder.grading.plugin import Check
 from autograder.grading.running import CheckRunner, Evidence, Verdict
@@ -20,7 +21,8 @@ from autograder.mutants import Catalogue, Mutant
 from autograder.results import Outcome
 from autograder.sandbox.stand_ins import stand_ins_of
 from autograder.verify.homes import homes_of
-from autograder.verify.matrix import Cell, CheckColumn, Role, Row, Sees
+from autograder.verify.margins import leads_of
+from autograder.verify.matrix import Cell, CheckColumn, Lead, Role, Row, Sees
 from autograder.verify.suite import CheckSuite
 from autograder.verify.variants import Variant
 
@@ -86,12 +88,16 @@ def try_variant(bench: Workbench, variant: Variant) -> Row:
         judged: dict[str, list[tuple[Check, Verdict]]] = {}
         # nobody reads these examples, so none is made smaller
         verdicts = bench.suite.verdicts(folder, variant.items, SEED, against_reference=against, max_shrinks=0)
-        for check, verdict in verdicts:
-            judged.setdefault(check.item, []).append((check, verdict))
+        leads: list[Lead] = []
+        with watching() as criteria:
+            for check, verdict in verdicts:
+                judged.setdefault(check.item, []).append((check, verdict))
+                leads += leads_of(check.id, criteria)
+                criteria.clear()
         cells = tuple(_cell(bench, item_id, judged[item_id]) for item_id in variant.items if item_id in judged)
         row = Row(role=variant.role, name=variant.name, own=variant.own, files=tuple(variant.files), cells=cells)
         if variant.mutant is None:
-            return row
+            return row if against else row.model_copy(update={"leads": tuple(leads)})
         row = row.model_copy(
             update={
                 "misconception": variant.mutant.misconception,

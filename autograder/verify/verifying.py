@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,10 +13,11 @@ from autograder.assignment import Assignment
 from autograder.errors import UserError
 from autograder.mutants import Catalogue, read_catalogue
 from autograder.verify import variants
-from autograder.verify.baselines import Baselines, read_baselines
+from autograder.verify.baselines import Baselines, most_earned, read_baselines
 from autograder.verify.equivalence import INPUTS, QUICK_INPUTS, Chunk, chunks_of, try_chunk
 from autograder.verify.judging import judge
-from autograder.verify.matrix import Baseline, Claim, ItemColumn, Problem, Record, Report, Role, Row
+from autograder.verify.margins import read_margins
+from autograder.verify.matrix import Baseline, Claim, Earnings, ItemColumn, Problem, Record, Report, Role, Row
 from autograder.verify.pool import do_all
 from autograder.verify.suite import CheckSuite
 from autograder.verify.trial import Workbench, told_apart, try_variant
@@ -57,22 +58,19 @@ class _Verification:
     progress: Progress | None
     done: int = 0
     total: int = 0
-    baselines: Baselines = field(default_factory=dict)
 
     def report(self, mutants: Sequence[Variant], misfits: Sequence[Problem]) -> Report:
         """Grade, judge, and put together."""
         graded = self._variants(mutants)
-        known = {name: every for name, every in read_baselines(self.bench.assignment).items() if self._wants(name)}
-        self.baselines = known
+        known = {item_id: one for item_id, one in read_baselines(self.bench.assignment).items() if self._wants(item_id)}
         graded, untouched = self._narrowed(graded)
         claims = [variant for variant in graded if variant.role is Role.EQUIVALENT]
         chunks = [chunk for variant in claims for chunk in chunks_of(self.bench, variant, self._inputs)]
-        trials = [(item_id, name) for item_id, every in known.items() for name in every]
         tried = self._do([f"claim {chunk.variant.name!r}" for chunk in chunks], self._try_chunk(chunks), Claim)
         rows = self._graded(graded)
         rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in told_apart(rows)]
-        earned = self._do([f"baseline {name!r}" for _, name in trials], self._try_baseline(trials), Baseline)
-        report = self._report(rows, _joined(claims, tried), earned)
+        earned = self._do([f"baselines of {name!r}" for name in known], self._try_baselines(known), Earnings)
+        report = self._report(rows, _joined(claims, tried), [one for each in earned for one in each.baselines])
         return judge(report, self.bench.catalogue, misfits)
 
     @property
@@ -134,7 +132,8 @@ class _Verification:
             own = [row for row in tried if (row.role, row.name) == (variant.role, variant.name)]
             cells = sorted((cell for row in own for cell in row.cells), key=lambda cell: order[cell.item])
             explained = next((row for row in own if row.sees is not None), own[-1])
-            rows.append(explained.model_copy(update={"cells": tuple(cells)}))
+            leads = sorted((lead for row in own for lead in row.leads), key=lambda lead: lead.check)
+            rows.append(explained.model_copy(update={"cells": tuple(cells), "leads": tuple(leads)}))
         return rows
 
     def _tried(self, parts: Sequence[Variant]) -> list[Row]:
@@ -144,10 +143,11 @@ class _Verification:
     def _try_chunk(self, chunks: Sequence[Chunk]) -> Callable[[int], Claim]:
         return lambda number: try_chunk(self.bench, chunks[number])
 
-    def _try_baseline(self, trials: Sequence[tuple[str, str]]) -> Callable[[int], Baseline]:
-        def earned(number: int) -> Baseline:
-            item_id, name = trials[number]
-            return Baseline(item=item_id, name=name, earned=self.baselines[item_id][name]())
+    def _try_baselines(self, known: Baselines) -> Callable[[int], Earnings]:
+        def earned(number: int) -> Earnings:
+            item_id = list(known)[number]
+            parts = most_earned(known[item_id]).items()
+            return Earnings(baselines=tuple(Baseline(item=item_id, name=name, earned=part) for name, part in parts))
 
         return earned
 
@@ -159,7 +159,7 @@ class _Verification:
             for i in manifest.items
             if i.is_auto and (self._wants(i.id) or i.id in reached)
         )
-        shown = {column.id for column in items}
+        shown, item_of = {column.id for column in items}, {check.id: check.item for check in self.bench.columns}
         return Report(
             slug=self.bench.assignment.slug,
             title=manifest.title,
@@ -170,6 +170,7 @@ class _Verification:
             checks=tuple(column for column in self.bench.columns if column.item in shown),
             rows=tuple(rows),
             claims=tuple(claims),
+            margins=tuple(m for m in read_margins(self.bench.assignment) if item_of.get(m.check) in shown),
             baselines=tuple(earned),
         )
 

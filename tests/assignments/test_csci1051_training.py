@@ -13,7 +13,7 @@ from autograder.assignment import load_assignment
 from autograder.grading.running import Verdict
 from autograder.mutants import read_catalogue
 from autograder.results import Outcome
-from autograder.verify.baselines import read_baselines
+from autograder.verify.baselines import most_earned, read_baselines
 from autograder.verify.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +56,7 @@ def written(folder: Path, *replacements: tuple[str, str], behind: str = "") -> P
 def test_trivial_methods_earn_nothing(suite: CheckSuite, item: str) -> None:
     baselines = read_baselines(ASSIGNMENT)[item]
     assert len(baselines) >= 3
-    assert {name: score() for name, score in baselines.items()} == dict.fromkeys(baselines, 0.0)
+    assert most_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
 
 
 @pytest.mark.parametrize("seed", ["verify", "another", "third"])

@@ -17,7 +17,7 @@ import torch
 from autograder.assignment import load_assignment
 from autograder.grading.seeds import check_seed, secret_seed
 from autograder.results import Outcome
-from autograder.verify.baselines import read_baselines
+from autograder.verify.baselines import most_earned, read_baselines
 from autograder.verify.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,7 +148,7 @@ def test_what_no_training_can_see_is_seen_in_values(suite, assignment, tmp_path,
 def test_trivial_methods_earn_nothing(assignment, suite, item):
     baselines = read_baselines(assignment)[item]
     assert len(baselines) >= 3
-    assert {name: score() for name, score in baselines.items()} == dict.fromkeys(baselines, 0.0)
+    assert most_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
 
 
 def test_what_is_kept_secret_does_not_follow_from_what_is_sent():

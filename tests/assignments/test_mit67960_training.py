@@ -11,7 +11,7 @@ from autograder.assignment import Assignment, load_assignment
 from autograder.grading.running import Verdict
 from autograder.references import reference_code
 from autograder.results import Outcome
-from autograder.verify.baselines import read_baselines
+from autograder.verify.baselines import most_earned, read_baselines
 from autograder.verify.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +71,7 @@ def test_what_cannot_learn_is_found_by_measurement(
 def test_trivial_methods_earn_nothing(assignment: Assignment, suite: CheckSuite, item: str) -> None:
     baselines = read_baselines(assignment)[item]
     assert len(baselines) >= 3
-    assert {name: score() for name, score in baselines.items()} == dict.fromkeys(baselines, 0.0)
+    assert most_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
 
 
 def test_the_disguise_leaves_what_a_fixed_image_costs(suite: CheckSuite) -> None:

@@ -15,7 +15,7 @@ import torch
 from autograder.assignment import load_assignment
 from autograder.grading.running import Verdict
 from autograder.results import Outcome
-from autograder.verify.baselines import read_baselines
+from autograder.verify.baselines import most_earned, read_baselines
 from autograder.verify.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +68,7 @@ def test_the_reference_learns_a_little_by_heart(suite: CheckSuite, item: str) ->
 def test_trivial_methods_earn_nothing(suite: CheckSuite, item: str) -> None:
     baselines = read_baselines(ASSIGNMENT)[item]
     assert len(baselines) >= 2
-    assert {name: score() for name, score in baselines.items()} == dict.fromkeys(baselines, 0.0)
+    assert most_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
 
 
 def test_a_model_without_a_gradient_is_found_by_measurement(suite: CheckSuite, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from autograder.assignment import load_assignment
 from autograder.grading.running import Verdict
 from autograder.mutants import read_catalogue
 from autograder.results import Outcome
-from autograder.verify.baselines import read_baselines
+from autograder.verify.baselines import most_earned, read_baselines
 from autograder.verify.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,7 @@ def test_without_steps_nothing_is_learned(suite: CheckSuite, tmp_path: Path, ite
 def test_trivial_methods_earn_nothing(item: str) -> None:
     baselines = read_baselines(ASSIGNMENT)[item]
     assert len(baselines) >= 3
-    assert {name: score() for name, score in baselines.items()} == dict.fromkeys(baselines, 0.0)
+    assert most_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
 
 
 def test_a_class_mean_is_recognised_and_yet_earns_nothing(suite: CheckSuite) -> None:

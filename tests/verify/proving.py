@@ -79,6 +79,22 @@ class Proving(Tiny):
         head = "from autograder.checks import assert_close, given, item, tensors\nimport torch\n\n"
         self.write(f"assignments/tiny/checks/hidden/test_{name}.py", head + text)
 
+    def add_training(self, error: str = "abs(draw) / 10", threshold: str = "1.0") -> None:
+        """Add an item of training, whose one check judges an error that is normally distributed."""
+        manifest = self.assignment / "assignment.toml"
+        entry = '[[items]]\nid = "two.train"\ntitle = "Train"\npoints = 1\nkind = "auto"\nfile = "two.py"\n'
+        if "two.train" not in manifest.read_text(encoding="utf-8"):
+            manifest.write_text(f"{manifest.read_text(encoding='utf-8')}{entry}training = true\n", encoding="utf-8")
+        check = (
+            "from autograder.checks import secret_generator\n"
+            "from autograder.checks.training import Criterion, assert_learned\n\n"
+            '@item("two.train")\ndef test_train(two):\n'
+            "    two.shift(torch.ones(1))\n"
+            "    draw = float(torch.randn(1, generator=secret_generator()))\n"
+            f'    assert_learned([Criterion("error", {error}, {threshold})], "it")\n'
+        )
+        self.add_check("train", check)
+
     @property
     def loaded(self) -> Assignment:
         """The assignment as it is now."""

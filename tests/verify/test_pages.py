@@ -13,6 +13,7 @@ from autograder.verify.matrix import (
     CheckColumn,
     Claim,
     ItemColumn,
+    Margin,
     Problem,
     Report,
     Role,
@@ -65,6 +66,18 @@ REPORT = Report(
     checks=CHECKS,
     rows=ROWS,
     claims=(Claim(mutant="same", item="vae.kl", reason="because x = x", inputs=10_000),),
+    margins=(
+        Margin(
+            check="hidden/t.py::test_train",
+            criterion="error",
+            runs=20,
+            least=0.21,
+            mean=0.3,
+            spread=0.05,
+            value=0.7,
+            threshold=1.0,
+        ),
+    ),
     baselines=(Baseline(item="vae.train", name="the mean", earned=0.25),),
     problems=(
         Problem(trouble=Trouble.SURVIVOR, where="mutant 'sly'", what="passes all checks of vae.kl", mend="add one"),
@@ -135,6 +148,8 @@ def test_problems_claims_baselines_and_checks(reader):
     assert "✗ 1 problem" in reader.text and "passes all checks of vae.kl" in reader.text
     assert ("number", "10,000") in row(reader, "same") and ("", "✓ stands") in row(reader, "same")
     assert row(reader, "vae.train")[-1] == ("number bad", "0.25")
+    margin = [text for _, text in row(reader, "hidden/t.py::test_train")]
+    assert margin[1:] == ["error", "20", "0.7", "1", "+21.0 %", "+30.0 %", "6.0"]
     assert any(cells[-1][1] == "What <must> hold" for cells in reader.rows)
 
 

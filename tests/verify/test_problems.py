@@ -170,14 +170,12 @@ def test_a_template_that_passes_a_check(tmp_path):
 
 def test_a_baseline_that_earns_points(tmp_path):
     proving = Proving(tmp_path)
-    manifest = tmp_path / "assignments/tiny/assignment.toml"
-    training = (
-        '[[items]]\nid = "two.train"\ntitle = "Train"\npoints = 1\nkind = "auto"\nfile = "two.py"\ntraining = true\n'
-    )
-    manifest.write_text(f"{manifest.read_text()}{training}")
+    proving.add_training()
     where = "assignments/tiny/checks/hidden/baselines.py"
-    proving.write(where, 'BASELINES = {"two.train": {"the mean": lambda: 0.25, "noise": lambda: 0.0}}\n')
-    assert only(proving, Trouble.BASELINE).startswith("baseline 'the mean': earns 0.25 of two.train")
+    lucky = "lambda seed: 0.25 * (seed == 19)"
+    proving.write(where, f'BASELINES = {{"two.train": {{"the mean": {lucky}, "noise": lambda seed: 0.0}}}}\n')
+    (line,) = told(proving.verify("two.train"))[Trouble.BASELINE]
+    assert line.startswith("baseline 'the mean': earns 0.25 of two.train")
     proving.write(where, 'BASELINES = {"two.trian": {}}\n')
     with pytest.raises(UserError, match=r"no item of training 'two.trian'; did you mean \"two.train\""):
         proving.verify()

@@ -6,7 +6,7 @@ The public checks are out of their reach by construction: their thresholds are p
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 
 import torch
 from _oracles import training
@@ -15,10 +15,13 @@ from torch import Tensor
 
 from autograder.checks.training import Criterion
 
-SEED = 20_240_101
 VAE_SHARE, DDPM_SHARE = 0.75, 0.75
 """Weight of the hidden check among all of the item."""
 WITH_SHARE, WITHOUT_SHARE = 0.5, 0.25
+
+
+Score = Callable[[int], float]
+"""What a method earns, given the seed of the data."""
 
 
 def earned(criteria: list[Criterion], share: float) -> float:
@@ -26,33 +29,33 @@ def earned(criteria: list[Criterion], share: float) -> float:
     return share if all(criterion.holds for criterion in criteria) else 0.0
 
 
-def generator() -> torch.Generator:
+def generator(seed: int) -> torch.Generator:
     """The same data for every method."""
-    return torch.Generator().manual_seed(SEED)
+    return torch.Generator().manual_seed(seed)
 
 
-@cache
-def vae_task() -> vae_learning.Task:
-    """The task, drawn once: to find its principal components takes a while."""
-    return vae_learning.Task.draw(generator())
+@lru_cache(maxsize=1)
+def vae_task(seed: int) -> vae_learning.Task:
+    """The task, drawn once for all methods: to find its principal components takes a while."""
+    return vae_learning.Task.draw(generator(seed))
 
 
-def vae(name: str) -> Callable[[], float]:
+def vae(name: str) -> Score:
     """A method whose code costs nothing, so that its bound is half its squared error."""
 
-    def score() -> float:
-        task = vae_task()
+    def score(seed: int) -> float:
+        task = vae_task(seed)
         error = task.trivial_errors[name]
         return earned(task.criteria(error, error * task.test[0].numel() / 2), VAE_SHARE)
 
     return score
 
 
-def ddpm(denoiser: Callable[[ddpm_learning.Task], training.Denoiser], *, matched: bool = False) -> Callable[[], float]:
+def ddpm(denoiser: Callable[[ddpm_learning.Task], training.Denoiser], *, matched: bool = False) -> Score:
     """A denoiser that was not trained; its own samples, or those of a Gaussian with the data's means and variances."""
 
-    def score() -> float:
-        draw = generator()
+    def score(seed: int) -> float:
+        draw = generator(seed)
         task = ddpm_learning.Task.draw(draw)
         predict = denoiser(task)
         images = matched_gaussian(task, draw) if matched else task.samples(predict, draw)
@@ -67,11 +70,11 @@ def matched_gaussian(task: ddpm_learning.Task, draw: torch.Generator) -> Tensor:
     return task.train.mean(0) + task.train.std(0) * noise
 
 
-def simsiam(embed: Callable[[Tensor], Tensor]) -> Callable[[], float]:
+def simsiam(embed: Callable[[Tensor], Tensor]) -> Score:
     """An embedding of views that was not trained, as projection and as prediction."""
 
-    def score() -> float:
-        draw = generator()
+    def score(seed: int) -> float:
+        draw = generator(seed)
         task = simsiam_learning.Task.draw(draw)
         z1, z2 = (embed(task.views(task.test.images, draw).flatten(1)) for _ in range(2))
         bank = embed(task.views(task.train.images, draw).flatten(1))
@@ -85,9 +88,9 @@ def simsiam(embed: Callable[[Tensor], Tensor]) -> Callable[[], float]:
 
 
 def random_features(x: Tensor) -> Tensor:
-    """A random layer that is never trained."""
+    """A random layer that is never trained, the same for all data."""
     pixels = simsiam_learning.SIZE**2 * 3
-    weight = torch.randn(pixels, simsiam_learning.DIM, generator=generator()) / pixels**0.5
+    weight = torch.randn(pixels, simsiam_learning.DIM, generator=generator(0)) / pixels**0.5
     return (x @ weight).relu()
 
 

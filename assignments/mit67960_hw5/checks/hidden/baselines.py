@@ -6,7 +6,7 @@ The public checks are out of their reach by construction: their thresholds are p
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 
 import torch
 from _oracles import training
@@ -16,7 +16,6 @@ from torch import Tensor
 
 from autograder.checks.training import Criterion
 
-SEED = 20_240_101
 SHARE = 0.75
 """Weight of the hidden check among all of the item."""
 
@@ -26,17 +25,17 @@ def earned(criteria: list[Criterion]) -> float:
     return SHARE if all(criterion.holds for criterion in criteria) else 0.0
 
 
-@cache
-def vae_task() -> hw5_vae_learning.Task:
+@lru_cache(maxsize=1)
+def vae_task(seed: int) -> hw5_vae_learning.Task:
     """The same data for every method."""
-    return hw5_vae_learning.Task.draw(torch.Generator().manual_seed(SEED))
+    return hw5_vae_learning.Task.draw(torch.Generator().manual_seed(seed))
 
 
-def vae(reconstruct: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], float]:
+def vae(reconstruct: Callable[[Tensor, Tensor], Tensor]) -> Callable[[int], float]:
     """A method that reconstructs the held-out images, given those for training, by a code that costs nothing."""
 
-    def score() -> float:
-        task = vae_task()
+    def score(seed: int) -> float:
+        task = vae_task(seed)
         least = hw5_vae_learning.LEAST
         images = reconstruct(task.train, task.test).expand_as(task.test).clamp(least, 1 - least)
         return earned(task.criteria(float(cross_entropy(images, task.test).mean())))
@@ -52,11 +51,11 @@ def projected(train: Tensor, test: Tensor) -> Tensor:
     return images.reshape(test.shape).clamp(0.01, 0.99)
 
 
-def diffusion(denoiser: Callable[[hw5_diffusion_learning.Task], training.Denoiser]) -> Callable[[], float]:
+def diffusion(denoiser: Callable[[hw5_diffusion_learning.Task], training.Denoiser]) -> Callable[[int], float]:
     """A denoiser that was not trained."""
 
-    def score() -> float:
-        task = hw5_diffusion_learning.Task.draw(torch.Generator().manual_seed(SEED))
+    def score(seed: int) -> float:
+        task = hw5_diffusion_learning.Task.draw(torch.Generator().manual_seed(seed))
         return earned(task.criteria(task.error(denoiser(task))))
 
     return score

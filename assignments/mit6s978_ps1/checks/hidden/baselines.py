@@ -6,7 +6,7 @@ The public checks are out of their reach by construction: their thresholds are p
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 
 import torch
 from _oracles.torus import gaussian_like
@@ -15,7 +15,6 @@ from torch import Tensor
 
 from autograder.checks.training import Criterion
 
-SEED = 20_240_905
 AE_SHARE, VAE_SHARE, POINTS_SHARE, PATHS_SHARE = 0.75, 0.4, 0.75, 0.5
 """Weight of a hidden check among all of its item."""
 
@@ -27,37 +26,37 @@ def earned(criteria: list[Criterion], share: float) -> float:
     return share if all(criterion.holds for criterion in criteria) else 0.0
 
 
-def generator() -> torch.Generator:
+def generator(seed: int) -> torch.Generator:
     """The same data for every method."""
-    return torch.Generator().manual_seed(SEED)
+    return torch.Generator().manual_seed(seed)
 
 
-@cache
-def task() -> learning.Task:
+@lru_cache(maxsize=1)
+def task(seed: int) -> learning.Task:
     """The digits, drawn once: to find their principal components takes a while."""
-    return learning.Task.draw(generator())
+    return learning.Task.draw(generator(seed))
 
 
-def autoencoder(name: str) -> Callable[[], float]:
+def autoencoder(name: str) -> Callable[[int], float]:
     """A method with this name among the trivial ones."""
-    return lambda: earned(task().autoencoder_criteria(task().trivial_errors[name]), AE_SHARE)
+    return lambda seed: earned(task(seed).autoencoder_criteria(task(seed).trivial_errors[name]), AE_SHARE)
 
 
-def vae(name: str, divergence: float) -> Callable[[], float]:
+def vae(name: str, divergence: float) -> Callable[[int], float]:
     """A method with this name among the trivial ones, in both checks; its code has this divergence for nothing."""
 
-    def score() -> float:
-        objective = task().trivial_errors[name] + learning.COEFF * divergence
-        return 2 * earned(task().vae_criteria(objective, "either loss"), VAE_SHARE)
+    def score(seed: int) -> float:
+        objective = task(seed).trivial_errors[name] + learning.COEFF * divergence
+        return 2 * earned(task(seed).vae_criteria(objective, "either loss"), VAE_SHARE)
 
     return score
 
 
-def points(method: Points) -> Callable[[], float]:
+def points(method: Points) -> Callable[[int], float]:
     """Points that were not learnt."""
 
-    def score() -> float:
-        draw = generator()
+    def score(seed: int) -> float:
+        draw = generator(seed)
         cloud = learning.Cloud.draw(draw)
         return earned(cloud.criteria(method(cloud, draw)), POINTS_SHARE)
 
@@ -71,11 +70,11 @@ def plane(cloud: learning.Cloud, draw: torch.Generator) -> Tensor:
     return mean + (cloud.test - mean) @ kept @ kept.T
 
 
-def paths(bend: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[[], float]:
+def paths(bend: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[[int], float]:
     """Paths between points by a rule: of start, end (n, 1, 3) and weight (1, steps, 1)."""
 
-    def score() -> float:
-        cloud = learning.Cloud.draw(generator(), turned=False)
+    def score(seed: int) -> float:
+        cloud = learning.Cloud.draw(generator(seed), turned=False)
         starts, ends = cloud.test[: learning.PATHS], cloud.test[learning.PATHS : 2 * learning.PATHS]
         weight = torch.linspace(0, 1, learning.PATH_LENGTH)[None, :, None]
         return earned(cloud.path_criteria(bend(starts[:, None], ends[:, None], weight), starts, ends), PATHS_SHARE)

@@ -1,4 +1,4 @@
-"""What the trainings are measured by, and the thresholds; `benchmarks/training_thresholds.py` derives them."""
+"""What the trainings are measured by, and the thresholds; `margins.json` has the margins."""
 
 from __future__ import annotations
 

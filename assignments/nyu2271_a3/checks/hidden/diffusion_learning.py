@@ -1,4 +1,4 @@
-"""What the training of Part B is measured by, and the threshold; `benchmarks/training_thresholds.py` derives it."""
+"""What the training of Part B is measured by, and the threshold; `margins.json` has the margins."""
 
 from __future__ import annotations
 
