@@ -107,6 +107,33 @@ class Late(_Table):
         return self
 
 
+class Showing(StrEnum):
+    """When students see what hidden checks found."""
+
+    AT_ONCE = "at_once"
+    AFTER_DUE_DATE = "after_due_date"
+    AFTER_PUBLISHED = "after_published"
+
+
+class Feedback(_Table):
+    """What hidden checks found is one bit each, for every hand-in: it can be delayed, or shown for a few hand-ins."""
+
+    hidden: Showing = Showing.AT_ONCE
+    attempts: int | None = Field(default=None, ge=1)
+    """Hand-ins of a student that show it at once; later ones show it after the due date."""
+
+    @model_validator(mode="after")
+    def _attempts_are_shown(self) -> Feedback:
+        if self.attempts is not None and self.hidden is not Showing.AT_ONCE:
+            raise ValueError(f'attempts counts hand-ins that show at once, but hidden = "{self.hidden}" shows none')
+        return self
+
+    def showing(self, attempt: int) -> Showing:
+        """Return when the student's hand-in of this number, from 1, is shown."""
+        spent = self.attempts is not None and attempt > self.attempts
+        return Showing.AFTER_DUE_DATE if spent else self.hidden
+
+
 class Item(_Table):
     """One line of the rubric."""
 
@@ -135,6 +162,7 @@ class Manifest(_Table):
     rules: Rules = Rules()
     limits: Limits = Limits()
     late: Late = Late()
+    feedback: Feedback = Feedback()
     items: tuple[Item, ...]
 
     @model_validator(mode="after")

@@ -154,7 +154,8 @@ def grade(
         if facts.created_at is None:
             print(f"autograder: {metadata}: does not say when this was handed in; taken as on time", file=sys.stderr)
         result = apply_late_policy(assignment, result, facts.created_at, facts.due_date)
-    data = results_json.results_dict(result, metadata=facts)
+    showing = assignment.manifest.feedback.showing(facts.attempt if facts is not None else 1)
+    data = results_json.results_dict(result, showing=showing, metadata=facts)
     if out is not None:
         _write(out / "results.json", data)
     for report in reports:

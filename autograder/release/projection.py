@@ -15,6 +15,7 @@ PUBLIC_KEYS: Mapping[str, tuple[str, ...]] = {
     "rules": ("banned_imports",),
     "limits": ("call_seconds", "check_seconds", "load_seconds", "training_seconds", "memory_mb"),
     "late": ("policy", "zone", "cutoff", "days", "lowest", "grace_minutes"),
+    "feedback": ("hidden", "attempts"),
     "items": ("id", "title", "points", "kind", "file", "blanks", "extra_credit", "training"),
 }
 

@@ -37,6 +37,11 @@ class Metadata:
     """Oldest first, without those that the autograder itself failed on."""
 
     @property
+    def attempt(self) -> int:
+        """Number of this hand-in among the student's, from 1."""
+        return len(self.previous) + 1
+
+    @property
     def seconds_late(self) -> float:
         """Seconds after the due date; 0 where it was handed in on time or where nobody knows."""
         if self.created_at is None or self.due_date is None:

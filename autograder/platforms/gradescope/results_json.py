@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from autograder import __version__
-from autograder.assignment import Assignment
+from autograder.assignment import Assignment, Showing
 from autograder.platforms.gradescope.metadata import Metadata
 from autograder.platforms.gradescope.pictures import Room, with_images
+from autograder.platforms.gradescope.withheld import is_withheld, withheld_text
 from autograder.reports.plain import NOTICES, item_text, late_line, next_steps, public_exhibits, total_line
 from autograder.reports.text import fit, one_line, plural, shorten
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Lateness, Outcome
@@ -44,9 +45,12 @@ class Visibility(StrEnum):
 
 
 def results_dict(
-    result: GradingResult, *, visibility: Visibility = Visibility.VISIBLE, metadata: Metadata | None = None
+    result: GradingResult, *, showing: Showing = Showing.AT_ONCE, metadata: Metadata | None = None
 ) -> dict[str, Any]:
     """Return ``result`` as the object that Gradescope reads; what ``metadata`` says goes to staff.
+
+    Items with hidden checks are shown when ``showing`` says; until then the output tells what public checks found, and
+    Gradescope shows no total.
 
     Scores are finite and lie in [0, max_score]; no output is long enough to be cut; text of the submission is shown as
     plain text without control codes. Staff read tracebacks in ``tests[].extra_data.checks[].staff_note``, which
@@ -58,14 +62,18 @@ def results_dict(
     note_limit = min(STAFF_NOTE_LIMIT, ALL_STAFF_NOTES_LIMIT // max(1, notes))
     room = Room(ALL_PICTURES_LIMIT)
     tests = [_test(item, number, limit, note_limit, room) for item, number in zip(result.items, numbers, strict=True)]
+    withheld = [is_withheld(item, showing) for item in result.items]
+    for test, later in zip(tests, withheld, strict=True):
+        test["visibility"] = showing.value if later else Visibility.VISIBLE.value
+    summary = "\n\n".join(_summary_blocks(result, withheld_text(result, showing) if any(withheld) else ""))
     return {
         "score": _finite(sum(test.get("score", 0.0) for test in tests) * (result.late or Lateness()).coefficient),
         "execution_time": round(max(0.0, _finite(result.times.total)), 3),
-        "output": shorten(_summary(result), OUTPUT_LIMIT),
+        "output": shorten(summary, OUTPUT_LIMIT),
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",
-        "visibility": visibility.value,
+        "visibility": Visibility.VISIBLE.value,
         "stdout_visibility": Visibility.HIDDEN.value,
         "tests": tests,
         "extra_data": _extra_data(result) | ({} if metadata is None else {"submission": _submission_data(metadata)}),
@@ -90,7 +98,6 @@ def _test(item: ItemResult, number: str, limit: int, note_limit: int, room: Room
         "number": number,
         "name": one_line(f"{item.title} ({item.id}{', extra credit' if item.extra_credit else ''})", 300),
         **_output(item, limit, room),
-        "visibility": Visibility.VISIBLE.value,
     }
     if item.kind is Kind.AUTO:
         test |= _score(item)
@@ -165,7 +172,7 @@ def _extra_data(result: GradingResult) -> dict[str, Any]:
 
 def _submission_data(metadata: Metadata) -> dict[str, Any]:
     """Return the facts of the platform that staff look for beside a score."""
-    data: dict[str, Any] = {"attempt": len(metadata.previous) + 1, "seconds_late": metadata.seconds_late}
+    data: dict[str, Any] = {"attempt": metadata.attempt, "seconds_late": metadata.seconds_late}
     if metadata.id:
         data["id"] = metadata.id
     if metadata.created_at is not None:
@@ -173,18 +180,16 @@ def _submission_data(metadata: Metadata) -> dict[str, Any]:
     return data
 
 
-def _summary(result: GradingResult) -> str:
-    return "\n\n".join(_summary_blocks(result))
-
-
-def _summary_blocks(result: GradingResult) -> Iterator[str]:
-    yield "\n".join(filter(None, [one_line(result.assignment_title), total_line(result), late_line(result)]))
+def _summary_blocks(result: GradingResult, instead: str) -> Iterator[str]:
+    """Yield the title, notices and what to do next; ``instead`` of all that tells points, if it is not empty."""
+    total = [] if instead else [total_line(result), late_line(result)]
+    yield "\n".join(filter(None, [one_line(result.assignment_title), *total]))
     if result.notices:
         shown = [f"- {one_line(str(notice), 500)}" for notice in result.notices[:NOTICES_SHOWN]]
         if more := len(result.notices) - len(shown):
             shown.append(f"- and {plural(more, 'more notice')} left out")
         yield "\n".join([NOTICES, *shown])
-    yield next_steps(result)
+    yield instead or next_steps(result)
 
 
 def pessimistic(assignment: Assignment) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from autograder.platforms.gradescope.results_json import (
     ALL_OUTPUTS_LIMIT,
     OUTPUT_LIMIT,
     PLATFORM_LIMIT,
-    Visibility,
     pessimistic,
     results_bytes,
     results_dict,
@@ -190,7 +189,6 @@ def test_markup_of_a_submission_is_shown_as_plain_text() -> None:
 def test_visibility_can_wait() -> None:
     assert results_dict(sample())["visibility"] == "visible"
     assert results_dict(sample())["stdout_visibility"] == "hidden"
-    assert results_dict(sample(), visibility=Visibility.AFTER_PUBLISHED)["visibility"] == "after_published"
 
 
 def test_pessimistic_results_are_valid_and_give_nothing() -> None:
