@@ -76,7 +76,7 @@ def _collect(wanted: Iterable[tuple[str, tuple[str, ...]]], found: dict[str, str
         if key in seen or _GPU_ONLY.match(name):
             continue
         seen.add(key)
-        found[name] = _installed(name).version.split("+")[0]
+        found[name] = _version(name)
         _collect(_requirements(name, extras), found, seen)
 
 
@@ -96,6 +96,11 @@ def _installed(name: str) -> metadata.Distribution:
             f" build it with Python {_TARGET['python_version']}"
         )
     return package
+
+
+@functools.cache  # the version is read anew from the package's files whenever it is asked for
+def _version(name: str) -> str:
+    return _installed(name).version.split("+")[0]
 
 
 @functools.cache
