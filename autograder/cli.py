@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autograder import __version__
 from autograder.errors import UnreadableHandIn, UserError
 from autograder.grading.device import Device
 
@@ -25,7 +26,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Build, distribute and grade assignments on deep generative models.",
 )
 
 TROUBLE, MISUSE = 1, 2
@@ -47,6 +47,16 @@ Html = Annotated[Path | None, typer.Option("--html", help="Write a report to loo
 Root = Annotated[
     Path | None, typer.Option("--root", help="Folder that holds assignments/ and solutions/ [default: found].")
 ]
+
+
+@app.callback(invoke_without_command=True)
+def every(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+) -> None:
+    """Build, distribute and grade assignments on deep generative models."""
+    if version:
+        print(f"autograder {__version__}")
+        raise typer.Exit
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,13 @@ def test_doctor_tries_the_walls_from_inside() -> None:
     assert done.returncode == 0
     assert "a worker can import from the standard library" in done.stdout
     assert "FAIL" not in "".join(line for line in done.stdout.splitlines() if "resource limits" in line)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    done = command("--version")
+    assert done.returncode == 0 and done.stdout == f"autograder {metadata.version('autograder')}\n"
+
+
+def test_without_a_command_there_is_help(tmp_path: Path) -> None:
+    done = command(cwd=tmp_path)
+    assert "Usage" in done.stdout + done.stderr and "validate-results" in done.stdout + done.stderr

@@ -40,6 +40,8 @@ def make_template(assignment: Assignment) -> Template:
     provided = _provided(assignment)
     files: Tree = {name: result.text.encode("utf-8") for name, result in stripped.items()}
     checks = read_tree(assignment.public_checks, prefix="checks/public/")
+    if not any(PurePosixPath(name).name.startswith("test_") for name in checks) and _is_graded(assignment):
+        raise UserError(f"{assignment.public_checks}: students get no check; write one in a file test_<name>.py there")
     for part in (provided, checks, _papers(assignment)):
         if twice := sorted(files.keys() & part.keys()):
             raise UserError(f"{assignment.folder}: {twice[0]} would be in the template twice; rename one")
@@ -48,6 +50,10 @@ def make_template(assignment: Assignment) -> Template:
     given = [tree for name in (*stripped, *provided) for tree in _trees(name, files[name])]
     blanks = sum(result.blanks for result in stripped.values())
     return Template(dict(sorted(files.items())), removed, blanks, Given(given))
+
+
+def _is_graded(assignment: Assignment) -> bool:
+    return any(item.is_auto for item in assignment.manifest.items)
 
 
 def _strip_reference(assignment: Assignment) -> dict[str, Stripped]:

@@ -173,3 +173,11 @@ def test_a_release_without_a_grading_seed_is_refused(course: Course) -> None:
     (course.root / "solutions/tiny/grading.toml").unlink()
     with pytest.raises(UserError, match=r"solutions/tiny/grading\.toml: missing; write one line"):
         course.build()
+
+
+def test_a_release_without_a_check_for_students_is_refused(course: Course) -> None:
+    folder = course.root / "assignments/tiny/checks/public"
+    (folder / "test_public.py").rename(folder / "helpers.py")
+    with pytest.raises(UserError, match=r"checks/public: students get no check; write one in a file test_<name>\.py"):
+        course.build()
+    assert not (course.root / "dist").exists()
