@@ -24,7 +24,7 @@ SAMPLES = 128
 SAMPLING_STEPS = 50
 TABLES = diffusion.Tables(diffusion.linear_betas(1e-4, 0.02, 1000))
 
-ERROR_SHARE = 0.6
+ERROR_SHARE = 0.4
 """Of the error of the diagonal Gaussian's denoiser; the full Gaussian's is out of reach in so few steps."""
 DISTANCE_SHARE = 0.6
 """Of the energy distance between pure noise and the data."""
