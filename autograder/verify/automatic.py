@@ -28,6 +28,7 @@ from autograder.release.source import Source
 from autograder.verify.children import Handler, Lost, in_children
 from autograder.verify.code import Code
 from autograder.verify.operators import Edit, edits
+from autograder.verify.progress import Progress
 
 if TYPE_CHECKING:
     from autograder.verify.suite import CheckSuite
@@ -136,14 +137,20 @@ def automatic_mutants(assignment: Assignment, item: str | None = None) -> tuple[
 
 
 def run_automatic(
-    assignment: Assignment, item: str | None = None, *, jobs: int = 1, seconds: float = SECONDS
+    assignment: Assignment,
+    item: str | None = None,
+    *,
+    jobs: int = 1,
+    seconds: float = SECONDS,
+    progress: Progress | None = None,
 ) -> AutomaticReport:
     """Try the automatic mutants on the checks of their items, until a check fails; a time limit counts as a kill."""
     mutants = automatic_mutants(assignment, item)
     recorded = [entry for entry in read_catalogue(assignment).automatic if item in (None, entry.item)]
     tasks = [[mutant.item, mutant.file, mutant.text] for mutant in mutants]
     judged: dict[int, Judged] = {}
-    for number, answer in in_children(partial(_handler, assignment), tasks, jobs=jobs, seconds=seconds):
+    answers = in_children(partial(_handler, assignment), tasks, jobs=jobs, seconds=seconds, progress=progress)
+    for number, answer in answers:
         judged[number] = _judged(mutants[number], answer, recorded)
     stale = tuple(entry for entry in recorded if not any(mutant.is_recorded_as(entry) for mutant in mutants))
     return AutomaticReport(assignment.slug, tuple(judged[number] for number in sorted(judged)), stale)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.assignment import Assignment
 from autograder.results import Outcome
 from autograder.verify.children import Handler, Lost, in_children
+from autograder.verify.progress import Progress
 
 if TYPE_CHECKING:
     from autograder.checks.recording import Recorded
@@ -101,7 +102,13 @@ class CalibrationReport:
 
 
 def calibrate(
-    assignment: Assignment, seeds: int, *, others: int | None = None, jobs: int = 1, item: str | None = None
+    assignment: Assignment,
+    seeds: int,
+    *,
+    others: int | None = None,
+    jobs: int = 1,
+    item: str | None = None,
+    progress: Progress | None = None,
 ) -> CalibrationReport:
     """Grade correct solutions over fresh grading seeds: the reference's statistical checks over all ``seeds``.
 
@@ -115,10 +122,10 @@ def calibrate(
     start, prepare = time.monotonic(), partial(_handler, assignment, item)
     tally = _Tally()
     every = [[name, f"calibration {number}", None] for name in solutions for number in range(others)]
-    tally.add(every, in_children(prepare, every, jobs=jobs, seconds=SECONDS))
+    tally.add(every, in_children(prepare, every, jobs=jobs, seconds=SECONDS, progress=progress))
     if statistical := sorted({check for run in tally.p_values.values() for check in run}):
         rest = [["reference", f"calibration {number}", statistical] for number in range(others, seeds)]
-        tally.add(rest, in_children(prepare, rest, jobs=jobs, seconds=SECONDS))
+        tally.add(rest, in_children(prepare, rest, jobs=jobs, seconds=SECONDS, progress=progress))
     series = make_series(run for _, run in sorted(tally.p_values.items()))
     alarms = tuple(sorted(tally.alarms, key=lambda alarm: (alarm.solution, alarm.seed, alarm.check)))
     took = time.monotonic() - start

@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from autograder.errors import UserError
+from autograder.verify.progress import Progress
 
 Handler = Callable[[Any], Any]
 PREPARATION_SECONDS = 300.0
@@ -41,7 +42,7 @@ class _Child:
 
 
 def in_children(
-    prepare: Callable[[], Handler], tasks: Sequence[Any], *, jobs: int, seconds: float
+    prepare: Callable[[], Handler], tasks: Sequence[Any], *, jobs: int, seconds: float, progress: Progress | None = None
 ) -> Iterator[tuple[int, Any]]:
     """Yield (number of the task, answer) as answers come; the answer is `Lost` where a task took too long or crashed.
 
@@ -50,12 +51,17 @@ def in_children(
     """
     waiting = list(reversed(range(len(tasks))))
     children: list[_Child] = []
+    done = 0
     try:
         while waiting or children:
             idle = sum(child.task is None for child in children)
             for _ in range(min(jobs - len(children), len(waiting) - idle)):
                 children.append(_start(prepare))
-            yield from _round(children, tasks, waiting, seconds)
+            for answer in _round(children, tasks, waiting, seconds):
+                done += 1
+                if progress is not None:
+                    progress(done, len(tasks))
+                yield answer
     finally:
         for child in children:
             child.end()

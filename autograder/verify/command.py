@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from autograder.assignment import Assignment, load_assignment, slugs
 from autograder.errors import UserError, did_you_mean
 from autograder.verify.matrix import Report
+from autograder.verify.progress import progress_bar
 from autograder.verify.record import digests_of, objection, remove_record, write_record
-
-if TYPE_CHECKING:
-    from autograder.verify.verifying import Progress
 
 FOLDER = "verify"
 """Where results lie, below the folder of what is built."""
@@ -52,7 +48,7 @@ def verify_and_save(root: Path, assignment: Assignment, out: Path, *, item: str,
 
     folder = folder_for(out, assignment, item)
     before = digests_of(root, assignment)
-    with _progress(assignment.slug) as progress:
+    with progress_bar(assignment.slug) as progress:
         report = verify(assignment, item=item, jobs=jobs, progress=progress)
     page = _save(report, folder)
     if not item:
@@ -75,24 +71,3 @@ def _save(report: Report, folder: Path) -> Path:
     (folder / JSON).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / PAGE).write_text(page(report), encoding="utf-8")
     return folder / PAGE
-
-
-@contextmanager
-def _progress(slug: str) -> Iterator[Progress | None]:
-    """Show how far it is, on a terminal only."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"{slug}: loading", total=None)
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, description=slug, completed=done, total=total)
-
-        yield show

@@ -20,6 +20,7 @@ from autograder.errors import UserError
 from autograder.results import Outcome
 from autograder.verify.children import Handler, Lost, in_children
 from autograder.verify.matrix import Lead, Margin, Record
+from autograder.verify.progress import Progress
 
 if TYPE_CHECKING:
     from autograder.checks.training import Criterion
@@ -76,7 +77,7 @@ def too_near(lead: Lead, margin: Margin | None) -> Trouble | None:
     again = f"measure the reference again: build.py verify --margins {LEAST_RUNS}"
     if margin is None or margin.runs < LEAST_RUNS:
         runs = 0 if margin is None else margin.runs
-        return f"the reference is on record with {runs} trainings, {LEAST_RUNS} are due", again
+        return f"the reference is on record with {runs} of the {LEAST_RUNS} trainings that are due", again
     if margin.least <= 0 or margin.deviations < LEAST_DEVIATIONS:
         what = (
             f"the reference's mean is {margin.deviations:.1f} standard deviations off the threshold, and its worst"
@@ -89,14 +90,15 @@ def too_near(lead: Lead, margin: Margin | None) -> Trouble | None:
 
 
 def measure_margins(
-    assignment: Assignment, runs: int, *, jobs: int = 1, item: str | None = None
+    assignment: Assignment, runs: int, *, jobs: int = 1, item: str | None = None, progress: Progress | None = None
 ) -> tuple[tuple[Margin, ...], tuple[Failure, ...]]:
     """Train the reference with ``runs`` grading seeds; return the margins by check and criterion, and what failed."""
     items = [one.id for one in assignment.manifest.items if one.training and one.is_auto and item in (None, one.id)]
     tasks = [[one, f"margins {number}"] for number in range(runs) for one in items]
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
     failures = []
-    for number, answer in in_children(partial(_handler, assignment), tasks, jobs=jobs, seconds=SECONDS):
+    answers = in_children(partial(_handler, assignment), tasks, jobs=jobs, seconds=SECONDS, progress=progress)
+    for number, answer in answers:
         seed = tasks[number][1]
         if isinstance(answer, Lost):
             failures.append(Failure(tasks[number][0], seed, answer.reason))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.assignment import Assignment
+from autograder.verify.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +56,8 @@ def _automatic(
     from autograder.verify.automatic import Fate, run_automatic
     from autograder.verify.measured import show_automatic
 
-    report = run_automatic(assignment, item, jobs=jobs)
+    with progress_bar(assignment.slug) as progress:
+        report = run_automatic(assignment, item, jobs=jobs, progress=progress)
     show_automatic(report, console)
     (folder / "automatic.json").write_text(report.as_json() + "\n", encoding="utf-8")
     problems = [
@@ -77,7 +79,8 @@ def _calibration(
     from autograder.verify.calibration import calibrate
     from autograder.verify.measured import plot_calibration, show_calibration
 
-    report = calibrate(assignment, measures.calibrate, jobs=jobs, item=item)
+    with progress_bar(assignment.slug) as progress:
+        report = calibrate(assignment, measures.calibrate, jobs=jobs, progress=progress, item=item)
     show_calibration(report, console)
     (folder / "calibration.json").write_text(report.as_json() + "\n", encoding="utf-8")
     plot_calibration(report, folder / "calibration.png")
@@ -94,7 +97,8 @@ def _power(
     from autograder.verify.measured import show_power
     from autograder.verify.power import measure_power
 
-    report = measure_power(assignment, measures.power, jobs=jobs, item=item)
+    with progress_bar(assignment.slug) as progress:
+        report = measure_power(assignment, measures.power, jobs=jobs, progress=progress, item=item)
     show_power(report, console)
     (folder / "power.json").write_text(report.as_json() + "\n", encoding="utf-8")
     return [
@@ -111,7 +115,8 @@ def _margins(
     from autograder.verify.margins import keep_margins, measure_margins, too_near
     from autograder.verify.measured import show_margins
 
-    margins, failures = measure_margins(assignment, measures.margins, jobs=jobs, item=item)
+    with progress_bar(assignment.slug) as progress:
+        margins, failures = measure_margins(assignment, measures.margins, jobs=jobs, progress=progress, item=item)
     show_margins(assignment.slug, margins, console)
     if failures:
         return [

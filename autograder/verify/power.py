@@ -20,6 +20,7 @@ from autograder.assignment import Assignment
 from autograder.mutants import read_catalogue
 from autograder.results import Outcome
 from autograder.verify.children import Handler, Lost, in_children
+from autograder.verify.progress import Progress
 
 if TYPE_CHECKING:
     from autograder.checks.recording import Recorded
@@ -80,7 +81,9 @@ class PowerReport:
         return json.dumps({**summary, "detections": detections}, indent=1)
 
 
-def measure_power(assignment: Assignment, seeds: int, *, jobs: int = 1, item: str | None = None) -> PowerReport:
+def measure_power(
+    assignment: Assignment, seeds: int, *, jobs: int = 1, item: str | None = None, progress: Progress | None = None
+) -> PowerReport:
     """Grade every mutant that is declared ``statistical`` over so many grading seeds, on the checks of its item."""
     from autograder.checks.sample_sizes import POWER
 
@@ -90,7 +93,8 @@ def measure_power(assignment: Assignment, seeds: int, *, jobs: int = 1, item: st
     mutants = [m for m in catalogue if m.statistical and not m.equivalent and item in (None, m.item)]
     tasks = [[mutant.id, f"power {number}"] for mutant in mutants for number in range(seeds)]
     answers: dict[str, list[Any]] = {mutant.id: [] for mutant in mutants}
-    for number, answer in in_children(partial(_handler, assignment), tasks, jobs=jobs, seconds=SECONDS):
+    found = in_children(partial(_handler, assignment), tasks, jobs=jobs, seconds=SECONDS, progress=progress)
+    for number, answer in found:
         answers[tasks[number][0]].append([[], None] if isinstance(answer, Lost) else answer)  # no verdict, no catch
     detections = tuple(_detection(mutant.id, mutant.item, answers[mutant.id]) for mutant in mutants)
     return PowerReport(assignment.slug, seeds, POWER, detections)

@@ -19,11 +19,11 @@ from autograder.verify.judging import judge
 from autograder.verify.margins import read_margins
 from autograder.verify.matrix import Baseline, Claim, Earnings, ItemColumn, Problem, Record, Report, Role, Row
 from autograder.verify.pool import do_all
+from autograder.verify.progress import Progress
 from autograder.verify.suite import CheckSuite
 from autograder.verify.trial import Workbench, told_apart, try_variant
 from autograder.verify.variants import Variant
 
-Progress = Callable[[int, int], None]
 _R = TypeVar("_R", bound=Record)
 
 

@@ -41,6 +41,12 @@ def test_every_task_is_answered_under_its_number(jobs):
     assert answers([1, 2, 3, 4, 5], jobs) == {number: {"twice": 2 * (number + 1)} for number in range(5)}
 
 
+def test_who_looks_on_is_told_of_every_task():
+    told = []
+    list(in_children(prepare, [1, 2, 3], jobs=2, seconds=30.0, progress=lambda done, all: told.append((done, all))))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_data_are_loaded_in_the_child_itself():
     assert answers(["load"]) == {0: [[0, 1], [2, 3]]}
 

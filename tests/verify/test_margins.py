@@ -64,8 +64,8 @@ def test_of_several_criteria_with_one_name_the_least_counts():
 @pytest.mark.parametrize(
     ("number", "record", "said"),
     [
-        (0.4, None, "on record with 0 trainings, 20 are due"),
-        (0.4, margin(runs=19), "on record with 19 trainings"),
+        (0.4, None, "on record with 0 of the 20 trainings that are due"),
+        (0.4, margin(runs=19), "on record with 19 of the 20"),
         (0.4, margin(spread=0.14), "2.9 standard deviations off the threshold"),
         (0.4, margin(spread=0.05, least=-0.01), "its worst training -1.0% of it"),
         (0.19, margin(), "the reference is 19.0% off the threshold, on record are 40.0%"),
@@ -83,7 +83,7 @@ def test_what_is_too_near(number, record, said):
 def test_measured_kept_and_held_against_the_threshold(proving):
     unmeasured = told(proving.verify())[Trouble.MARGIN]
     assert unmeasured == [
-        f"{CHECK}, error: the reference is on record with 0 trainings, 20 are due;"
+        f"{CHECK}, error: the reference is on record with 0 of the 20 trainings that are due;"
         " measure the reference again: build.py verify --margins 20"
     ]
     margins, failures = measure_margins(proving.loaded, 20, jobs=2)
