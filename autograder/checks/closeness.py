@@ -141,10 +141,12 @@ def _pattern(value: torch.Tensor, truth: torch.Tensor, allowed: torch.Tensor) ->
         return f": it is {describe_number(value.flatten()[0].item())} everywhere"
     power = (truth * truth).sum()
     factor = (value * truth).sum() / power if float(power) > 0 else torch.tensor(math.nan)
-    if bool(((value - factor * truth).abs() <= allowed * factor.abs()).all()):
-        return f": it is {_factor(factor.item())} expected"
     shift = (value - truth).mean()
-    if bool(((value - truth - shift).abs() <= allowed).all()):
+    scaled, shifted = (value - factor * truth).abs(), (value - truth - shift).abs()
+    is_scaled, is_shifted = bool((scaled <= allowed * factor.abs()).all()), bool((shifted <= allowed).all())
+    if is_scaled and not (is_shifted and shifted.max() < scaled.max()):  # large numbers that are all alike fit both
+        return f": it is {_factor(factor.item())} expected"
+    if is_shifted:
         return f": it is {describe_number(shift.item())} more than expected at every entry"
     return ""
 

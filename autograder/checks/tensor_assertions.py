@@ -83,6 +83,8 @@ def assert_unchanged(before: torch.Tensor, after: torch.Tensor, name: str) -> No
 
 def likely_slip(actual: tuple[int, ...], due: tuple[int, ...]) -> str:
     """Say which mistake turns a result of shape ``due`` into ``actual``; empty where more than one might."""
+    if actual == () and due == (1,):
+        return "the one row of the batch was squeezed away"
     if actual == () and len(due) == 1:
         return f"it looks summed or averaged over the batch, but a number was expected for each of the {due[0]} rows"
     if actual == ():
@@ -108,7 +110,7 @@ def _slip_of_missing_dimension(actual: tuple[int, ...], due: tuple[int, ...]) ->
     if len(missing) != 1:
         return ""
     if missing == [0]:
-        return f"it looks summed or averaged over the batch, but {due[0]} rows were expected"
+        return f"it looks summed or averaged over the batch, or like one of its rows, but {due[0]} rows were expected"
     return f"dimension {missing[0]} (of size {due[missing[0]]}) is missing: it looks summed, averaged or squeezed away"
 
 

@@ -114,6 +114,12 @@ def test_a_constant_factor_or_shift_is_named(change, words):
     assert words in failure(assert_close, change(truth).float(), truth).summary
 
 
+def test_a_shift_of_large_numbers_that_are_all_alike_is_no_factor():
+    truth = torch.tensor([-2740.25, -2741.5, -2739.875], dtype=torch.float64)
+    error = failure(assert_close, truth + 1.0986, truth)
+    assert "it is 1.0986 more than expected at every entry" in error.summary
+
+
 def test_a_number_is_a_truth_too():
     assert_close(torch.tensor(0.25), 0.25)
     error = failure(assert_close, torch.tensor(0.5), 0.25, name="the loss")

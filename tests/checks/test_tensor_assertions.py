@@ -83,7 +83,8 @@ def test_the_first_entry_that_is_not_finite_is_shown():
     [
         ((), (8,), "looks summed or averaged over the batch, but a number was expected for each of the 8 rows"),
         ((), (8, 3), "summed or averaged over every dimension"),
-        ((16,), (8, 16), "looks summed or averaged over the batch, but 8 rows"),
+        ((), (1,), "the one row of the batch was squeezed away"),
+        ((16,), (8, 16), "looks summed or averaged over the batch, or like one of its rows, but 8 rows"),
         ((8,), (8, 16), "dimension 1 (of size 16) is missing"),
         ((8, 16), (8,), "its last dimension is not summed over"),
         ((8, 1), (8,), "a dimension of size 1 too many"),

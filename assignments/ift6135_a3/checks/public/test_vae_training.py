@@ -10,8 +10,9 @@ from autograder.checks.training import Criterion, assert_learned, told_losses
 
 IMAGES = 8
 STEPS = 200
-REMAINDER = 0.35
-"""Of the mean squared error of the pictures' mean, which is what a model without a code would give."""
+REMAINDER = 0.5
+"""Of the mean squared error of the pictures' mean, which is what a model without a code would give; networks of your
+own, with PyTorch's initial weights, come to about .36 in these few steps."""
 
 
 @item("vae.training", weight=1)

@@ -30,6 +30,7 @@ class Encoder(Known):
         super().__init__()
         self.weight = weight
         self.shape = shape
+        self.out_features = shape.numel()
 
     def forward(self, x: Tensor) -> Tensor:
         known = x.reshape(len(x), -1) @ self.weight.T
@@ -38,16 +39,21 @@ class Encoder(Known):
 
 
 class Head(Known):
-    """Features to ``(batch, z_dim)``, from the first of the features; remembers what it was given as ``seen``."""
+    """Features to ``(batch, z_dim)``, from the first of the features; remembers what it was given as ``seen``.
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    Its weight has zeros for the other features, so that it is as wide as that of the layer which it stands for.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, inputs: int) -> None:
         super().__init__()
-        self.weight = weight
+        self.known = weight.shape[1]
+        self.weight = nn.functional.pad(weight, (0, max(0, inputs - self.known)))
         self.bias = bias
+        self.out_features, self.in_features = self.weight.shape
 
     def forward(self, features: Tensor) -> Tensor:
-        self.seen = features.reshape(len(features), -1)[:, : self.weight.shape[1]]
-        return self.seen @ self.weight.T + self.bias
+        self.seen = features.reshape(len(features), -1)[:, : self.known]
+        return self.seen @ self.weight[:, : self.known].T + self.bias
 
 
 class Decoder(Known):
@@ -84,7 +90,8 @@ def plant(model: nn.Module, world: Mapping[str, Any]) -> list[str]:
         owner, _, name = path.rpartition(".")
         setattr(model.get_submodule(owner), name, network)
     for name in ("mean", "logvar"):
-        setattr(model, name, Head(world[f"{name}_weight"], world[f"{name}_bias"]))
+        inputs = getattr(getattr(model, name, None), "in_features", 0)
+        setattr(model, name, Head(world[f"{name}_weight"], world[f"{name}_bias"], inputs))
     for name, value in world.items():
         setattr(model, f"world_{name}", value)
     return ["mean", "logvar", *["encoder"] * (encoder is not None), *["decoder"] * (decoder is not None)]

@@ -66,9 +66,11 @@ def p_sample_loop(img: Tensor) -> Tensor:
 
 
 def judge_times(x: Tensor, t: Tensor) -> None:
-    """Refuse anything but one int64 time index for each image."""
-    if not isinstance(t, Tensor) or t.dtype != torch.int64 or t.shape != x.shape[:1]:
-        raise TypeError(f"one time index for each image is needed: t int64 of shape ({len(x)},)")
+    """Refuse anything but one int64 time index for each image; its type and its shape are two mistakes."""
+    if not isinstance(t, Tensor) or t.dtype != torch.int64:
+        raise TypeError("time indices are needed: t is a tensor of int64")
+    if t.shape != x.shape[:1]:
+        raise ValueError(f"one time index for each image is needed: t has the shape ({len(x)},)")
 
 
 SCHEDULE: StandIns = {"diffusion.cosine_schedule": Callback(cosine_schedule)}

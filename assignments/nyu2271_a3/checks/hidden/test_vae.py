@@ -135,14 +135,29 @@ def test_gradients_of_forward_of_the_cvae(vae, vae_probes, seed, batch, latent_s
 # vae.init, cvae.init
 
 
-LATENT_SIZE = 9
+LATENT_SIZE = 64
+"""So many numbers of a linear layer, each of either sign, have the same sign with probability 2**-63."""
 
 
 def assert_trainable(vae_probes, model, inputs, z):
-    """Raise `CheckFailed` unless all pieces are differentiable, and every input and latent variable has a say."""
+    """Raise `CheckFailed` unless all pieces are trained with the model, and every input and latent variable counts."""
     for part, name in zip(vae_probes.heads(model, inputs), ("mu_layer", "logvar_layer"), strict=True):
         assert_every_input_counts(part, inputs, LATENT_SIZE, f"{name}(encoder(...))")
+        assert_of_either_sign(part, f"{name}(encoder(...))")
     assert_every_input_counts(vae_probes.decoded(model, z), z, PIXELS, "decoder(...)")
+    if left := vae_probes.out_of_reach(model, inputs.detach(), z.detach()):
+        what = " and ".join(name for name in ("encoder", "mu_layer", "logvar_layer", "decoder") if name in left)
+        raise CheckFailed(f"an optimiser of model.parameters() never changes {what}: are their layers modules of it?")
+
+
+def assert_of_either_sign(output, name):
+    """Raise `CheckFailed` where a mean or a logarithm has one sign for all inputs."""
+    low, high = float(output.min()), float(output.max())
+    if low >= 0 or high <= 0:
+        raise CheckFailed(
+            f"{name} has one sign for all inputs: a mean and a logarithm may have either, so no ReLU belongs there",
+            got=f"values from {low:.3g} to {high:.3g}",
+        )
 
 
 def assert_every_input_counts(output, inputs, width, name):
@@ -158,7 +173,7 @@ def assert_every_input_counts(output, inputs, width, name):
 
 @item("vae.init", weight=1)
 def test_the_pieces_are_trainable_layers(vae, vae_probes):
-    """All pixels and all latent variables have an influence, and gradients pass through all four pieces."""
+    """All pixels and all latent variables have an influence; all four pieces are trained with model.parameters()."""
     model = vae_probes.evaluating(vae.VAE(PIXELS, latent_size=LATENT_SIZE))
     x = pictures(16).requires_grad_()
     assert_trainable(vae_probes, model, x, noise(16, LATENT_SIZE).requires_grad_())
@@ -166,7 +181,7 @@ def test_the_pieces_are_trainable_layers(vae, vae_probes):
 
 @item("cvae.init", weight=1)
 def test_the_pieces_of_the_cvae_are_trainable_layers(vae, vae_probes):
-    """All pixels, classes and latent variables have an influence, and gradients pass through all four pieces."""
+    """All pixels, classes, latent variables have an influence; all four pieces are trained with model.parameters()."""
     model = vae_probes.evaluating(vae.CVAE(PIXELS, num_classes=6, latent_size=LATENT_SIZE))
     inputs = torch.cat([pictures(18).flatten(1), classes_of(18, 6)], dim=1).requires_grad_()
     z = torch.cat([noise(18, LATENT_SIZE), classes_of(18, 6)], dim=1).requires_grad_()

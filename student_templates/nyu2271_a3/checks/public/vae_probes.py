@@ -29,6 +29,7 @@ class Affine(Known):
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
+        self.out_features, self.in_features = weight.shape
         self.weight = weight
         self.bias = bias
 
@@ -81,6 +82,26 @@ def decoded_far(model: nn.Module, z: Tensor) -> Tensor:
         for parameter in exaggerated.parameters():
             parameter.mul_(100)
     return exaggerated(100 * z).flatten(1)
+
+
+def out_of_reach(model: nn.Module, x: Tensor, z: Tensor) -> list[str]:
+    """The pieces that an optimiser of `model.parameters()` would leave as they are."""
+    features = _called(model.encoder, x)
+    outputs = {
+        "encoder": features,
+        "mu_layer": model.mu_layer(features.detach()),
+        "logvar_layer": model.logvar_layer(features.detach()),
+        "decoder": model.decoder(z),
+    }
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [name for name, output in outputs.items() if not _reaches(output, parameters)]
+
+
+def _reaches(output: Tensor, parameters: list[nn.Parameter]) -> bool:
+    if not (output.requires_grad and parameters):
+        return False
+    found = torch.autograd.grad(output.sum(), parameters, allow_unused=True, retain_graph=True)
+    return any(gradient is not None for gradient in found)
 
 
 def evaluating(model: nn.Module) -> nn.Module:
