@@ -312,6 +312,8 @@ class _Run:
         if name in self.bench.submission.missing:
             return f"{name} was not handed in"
         file = self.bench.submission.files[name]
+        if file.found.endswith(".ipynb") and file.cells is None and file.syntax_error:
+            return f"{file.found} is no notebook that can be read: it is damaged, or has merge markers; export it again"
         return f"{file.found} cannot be read as Python: {file.syntax_error}" if file.syntax_error else ""
 
     def _grading_seed(self) -> str:

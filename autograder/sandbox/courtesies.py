@@ -1,9 +1,13 @@
-"""What a worker does for honest code that expects another machine: a GPU, worker processes, a compiler."""
+"""What a worker does for honest code that expects another machine: a GPU, worker processes, a compiler, a browser."""
 
 from __future__ import annotations
 
 import functools
+import importlib.abc
+import importlib.machinery
 import inspect
+import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -28,14 +32,33 @@ QUIET_CALLS: dict[str, Any] = {
 
 
 def install() -> None:
-    """Make `DataLoader` load in this process, `torch.compile` hand back what it was given, and threads stay one."""
+    """Make `DataLoader` load in this process, `torch.compile` hand back what it was given, and threads stay one.
+
+    Bars of progress for notebooks become plain ones.
+    """
     import torch.utils.data
+
+    sys.meta_path.insert(0, _PlainBars())
 
     torch.utils.data.DataLoader.__init__ = _without_workers(  # type: ignore[method-assign]
         torch.utils.data.DataLoader.__init__
     )
     torch.compile = _eager
     torch.set_num_threads = torch.set_num_interop_threads = _do_nothing
+
+
+class _PlainBars(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives the bars of `tqdm` itself where those are asked for that need widgets of a browser."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        if fullname not in ("tqdm.notebook", "tqdm.autonotebook"):
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        from tqdm import tqdm, trange  # type: ignore[import-untyped]
+
+        vars(module).update(tqdm=tqdm, trange=trange, tqdm_notebook=tqdm, tnrange=trange)
 
 
 def put_cuda_on_cpu() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import inspect
 import random
 import traceback
 import types
@@ -47,6 +48,8 @@ class Executor:
         self._arguments: list[tuple[torch.Tensor, int]] = []
         self._stand_ins: list[dict[str, Any]] = []
         self._bound: dict[str, Any] = {}
+        self._closed: list[Any] = []
+        """Figures that the submission has closed since the example began."""
 
     def handle(self, frame: Frame) -> Reply:
         """Do what a frame asks; a submission's exceptions become part of the answer."""
@@ -67,6 +70,7 @@ class Executor:
         self._objects.clear()
         self._leaves.clear()
         figures.close_all()
+        self._closed.clear()
         # torch.manual_seed would queue a call for every CUDA device each time
         torch.default_generator.manual_seed(seed)
         np.random.seed(seed % 2**32)
@@ -97,6 +101,7 @@ class Executor:
     def _do_call(self, request: Any, decoder: Decoder) -> Reply:
         target = self._resolve(request["base"], request["path"])
         args, kwargs = decoder.decode(request["args"]), decoder.decode(request["kwargs"])
+        figures.remember_closed(self._closed)
         return self._answer(target(*args, **kwargs))
 
     def _do_get(self, request: Any, decoder: Decoder) -> Reply:
@@ -138,7 +143,7 @@ class Executor:
         """Answer with what was drawn: the figures of an object, or all that are open."""
         handle = request["of"]
         result = self._resolve(*handle) if handle is not None else None
-        return self._answer(figures.describe(result, picture=request["picture"]))
+        return self._answer(figures.describe(result, self._closed, picture=request["picture"]))
 
     # references and values
 
@@ -242,7 +247,9 @@ class Executor:
                 owner = getattr(owner, part, None)
             if not hasattr(owner, "__dict__") or vars(owner).get(name) is self._bound.get(spec["path"], self):
                 continue
-            stand_in = spec["value"] if spec["kind"] == "canned" else _callback(self, spec, module)
+            stand_in = (
+                spec["value"] if spec["kind"] == "canned" else _callback(self, spec, module, vars(owner).get(name))
+            )
             setattr(owner, name, stand_in)
             self._bound[spec["path"]] = vars(owner)[name]
 
@@ -294,10 +301,14 @@ class Executor:
         return answer
 
 
-def _callback(executor: Executor, spec: dict[str, Any], module: types.ModuleType) -> Callable[..., Any]:
+def _callback(executor: Executor, spec: dict[str, Any], module: types.ModuleType, own: Any) -> Callable[..., Any]:
+    """Stand for the submission's ``own`` function, whose arguments may have names that only it knows."""
     fields: list[str] | None = spec["fields"]
+    known: list[str] | None = spec["names"]
 
     def stand_in(*args: Any, **kwargs: Any) -> Any:
+        if known is not None and not kwargs.keys() <= set(known):
+            args, kwargs = _in_order(own, args, kwargs)
         if fields is not None:
             args = (*(getattr(args[0], name) for name in fields), *args[1:])
         try:
@@ -311,6 +322,22 @@ def _callback(executor: Executor, spec: dict[str, Any], module: types.ModuleType
 
     stand_in.__name__ = stand_in.__qualname__ = spec["path"].rpartition(".")[2]
     return stand_in
+
+
+def _in_order(own: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return arguments by position as a function's own signature has them, up to the last that is given."""
+    try:
+        signature = inspect.signature(own)
+        bound = signature.bind(*args, **kwargs)
+    except (TypeError, ValueError):  # what cannot be bound is told by whoever gets it
+        return args, kwargs
+    names = list(signature.parameters)
+    given = names[: 1 + max((names.index(name) for name in bound.arguments), default=-1)]
+    bound.apply_defaults()
+    ordered = [parameter for name, parameter in signature.parameters.items() if name in given]
+    if any(parameter.kind is not parameter.POSITIONAL_OR_KEYWORD for parameter in ordered):
+        return args, kwargs
+    return tuple(bound.arguments[parameter.name] for parameter in ordered), {}
 
 
 class LentModule(torch.nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -15,15 +16,32 @@ MAX_PIXELS = 2**20
 """Of one rendered picture."""
 
 
+def remember_closed(closed: list[Any]) -> None:
+    """Add to ``closed`` every figure that is closed from now on; a function may save a figure and close it."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    close = getattr(pyplot, "close", None)
+    if pyplot is None or close is None or getattr(close, "remembering", None) is closed:
+        return
+
+    @functools.wraps(close)
+    def remembering(figure: Any = None) -> None:
+        before = _open_figures()
+        close(figure)
+        closed.extend(one for one in before if one not in _open_figures())
+
+    remembering.remembering = closed  # type: ignore[attr-defined]
+    pyplot.close = remembering  # type: ignore[attr-defined]
+
+
 def close_all() -> None:
     """Forget the figures of earlier examples, where anything was drawn at all."""
     if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None and hasattr(pyplot, "close"):
         pyplot.close("all")
 
 
-def describe(result: Any, *, picture: bool) -> list[dict[str, Any]]:
-    """Return the figures that an object belongs to, or all open ones where it belongs to none, as plain values."""
-    figures = list(dict.fromkeys(_figures_of(result))) or _open_figures()
+def describe(result: Any, closed: list[Any], *, picture: bool) -> list[dict[str, Any]]:
+    """Return figures as plain values: those of an object; where it has none, those open; else those ``closed``."""
+    figures = list(dict.fromkeys(_figures_of(result))) or _open_figures() or closed
     return [_figure(figure, picture) for figure in figures[:MAX_FIGURES]]
 
 

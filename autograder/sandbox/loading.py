@@ -9,6 +9,7 @@ import ast
 import functools
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import linecache
 import signal
 import sys
@@ -69,6 +70,8 @@ class Script:
 
     docstring: str | None
     statements: tuple[Statement, ...]
+    inner_imports: tuple[tuple[int, str], ...]
+    """Line and name of the modules that are imported inside functions, except where a missing one is provided for."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -85,7 +88,17 @@ def compiled(source: str, filename: str) -> Script:
             result = error
         imports = isinstance(node, (ast.Import, ast.ImportFrom))
         statements.append(Statement(node.lineno, imports, frozenset(stored_names(node)), result))
-    return Script(ast.get_docstring(tree), tuple(statements))
+    return Script(ast.get_docstring(tree), tuple(statements), tuple(_inner_imports(tree)))
+
+
+def _inner_imports(node: ast.AST, *, inside: bool = False) -> Iterator[tuple[int, str]]:
+    for child in ast.iter_child_nodes(node):
+        if inside and isinstance(child, ast.Import):
+            yield from ((child.lineno, alias.name) for alias in child.names)
+        elif inside and isinstance(child, ast.ImportFrom) and child.module and not child.level:
+            yield child.lineno, child.module
+        elif not isinstance(child, ast.Try):
+            yield from _inner_imports(child, inside=inside or isinstance(child, ast.FunctionDef))
 
 
 @functools.lru_cache(maxsize=256)
@@ -185,6 +198,9 @@ class Loader(importlib.abc.MetaPathFinder):
             self.report.skipped.append(Skipped(shown, line, type(error).__name__, str(error)))
             return
         module.__doc__ = script.docstring
+        if module.__name__ in self._unordered:
+            vars(module).update(display=_show_nothing, get_ipython=functools.partial(Inert, "get_ipython()"))
+        self._replace_missing(script.inner_imports, shown)
         if self._bind is not None:
             self._bind(module)
         failed = []
@@ -231,6 +247,15 @@ class Loader(importlib.abc.MetaPathFinder):
                 return _skipped(shown, statement, error, slow=True)
             except BaseException as error:  # the one boundary at which a submission's exceptions are caught
                 return _skipped(shown, statement, error)
+
+    def _replace_missing(self, imports: Iterable[tuple[int, str]], shown: str) -> None:
+        """Put inert stand-ins for packages that functions import when they are called, and that are not here."""
+        for line, name in imports:
+            if importlib.util.find_spec(name.partition(".")[0]) is None:
+                parts = name.split(".")
+                for depth in range(len(parts)):
+                    self._replace(".".join(parts[: depth + 1]))
+                self.report.inert.append((shown, line, name))
 
     def _replace(self, name: str) -> bool:
         if name in sys.modules:
@@ -283,6 +308,14 @@ class Inert:
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         return ()
 
+    def __getitem__(self, key: object) -> Inert:
+        return self
+
+    def __or__(self, other: object) -> Inert:
+        return self
+
+    __ror__ = __or__
+
     def __enter__(self) -> Inert:
         return self
 
@@ -310,6 +343,10 @@ class InertModule(types.ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         return Inert(f"{self.__name__}.{name}")
+
+
+def _show_nothing(*values: object, **options: object) -> None:
+    """Stand for the `display` that every notebook has."""
 
 
 def safe_text(value: object, limit: int) -> str:

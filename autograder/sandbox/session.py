@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -209,7 +210,8 @@ class Session:
             if isinstance(stand_in, Callback):
                 number = self.callbacks.number(stand_in)
                 fields = None if stand_in.fields is None else list(stand_in.fields)
-                detail = {"number": number, "fields": fields, "construct": stand_in.construct}
+                names = _names_of(stand_in)
+                detail = {"number": number, "fields": fields, "construct": stand_in.construct, "names": names}
                 specs.append({"kind": "callback", "path": path, "value": None, **detail})
             else:
                 specs.append({"kind": "canned", "path": path, "value": encoder.encode(stand_in.value)})
@@ -347,6 +349,17 @@ class Session:
 
     def _name(self, base: str | int, path: tuple[str, ...]) -> str:
         return ".".join(path) if path else str(base)
+
+
+def _names_of(stand_in: Callback) -> list[str] | None:
+    """Return the names of the arguments that a callback takes; None where it takes any."""
+    try:
+        parameters = inspect.signature(stand_in.function).parameters.values()
+    except ValueError:  # a function of torch's own
+        return None
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return [parameter.name for parameter in parameters][len(stand_in.fields or ()) :]
 
 
 def _text(value: Any) -> str:

@@ -171,3 +171,20 @@ def test_settings_of_threads_and_processes_do_no_harm(start):
     s = start("worker", COMPILED).module("s")
     assert s.settings() == 1
     assert s.big() == 600.0**3
+
+
+BARS = """
+from tqdm.notebook import tqdm, trange
+import tqdm.notebook as bars
+
+def count():
+    return sum(tqdm(range(4))) + sum(1 for _ in trange(3)) + sum(bars.tqdm([1])) + len(list(tqdm_auto(range(2))))
+
+def tqdm_auto(values):
+    from tqdm.autonotebook import tqdm
+    return tqdm(values)
+"""
+
+
+def test_bars_of_notebooks_need_no_browser(start):
+    assert start("worker", BARS).module("s").count() == 6 + 3 + 1 + 2

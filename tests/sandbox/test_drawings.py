@@ -86,6 +86,39 @@ def test_nothing_drawn_is_said(s):
         drawn(s)
 
 
+CLOSING = """
+import matplotlib.pyplot as plt
+
+def saved(image, where):
+    fig, ax = plt.subplots()
+    ax.imshow(image)
+    plt.savefig(where)
+    plt.close()
+
+def both(image):
+    for one in (image, 1 - image):
+        fig, ax = plt.subplots()
+        ax.imshow(one)
+        plt.close(fig)
+    plt.figure()
+    plt.imshow(image)
+    plt.close("all")
+"""
+
+
+def test_a_figure_that_was_closed_was_drawn(start, backend, tmp_path):
+    session = start(backend, CLOSING)
+    s, image = session.module("s"), torch.rand(2, 3)
+    s.saved(image.numpy(), "snap.png")
+    ((figure),) = drawn(s)
+    assert torch.equal(figure.panels[0].images[0], image.double())
+    session.begin(2)
+    with pytest.raises(SubmissionFault, match="nothing was drawn"):
+        drawn(s)
+    s.both(image.numpy())
+    assert len(drawn(s)) == 3
+
+
 def test_each_example_begins_without_figures(start, backend):
     session = start(backend, DRAWING)
     s = session.module("s")

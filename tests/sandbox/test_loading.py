@@ -130,12 +130,33 @@ def test_a_name_that_a_real_package_lacks_is_an_error_and_no_stand_in(load):
     assert lines(report) == [("s.py", 1, "ImportError")] and not report.inert
 
 
-def test_a_missing_package_in_a_function_or_a_try_stays_missing(load):
+def test_a_missing_package_in_a_try_stays_missing(load):
     source = "try:\n    import lacking_three\n    found = True\nexcept ImportError:\n    found = False\n"
-    module, report = load(source + "def f():\n    import lacking_four\n")
-    assert module.found is False and not report.inert
-    with pytest.raises(ModuleNotFoundError):
-        module.f()
+    inner = "def f():\n    try:\n        import lacking_four\n    except ImportError:\n        return 1\n"
+    module, report = load(source + inner)
+    assert module.found is False and module.f() == 1 and not report.inert
+
+
+def test_a_package_that_a_function_imports_gets_an_inert_stand_in_too(load):
+    source = "class A:\n    def f(self):\n        import lacking_five as five\n        five.plot()\n        return 1\n"
+    source += "def g():\n    from lacking_six.parts import two\n    import json\n    two()\n    return json.dumps(2)\n"
+    module, report = load(source)
+    assert module.A().f() == 1 and module.g() == "2"
+    assert report.inert == [("s.py", 3, "lacking_five"), ("s.py", 7, "lacking_six.parts")]
+
+
+def test_annotations_from_a_lacking_package_lose_nothing(load):
+    source = "from lacking_seven import Float\n"
+    source += 'def f(x: Float[int, "b p"], y: Float | None = None, z: None | Float = None): return x\n'
+    module, report = load(source)
+    assert not report.skipped and module.f(3) == 3
+
+
+def test_a_notebook_has_what_notebooks_have(load):
+    module, report = load("display(1)\nget_ipython().run_line_magic('a', 'b')\nx = 1\n", unordered=["s"])
+    assert not report.skipped and module.x == 1
+    _, report = load("display(1)\n")
+    assert lines(report) == [("s.py", 1, "NameError")]
 
 
 def test_helper_modules_go_through_the_same_loader(load):

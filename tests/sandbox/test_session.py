@@ -281,3 +281,36 @@ def test_what_a_callback_remembers_is_bounded(start):
         s.f(torch.ones(2**20, requires_grad=True))
     s = start("worker", source, stand_ins={"s.helper": Callback(torch.neg)}).module("s")
     assert s.f(torch.ones(2**10, requires_grad=True)) is None
+
+
+NAMED = """
+def scaled(start, factor=2, offset=None):
+    pass
+
+class Box:
+    def grown(self, by, twice=False):
+        pass
+
+def use(x):
+    return scaled(start=x, factor=3), scaled(x, offset=x), scaled(offset=x, start=x), Box().grown(by=x)
+
+def wrong(x):
+    return scaled(begin=x)
+"""
+
+
+def test_a_stand_in_takes_the_names_of_the_function_that_it_stands_for(start, backend):
+    """What is fixed is the order of arguments: their names are the submission's own."""
+    scaled = Callback(lambda x_0, t=2, noise=None: x_0 * t + (0 if noise is None else noise))
+    grown = Callback(lambda amount: amount + 100, fields=())
+    s = start(backend, NAMED, stand_ins={"s.scaled": scaled, "s.Box.grown": grown}).module("s")
+    assert [float(value) for value in s.use(torch.tensor(1.0))] == [3.0, 3.0, 3.0, 101.0]
+    with pytest.raises(SubmissionRaised, match="cannot use what it was given"):
+        s.wrong(torch.tensor(1.0))
+
+
+def test_names_that_the_trusted_side_knows_go_there_as_they_are(start, backend):
+    """Where the submission has them in another order, they still mean what they say."""
+    source = "def scaled(t, x_0):\n    pass\ndef use(x):\n    return scaled(x_0=x, t=3)\n"
+    s = start(backend, source, stand_ins={"s.scaled": Callback(lambda x_0, t: x_0 * t)}).module("s")
+    assert float(s.use(torch.tensor(2.0))) == 6.0

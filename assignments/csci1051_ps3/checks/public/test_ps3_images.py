@@ -190,7 +190,8 @@ def assert_all_there(seen, due):
             got=f"{len(missing)} of them missing among the {len(seen)} that were drawn",
         )
     if len(seen) != len(due) and len(ink(seen)) != len(due):
-        raise CheckFailed("more pictures than points", expected=f"{len(due)} pictures", got=f"{len(seen)}")
+        which = "more" if len(ink(seen)) > len(due) else "fewer"
+        raise CheckFailed(f"{which} pictures than points", expected=f"{len(due)} pictures", got=f"{len(ink(seen))}")
 
 
 def ink(seen):
