@@ -262,6 +262,9 @@ class _Survey:
                 root = _root(node.func)
                 if root is not None and root not in self._imported and root not in self._functions:
                     names.add(root)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                for definition in self._functions.get(node.func.id, ()):
+                    names.update(*(one.names for one in ast.walk(definition) if isinstance(one, ast.Global)))
         return names
 
     def _must_stay_out(self, statement: ast.stmt) -> bool:

@@ -176,3 +176,9 @@ def test_a_statement_over_several_lines_leaves_what_follows_it_on_the_last():
     source = "a = 1; print(\n  'ä',\n); b = 2\n@f\ndef g(): pass\n"
     found = definitions(source, ast.parse(source)).source
     assert found == "a = 1; pass\n\nb = 2\n@f\ndef g(): pass\n"
+
+
+def test_a_call_that_makes_tables_by_global_is_run_where_they_are_needed():
+    source = "def precompute(T):\n    global betas\n    betas = torch.linspace(0, 1, T)\nprecompute(5)\n"
+    assert "precompute(5)" not in kept(source)
+    assert "precompute(5)" in kept(source + "def q_sample(x, t):\n    return betas[t] * x\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Callable
@@ -22,17 +23,28 @@ def built(kind: type[nn.Module], z_dims: int, image_size: int = 28, training: bo
         nn.Module.__init__(model)
         model.z_dims, model.image_size = z_dims, image_size
         model.nothing = nn.Parameter(torch.zeros(()))
-    return model.train(training)
+    return grown_up(model.eval(), z_dims, image_size).train(training)
+
+
+@torch.no_grad()
+def grown_up(model: nn.Module, z_dims: int, image_size: int) -> nn.Module:
+    """The model, whose lazy layers have met inputs and know their sizes."""
+    images = torch.zeros(2, 1, image_size, image_size)
+    for method, inputs in (("encode", images), ("encode", images.flatten(1)), ("decode", torch.zeros(2, z_dims))):
+        if any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in model.parameters()):
+            with contextlib.suppress(Exception):  # what is wrong will show in the check
+                getattr(model, method)(inputs)
+    return model
 
 
 def made(kind: type[nn.Module], z_dims: int, image_size: int = 28) -> nn.Module:
     """A VAE of your class, in evaluation mode; its constructor must work."""
-    return kind(z_dims=z_dims, image_size=image_size).eval()
+    return grown_up(kind(z_dims=z_dims, image_size=image_size).eval(), z_dims, image_size)
 
 
 def by_default(kind: type[nn.Module]) -> nn.Module:
     """A VAE of your class with the default sizes, in evaluation mode."""
-    return kind().eval()
+    return grown_up(kind().eval(), 2, 28)
 
 
 def encoded(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:

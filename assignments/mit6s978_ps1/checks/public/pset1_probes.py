@@ -30,8 +30,10 @@ def decoded(models: Sequence[nn.Module], z: Tensor) -> list[Tensor]:
 def decoded_far(models: Sequence[nn.Module], z: Tensor) -> list[Tensor]:
     """The same for models with all weights and all latent vectors thirty times as large. The models are spent then."""
     for model in models:
+        model.decode(z)  # lazy layers learn their sizes
         for parameter in model.parameters():
-            parameter.mul_(30)
+            if not isinstance(parameter, nn.parameter.UninitializedParameter):
+                parameter.mul_(30)
     return [model.decode(30 * z) for model in models]
 
 

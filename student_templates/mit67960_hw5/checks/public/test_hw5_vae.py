@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Independent
@@ -182,22 +184,55 @@ def both_ways(hw5_probes, model, x, seed):
     return results
 
 
+COPIES, DIRECTIONS = 4096, 8
+"""Calls of forward on one image, and random projections of its images, where its random numbers are its own."""
+MOST_APART = math.sqrt(math.log(2 * DIRECTIONS / 1e-9) / COPIES)
+"""Kolmogorov and Smirnov's distance that two samples of one distribution exceed with probability 1e-9 / DIRECTIONS:
+P(D > d) <= 2 exp(-n d^2) for two samples of n (Massart 1990, up to a factor that is 1 for large n)."""
+
+
+def apart(ours, due):
+    """The greatest distance between distributions of projections of two samples ``(COPIES, pixels)``."""
+    directions = torch.randn(due.shape[1], DIRECTIONS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    both = torch.cat([due.double(), ours.double()]) @ directions
+    signs = torch.cat([torch.ones(COPIES), -torch.ones(COPIES)]).double()
+    steps = signs[both.argsort(0)].cumsum(0) / COPIES
+    return float(steps.abs().max())
+
+
+def assert_same_samples(hw5_probes, model):
+    """Fail unless forward on one image, again and again, gives what the three methods give, as a distribution."""
+    moved, x = hw5_probes.perturbed(model, 3), pictures(1).expand(COPIES, -1, -1, -1).contiguous()
+    ours, due = (
+        three_parts(call, COPIES, Z_DIMS)[0].reshape(COPIES, -1) for call in both_ways(hw5_probes, moved, x, 13)
+    )
+    if (distance := apart(ours.detach(), due.detach())) > MOST_APART:
+        raise CheckFailed(
+            "the x_hat that forward returns is not what decode makes of a sample of q(z|x)",
+            expected="images that are distributed as those of encode, reparameterize and decode, called in turn",
+            got=f"distance {distance:.3g} of two distribution functions, where chance explains {MOST_APART:.3g}",
+        )
+
+
 @item("q4.vae.forward", weight=2)
 def test_forward_encodes_samples_and_decodes(hw5, hw5_probes):
     """forward(x) gives x_hat, mu, logvar: what your encode says, and what decode makes of a sample, fresh at each call.
 
-    Your own methods are called one after the other with the same random numbers, and must give the same.
+    Your own methods are called one after the other with the same random numbers. Where x_hat then differs because
+    forward draws its own, many samples of one image are compared.
     """
-    model, x, seen = hw5_probes.built(hw5.VAE, Z_DIMS, 28, True), pictures(8), []
+    model, x, seen, same = hw5_probes.built(hw5.VAE, Z_DIMS, 28, True), pictures(8), [], True
     for seed in (11, 12):
         ours, due = both_ways(hw5_probes, model, x, seed)
         ours, due = three_parts(ours, 8, Z_DIMS), three_parts(due, 8, Z_DIMS)
-        for part, truth, name in zip(ours, due, ("x_hat", "mu", "logvar"), strict=True):
-            name = f"the {name} that forward returns, next to encode, reparameterize, decode,"
-            assert_close(part.reshape(truth.shape), truth.double(), name=name, scale=1.0)
+        for part, truth, name in zip(ours[1:], due[1:], ("mu", "logvar"), strict=True):
+            assert_close(part, truth.double(), name=f"the {name} that forward returns, next to encode,", scale=1.0)
+        same = same and bool((ours[0].reshape(due[0].shape) - due[0]).abs().max() < 1e-5)
         seen.append(ours[0])
     if bool((seen[0] - seen[1]).abs().max() < 1e-7):
         raise CheckFailed("x_hat is the same at every call: a fresh sample of q(z|x) must be decoded")
+    if not same:
+        assert_same_samples(hw5_probes, model)
 
 
 # q4.vae.loss
