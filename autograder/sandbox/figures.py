@@ -22,6 +22,8 @@ def remember_closed(closed: list[Any]) -> None:
     close = getattr(pyplot, "close", None)
     if pyplot is None or close is None or getattr(close, "remembering", None) is closed:
         return
+    if hasattr(close, "remembering"):  # for an earlier session in this process
+        close = close.__wrapped__
 
     @functools.wraps(close)
     def remembering(figure: Any = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -117,6 +119,13 @@ def test_a_figure_that_was_closed_was_drawn(start, backend, tmp_path):
         drawn(s)
     s.both(image.numpy())
     assert len(drawn(s)) == 3
+
+
+def test_many_sessions_in_one_process_do_not_wrap_one_another(start):
+    for _ in range(60):
+        start("in_process", CLOSING).module("s").both(torch.rand(2, 2).numpy())
+    close = sys.modules["matplotlib.pyplot"].close
+    assert hasattr(close, "remembering") and not hasattr(close.__wrapped__, "remembering")
 
 
 def test_each_example_begins_without_figures(start, backend):
