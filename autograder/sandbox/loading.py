@@ -144,6 +144,7 @@ class Loader(importlib.abc.MetaPathFinder):
         self._seconds = statement_seconds
         self._notebooks = notebooks or {}
         self._unordered = frozenset((*unordered, *self._notebooks))
+        self._lacking: set[str] = set()
 
     def load(self, name: str) -> types.ModuleType:
         """Load a module of the folder by its dotted name, once; raise `FileNotFoundError` where there is none."""
@@ -165,7 +166,8 @@ class Loader(importlib.abc.MetaPathFinder):
         """Find what the ordinary finders do not know; this finder comes last, so real modules win."""
         found = self._path(fullname)
         if found is None:
-            return None
+            inert = importlib.machinery.ModuleSpec(fullname, _InertEntry())
+            return inert if fullname in self._lacking else None
         package = found.name == "__init__.py"
         return importlib.machinery.ModuleSpec(fullname, _Entry(self), origin=str(found), is_package=package)
 
@@ -200,7 +202,6 @@ class Loader(importlib.abc.MetaPathFinder):
         module.__doc__ = script.docstring
         if module.__name__ in self._unordered:
             vars(module).update(display=_show_nothing, get_ipython=functools.partial(Inert, "get_ipython()"))
-        self._replace_missing(script.inner_imports, shown)
         if self._bind is not None:
             self._bind(module)
         failed = []
@@ -212,6 +213,7 @@ class Loader(importlib.abc.MetaPathFinder):
         if module.__name__ in self._unordered:
             self._try_again(failed, module, shown)
         self.report.skipped += [why for _, why in failed]
+        self._expect(script.inner_imports, shown)
 
     def _try_again(self, failed: list[tuple[Statement, Skipped]], module: types.ModuleType, shown: str) -> None:
         """Run what lacked a name again, as long as that helps; what it would bind must not be there by now."""
@@ -248,13 +250,12 @@ class Loader(importlib.abc.MetaPathFinder):
             except BaseException as error:  # the one boundary at which a submission's exceptions are caught
                 return _skipped(shown, statement, error)
 
-    def _replace_missing(self, imports: Iterable[tuple[int, str]], shown: str) -> None:
-        """Put inert stand-ins for packages that functions import when they are called, and that are not here."""
+    def _expect(self, imports: Iterable[tuple[int, str]], shown: str) -> None:
+        """Have inert stand-ins ready for packages that functions import when they are called, if they are not here."""
         for line, name in imports:
-            if importlib.util.find_spec(name.partition(".")[0]) is None:
-                parts = name.split(".")
-                for depth in range(len(parts)):
-                    self._replace(".".join(parts[: depth + 1]))
+            parts = name.split(".")
+            if parts[0] not in sys.modules and importlib.util.find_spec(parts[0]) is None:
+                self._lacking |= {".".join(parts[: depth + 1]) for depth in range(len(parts))}
                 self.report.inert.append((shown, line, name))
 
     def _replace(self, name: str) -> bool:
@@ -284,6 +285,16 @@ class _Entry(importlib.abc.Loader):
 
     def exec_module(self, module: types.ModuleType) -> None:
         self._loader.adopt(module)
+
+
+class _InertEntry(importlib.abc.Loader):
+    """Lets a function import a package that is not here."""
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        return InertModule(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass
 
 
 class Inert:

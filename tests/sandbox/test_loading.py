@@ -145,6 +145,15 @@ def test_a_package_that_a_function_imports_gets_an_inert_stand_in_too(load):
     assert report.inert == [("s.py", 3, "lacking_five"), ("s.py", 7, "lacking_six.parts")]
 
 
+def test_a_function_may_make_its_import_possible(load, tmp_path_factory):
+    """Only what is lacking when the function runs has a stand-in."""
+    folder = tmp_path_factory.mktemp("later")
+    (folder / "lacking_eight.py").write_text("found = 8\n")
+    source = f"import sys\ndef f():\n    sys.path.append({str(folder)!r})\n    import lacking_eight\n"
+    module, _ = load(source + "    return lacking_eight.found\n")
+    assert module.f() == 8
+
+
 def test_annotations_from_a_lacking_package_lose_nothing(load):
     source = "from lacking_seven import Float\n"
     source += 'def f(x: Float[int, "b p"], y: Float | None = None, z: None | Float = None): return x\n'
