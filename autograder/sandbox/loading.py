@@ -19,8 +19,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from autograder.sandbox.inert import Inert, InertEntry, InertModule, show_nothing
 from autograder.submission.definitions import definitions
 from autograder.submission.globals import stored_names
 from autograder.submission.notebooks import code_cells, join_cells, looks_like_notebook
@@ -166,7 +166,7 @@ class Loader(importlib.abc.MetaPathFinder):
         """Find what the ordinary finders do not know; this finder comes last, so real modules win."""
         found = self._path(fullname)
         if found is None:
-            inert = importlib.machinery.ModuleSpec(fullname, _InertEntry())
+            inert = importlib.machinery.ModuleSpec(fullname, InertEntry())
             return inert if fullname in self._lacking else None
         package = found.name == "__init__.py"
         return importlib.machinery.ModuleSpec(fullname, _Entry(self), origin=str(found), is_package=package)
@@ -201,7 +201,7 @@ class Loader(importlib.abc.MetaPathFinder):
             return
         module.__doc__ = script.docstring
         if module.__name__ in self._unordered:
-            vars(module).update(display=_show_nothing, get_ipython=functools.partial(Inert, "get_ipython()"))
+            vars(module).update(display=show_nothing, get_ipython=functools.partial(Inert, "get_ipython()"))
         if self._bind is not None:
             self._bind(module)
         failed = []
@@ -285,79 +285,6 @@ class _Entry(importlib.abc.Loader):
 
     def exec_module(self, module: types.ModuleType) -> None:
         self._loader.adopt(module)
-
-
-class _InertEntry(importlib.abc.Loader):
-    """Lets a function import a package that is not here."""
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        return InertModule(spec.name)
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        pass
-
-
-class Inert:
-    """Stands for anything out of a module that the grader lacks; it can be used and does nothing."""
-
-    def __init__(self, name: str) -> None:
-        self.__dict__["_name"] = name
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Inert(f"{self._name}.{name}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__[name] = value
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and not kwargs and (isinstance(args[0], (types.FunctionType, type))):
-            return args[0]  # as a decorator it must not lose what it decorates
-        return Inert(f"{self._name}()")
-
-    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
-        return ()
-
-    def __getitem__(self, key: object) -> Inert:
-        return self
-
-    def __or__(self, other: object) -> Inert:
-        return self
-
-    __ror__ = __or__
-
-    def __enter__(self) -> Inert:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        return None
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(())
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __repr__(self) -> str:
-        return f"<{self._name}: not installed here>"
-
-
-class InertModule(types.ModuleType):
-    """Takes the place of a package that the grader lacks, so that functions which do not need it can be graded."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.__path__: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Inert(f"{self.__name__}.{name}")
-
-
-def _show_nothing(*values: object, **options: object) -> None:
-    """Stand for the `display` that every notebook has."""
 
 
 def safe_text(value: object, limit: int) -> str:
