@@ -48,8 +48,10 @@ def describe(result: Any, closed: list[Any], *, picture: bool) -> list[dict[str,
 
 
 def _open_figures() -> list[Any]:
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    return [] if pyplot is None else [pyplot.figure(number) for number in pyplot.get_fignums()]
+    """Return the figures that pyplot knows; which of them is the current one stays as it is."""
+    helpers = sys.modules.get("matplotlib._pylab_helpers")
+    managers = {} if helpers is None else helpers.Gcf.figs
+    return [managers[number].canvas.figure for number in sorted(managers)]
 
 
 def _figures_of(value: Any) -> Iterator[Any]:

@@ -92,7 +92,12 @@ def too_near(lead: Lead, margin: Margin | None) -> Trouble | None:
 def measure_margins(
     assignment: Assignment, runs: int, *, jobs: int = 1, item: str | None = None, progress: Progress | None = None
 ) -> tuple[tuple[Margin, ...], tuple[Failure, ...]]:
-    """Train the reference with ``runs`` grading seeds; return the margins by check and criterion, and what failed."""
+    """Train the reference with ``runs`` grading seeds; return the margins by check and criterion, and what failed.
+
+    Raises `UserError` for an ``item`` that is none of training.
+    """
+    if item is not None and not assignment.manifest.item(item).training:
+        raise UserError(f"{item!r} is no item of training: there are no margins to measure")
     items = [one.id for one in assignment.manifest.items if one.training and one.is_auto and item in (None, one.id)]
     tasks = [[one, f"margins {number}"] for number in range(runs) for one in items]
     found: dict[tuple[str, str], dict[str, list[float]]] = {}

@@ -121,6 +121,11 @@ def test_a_figure_that_was_closed_was_drawn(start, backend, tmp_path):
     assert len(drawn(s)) == 3
 
 
+def test_closing_closes_the_current_figure(start, backend):
+    source = CLOSING + "def first():\n    a, b = plt.figure(1), plt.figure(2)\n    plt.figure(1)\n    plt.close()\n"
+    assert start(backend, source + "    return plt.get_fignums()\n").module("s").first() == [2]
+
+
 def test_many_sessions_in_one_process_do_not_wrap_one_another(start):
     for _ in range(60):
         start("in_process", CLOSING).module("s").both(torch.rand(2, 2).numpy())

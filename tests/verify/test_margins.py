@@ -109,6 +109,11 @@ def test_the_record_of_one_item_leaves_the_others(proving):
     assert read_margins(proving.loaded) == (margin(),)
 
 
+def test_an_item_without_training_has_no_margins(proving):
+    with pytest.raises(UserError, match=r"'one.double' is no item of training"):
+        measure_margins(proving.loaded, 1, item="one.double")
+
+
 def test_a_record_that_cannot_be_read_is_named(proving):
     proving.write("assignments/tiny/margins.json", '{"margins": [1]}')
     with pytest.raises(UserError, match=r"margins.json: this is no record of margins; remove it"):
