@@ -696,7 +696,7 @@ def train_diffusion(model: nn.Module, images: Tensor, epochs: int, batch_size: i
 
 # %%
 unet = Unet(width=8 if SMALL_DATA else 32).to(device)
-diffusion_losses = train_diffusion(unet, train_images, epochs=1 if SMALL_DATA else 10)
+diffusion_losses = train_diffusion(unet, train_images, epochs=3 if SMALL_DATA else 10)
 
 # %%
 plt.figure(figsize=(4, 3))
