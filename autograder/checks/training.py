@@ -64,7 +64,7 @@ def watching() -> Iterator[list[Criterion]]:
         _WATCHED.reset(token)
 
 
-def assert_learned(criteria: Sequence[Criterion], what: str) -> None:
+def assert_learned(criteria: Sequence[Criterion], what: str, when: str = "after training") -> None:
     """Fail where a criterion does not hold; the message has all numbers, those that fail first."""
     if (watched := _WATCHED.get()) is not None:
         watched.extend(criteria)
@@ -73,7 +73,7 @@ def assert_learned(criteria: Sequence[Criterion], what: str) -> None:
     failed = [criterion for criterion in criteria if not criterion.holds]
     rest = [criterion for criterion in criteria if criterion.holds]
     raise CheckFailed(
-        f"{what}: after training, the {failed[0].name} is not good enough",
+        f"{what}: {when}, the {failed[0].name} is not good enough",
         expected=f"{failed[0].name} {'at least' if failed[0].at_least else 'at most'} {failed[0].threshold:.4g}",
         got="; ".join(map(str, (*failed, *rest))),
     )

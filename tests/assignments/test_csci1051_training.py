@@ -79,12 +79,18 @@ def test_a_mistake_elsewhere_costs_nothing_of_sampling(suite: CheckSuite, tmp_pa
 
 RULES = {
     "larger variance": [("variance = (1 - alpha) * (1 - next_share) / (1 - share)", "variance = 1 - alpha")],
+    "all noise new": [("x = mean + math.sqrt(variance) * torch.randn_like(x)",
+                       "x0 = (x - math.sqrt(1 - share) * z) / math.sqrt(share)\n"
+                       "        x = math.sqrt(next_share) * x0 + math.sqrt(1 - next_share) * torch.randn_like(x)")],
+    "Euler step of the flow": [("x = mean + math.sqrt(variance) * torch.randn_like(x)",
+                                "x = (1 + (1 - alpha) / 2) * x - (1 - alpha) / 2 * z / math.sqrt(1 - share)")],
     "DDIM": [("x = mean + math.sqrt(variance) * torch.randn_like(x)",
               "x0 = (x - math.sqrt(1 - share) * z) / math.sqrt(share)\n"
               "        x = math.sqrt(next_share) * x0 + math.sqrt(1 - next_share) * z")],
     "list": [("return torch.stack(path)", "return path")],
     "array": [("return torch.stack(path)", "return torch.stack(path).numpy()")],
     "steps as a column": [("torch.full((n,), step)", "torch.full((n, 1), step)")],
+    "steps from 0": [("torch.full((n,), step)", "torch.full((n,), step - 1)")],
     "steps as one number": [("torch.full((n,), step)", "step")],
     "parts of the way": [("torch.full((n,), step)", "torch.full((n, 1), step / T)")],
 }  # fmt: skip
@@ -94,6 +100,24 @@ RULES = {
 def test_every_sound_rule_and_every_way_to_give_steps_will_do(suite: CheckSuite, tmp_path: Path, name: str) -> None:
     folder = written(tmp_path, *RULES[name])
     assert passes(suite, folder, "p2d.sampling") and passes(suite, folder, "p2d.sampling", public=True)
+
+
+WRONG_RULES = {
+    "variance for deviation": [("math.sqrt(variance) * torch.randn_like(x)", "variance * torch.randn_like(x)")],
+    "mean without 1 / sqrt(alpha)": [("(x - (1 - alpha) / math.sqrt(1 - share) * z) / math.sqrt(alpha)",
+                                      "(x - (1 - alpha) / math.sqrt(1 - share) * z)")],
+    "noise not by its root": [("(1 - alpha) / math.sqrt(1 - share) * z", "(1 - alpha) / (1 - share) * z")],
+    "noise not divided": [("(1 - alpha) / math.sqrt(1 - share) * z", "(1 - alpha) * z")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", ["verify", "another", "third"])
+@pytest.mark.parametrize("name", WRONG_RULES)
+def test_rules_that_are_nearly_right_fail(suite: CheckSuite, tmp_path: Path, name: str, seed: str) -> None:
+    """A model of their own would hide some of it; they are judged by the best of all models alone."""
+    (verdict,) = verdicts(suite, written(tmp_path, *WRONG_RULES[name]), "p2d.sampling", public=False, seed=seed)
+    assert verdict.by_comparison and verdict.failure is not None
+    assert "with the best of all models" in verdict.failure.summary
 
 
 def test_an_autoencoder_that_learns_nothing_is_found_by_measurement(suite: CheckSuite, tmp_path: Path) -> None:

@@ -104,17 +104,27 @@ def test_samples_have_the_distribution_of_the_data(ps3, ps3_probes):
     """Samples are at most half as far from new points (energy distance) as those of the Gaussian that fits best."""
     generator = secret_generator()
     points, schedule = points_learning.two_clusters(generator), schedule_of(ps3)
+    ideal = points_learning.ideal(points, schedule, Steps(schedule.T).read)
 
-    def judge(model, title):
+    def sampled(model, title):
         path = steps_of(ps3.sample(model, points_learning.SAMPLES), schedule.T, points_learning.SAMPLES)
         show_images(title, {"x_T to x_0": stages(path)})
-        assert_learned(points_learning.sampling_criteria(path, points, generator), "the reverse process")
+        return path
 
     try:
-        judge(lend(points_learning.ideal(points, schedule, Steps(schedule.T).read)), "With the best of all models")
-    except SubmissionFault:
-        model, _ = trained(ps3, ps3_probes, points, generator)
-        judge(ps3_probes.evaluating(model), "With the submission's own model")
+        path = sampled(lend(ideal), "With the best of all models")
+    except SubmissionFault:  # a process that wants more of a model than its replies
+        path = None
+    if path is not None:
+        criteria = points_learning.sampling_criteria(path, points, generator)
+        if schedule.is_fine:
+            criteria.append(points_learning.clusters_criterion(path, points, generator))
+            return assert_learned(criteria, "the reverse process", when="with the best of all models")
+        if all(criterion.holds for criterion in criteria):
+            return assert_learned(criteria, "the reverse process")
+    model, _ = trained(ps3, ps3_probes, points, generator)
+    path = sampled(ps3_probes.evaluating(model), "With the submission's own model")
+    return assert_learned(points_learning.sampling_criteria(path, points, generator), "the reverse process")
 
 
 def stages(path):

@@ -102,7 +102,8 @@ class OnePoint(nn.Module):
 
     def forward(self, x_t: Tensor, t: Any) -> Tensor:
         share = self.alpha ** self.steps.read(t)  # (n, 1) or (1, 1)
-        return ((x_t - share.sqrt() * self.point) / (1 - share).sqrt().clamp_min(1e-6)).to(x_t.dtype)
+        noise = (x_t - share.sqrt() * self.point) / (1 - share).sqrt().clamp_min(1e-6)
+        return torch.where(share < 1, noise, 0).to(x_t.dtype)  # x_0 tells nothing of the noise
 
 
 class Steps:
