@@ -213,10 +213,9 @@ def _names_around(mark: Mark, marks: Sequence[Mark]) -> list[str]:
 def _mutants_of_mark(
     code: Code, mark: Mark, names: Sequence[str], file: str, seen: set[tuple[int, str]]
 ) -> Iterator[AutomaticMutant]:
-    inside = mark.statements[0]
-    begin, end = next(
-        span for span in map(code.lines, code.source.tree.body) if span[0] <= code.span(inside)[0] < span[1]
-    )
+    first, last = (code.span(mark.statements[place])[0] for place in (0, -1))
+    around = [span for span in map(code.lines, code.source.tree.body) if first < span[1] and span[0] <= last]
+    begin, end = around[0][0], around[-1][1]
     seen.add((begin, ast.dump(ast.parse(code.text[begin:end]))))
     for edit in sorted(edits(mark.statements, code, names), key=lambda edit: (edit.place, edit.operator)):
         part = code.text[begin : edit.begin] + edit.text + code.text[edit.end : end]

@@ -49,6 +49,17 @@ def test_mutants_are_exact_edits_of_marked_regions(tmp_path):
     assert len({mutant.id for mutant in everything}) == len({mutant.text for mutant in everything}) == len(everything)
 
 
+def test_every_statement_of_a_region_at_the_top_is_edited_in_its_place(tmp_path):
+    tiny = Proving(tmp_path)
+    table = "### BEGIN SOLUTION one.double\none = 1\ntwo = one + one\nthree = two + one\n### END SOLUTION\n"
+    tiny.write("solutions/tiny/one.py", ONE + "\n\n" + table)
+    reference = (tiny.reference / "one.py").read_text()
+    found = [mutant for mutant in automatic_mutants(tiny.loaded, "one.double") if mutant.old != "return x * 2"]
+    assert {mutant.new for mutant in found} >= {"one = 2", "two = one - one", "three = two - one", "three = two"}
+    for mutant in found:
+        assert mutant.text == reference.replace(f"\n{mutant.old}\n", f"\n{mutant.new}\n")
+
+
 def test_good_checks_kill_all(tmp_path):
     report = run_automatic(Proving(tmp_path).loaded)
     assert report.kill_rate() == 1.0 and not report.of(Fate.SURVIVED)
