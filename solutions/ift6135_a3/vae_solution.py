@@ -69,7 +69,7 @@ class DiagonalGaussianDistribution:
         ### END SOLUTION
 
     def mode(self) -> Tensor:
-        """vae.mode: the most likely value, of the shape of the mean."""
+        """vae.mode: the most likely value, of the shape of the mean, through which gradients reach it."""
         ### BEGIN SOLUTION
         return self.mean
         ### END SOLUTION

@@ -58,7 +58,7 @@ class DiagonalGaussianDistribution:
         raise NotImplementedError("vae.nll (2 points): Negative log-likelihood of a diagonal Gaussian")
 
     def mode(self) -> Tensor:
-        """vae.mode: the most likely value, of the shape of the mean."""
+        """vae.mode: the most likely value, of the shape of the mean, through which gradients reach it."""
         raise NotImplementedError("vae.mode (1 point): Mode of a diagonal Gaussian")
 
 

@@ -242,7 +242,7 @@ def mean_and_deviation(reply, n):
 
 @item("ec.vae", weight=1)
 def test_the_encoder_gives_means_and_positive_deviations(ps3, ps3_probes):
-    """VariationalEncoder() makes mu and sigma, each (n, 2), of images, depends on them, and sigma is positive."""
+    """VariationalEncoder() makes mu and sigma, each (n, 2), of images; sigma is positive and has a say of its own."""
     for n in (64, 3):
         images = some_images(n, n) * torch.linspace(0, 1, n)[:, None, None, None]
         for _ in range(6):
@@ -255,6 +255,18 @@ def test_the_encoder_gives_means_and_positive_deviations(ps3, ps3_probes):
                 )
             if bool((mu == mu[:1]).all()):
                 raise CheckFailed("mu is the same for all images")
+    assert_not_tied(*mean_and_deviation(ps3_probes.output(ps3.VariationalEncoder(), some_images(64, 1)), 64))
+
+
+def assert_not_tied(mu, sigma):
+    """Fail where a coordinate of mu and of sigma always rise, or fall, together."""
+    for column in range(2):
+        steps = sigma[mu[:, column].argsort(), column].diff()
+        if bool((steps != 0).any()) and (bool((steps >= 0).all()) or bool((steps <= 0).all())):
+            raise CheckFailed(
+                "sigma follows from mu: each of the two needs outputs of the network for itself",
+                got=f"64 images in the order of mu[:, {column}] are also in the order of sigma[:, {column}]",
+            )
 
 
 def divergence(mu, sigma, prior_variance):
