@@ -123,6 +123,12 @@ STYLES = {
         ),
         ("noise = torch.randn_like(mean)", "noise = self.normal.sample(mean.shape)"),
     ),
+    "noise in training alone": (
+        (
+            "        noise = torch.randn_like(mean)\n",
+            "        noise = torch.randn_like(mean) if self.training else 0 * mean\n",
+        ),
+    ),
     "constants as numbers, and `np.log`": (
         ("log2pi = torch.log(torch.tensor(2 * torch.pi))", "log2pi = np.log(2.0 * np.pi)"),
         ("torch_zero = torch.tensor(0.0)", "torch_zero = torch.zeros(1).squeeze().to(device)"),
@@ -147,6 +153,7 @@ CONCERNED = {
     "a constructor that changes its list": "p1.autoencoder",
     "dropout and batch normalisation": "p2.networks",
     "a normal distribution as an attribute": "p2.reparameterize p3.kl",
+    "noise in training alone": "p2.reparameterize p3.kl",
     "constants as numbers, and `np.log`": "p2.log_normal_pdf p3.kl",
     "the power of a tensor, and a negative half in front": "p2.log_normal_pdf p3.kl",
 }

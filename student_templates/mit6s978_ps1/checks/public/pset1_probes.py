@@ -50,14 +50,14 @@ def codes(models: Sequence[nn.Module], x: Tensor) -> list[Tensor] | None:
 
 
 def sampler(kind: type[nn.Module], z_size: int) -> nn.Module:
-    """A VAE for its `reparameterize` alone; its constructor may be unfinished or wrong."""
+    """A VAE for its `reparameterize` alone, as in training; its constructor may be unfinished or wrong."""
     try:
-        return kind(20, [16, 12, 8, 2 * z_size]).eval()
+        return kind(20, [16, 12, 8, 2 * z_size]).train()
     except Exception:  # the constructor is another matter
         model = kind.__new__(kind)
         nn.Module.__init__(model)
         model.z_size = z_size
-        return model.eval()
+        return model
 
 
 def _code(model: nn.Module, x: Tensor) -> Tensor | None:
