@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
@@ -67,14 +67,16 @@ class Mutant(_Table):
 
 
 class Equivalent(_Table):
-    """An automatic mutant that is right after all: in this item, the lines ``old`` may as well be ``new``.
+    """Automatic mutants that are right after all: in this item, the lines ``old`` may as well be any of ``new``.
 
     Lines are compared without their indentation; they find the mutant wherever it has moved to.
     """
 
     item: str
     old: Annotated[str, Field(min_length=1)]
-    new: str
+    new: Annotated[
+        tuple[str, ...], BeforeValidator(lambda new: (new,) if isinstance(new, str) else new), Field(min_length=1)
+    ]
     reason: Annotated[str, Field(min_length=1)]
 
 

@@ -52,7 +52,7 @@ class AutomaticMutant:
 
     def is_recorded_as(self, entry: Equivalent) -> bool:
         """Whether an entry of the catalogue means this mutant."""
-        return self.item == entry.item and (_bare(entry.old), _bare(entry.new)) == (self.old, self.new)
+        return (self.item, self.old) == (entry.item, _bare(entry.old)) and self.new in map(_bare, entry.new)
 
 
 class Fate(StrEnum):
@@ -83,7 +83,7 @@ class AutomaticReport:
     slug: str
     judged: tuple[Judged, ...]
     stale: tuple[Equivalent, ...]
-    """Entries of the catalogue that no mutant fits any more."""
+    """Entries of the catalogue, with what no mutant of theirs fits any more."""
 
     def of(self, fate: Fate, item: str | None = None) -> tuple[Judged, ...]:
         """Those of one fate, of one item or of all."""
@@ -152,8 +152,16 @@ def run_automatic(
     answers = in_children(partial(_handler, assignment), tasks, jobs=jobs, seconds=seconds, progress=progress)
     for number, answer in answers:
         judged[number] = _judged(mutants[number], answer, recorded)
-    stale = tuple(entry for entry in recorded if not any(mutant.is_recorded_as(entry) for mutant in mutants))
-    return AutomaticReport(assignment.slug, tuple(judged[number] for number in sorted(judged)), stale)
+    return AutomaticReport(
+        assignment.slug, tuple(judged[number] for number in sorted(judged)), tuple(_stale(recorded, mutants))
+    )
+
+
+def _stale(recorded: Sequence[Equivalent], mutants: Sequence[AutomaticMutant]) -> Iterator[Equivalent]:
+    for entry in recorded:
+        met = {mutant.new for mutant in mutants if mutant.is_recorded_as(entry)}
+        if left := tuple(new for new in entry.new if _bare(new) not in met):
+            yield entry.model_copy(update={"new": left})
 
 
 def _judged(mutant: AutomaticMutant, answer: Any, recorded: Sequence[Equivalent]) -> Judged:

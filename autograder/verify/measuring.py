@@ -69,7 +69,8 @@ def _automatic(
     for judged in report.of(Fate.REFUTED):
         problems.append(f"{judged.mutant.id} is recorded as equivalent, but {judged.why} fails; take it off the list")
     for entry in report.stale:
-        problems.append(f"[[automatic]] of {entry.item}: no mutant makes {entry.new!r} of {entry.old!r}; remove it")
+        for new in entry.new:
+            problems.append(f"[[automatic]] of {entry.item}: no mutant makes {new!r} of {entry.old!r}; remove it")
     return problems
 
 

@@ -91,6 +91,16 @@ def test_what_is_recorded_as_equivalent_does_not_count(tmp_path):
     assert report.stale == ()
 
 
+def test_one_reason_may_stand_for_several_edits_of_a_line(tmp_path):
+    several = RECORDED.replace('new = "return x * 2 + 0.0"', 'new = ["return x * 2 + 0.0", "return x * 2", "return x"]')
+    tiny = Proving(tmp_path, several)
+    tiny.write("solutions/tiny/one.py", "\n\n" + NEUTRAL)
+    report = run_automatic(tiny.loaded, "one.double")
+    assert {judged.mutant.new for judged in report.of(Fate.EQUIVALENT)} == {"return x * 2 + 0.0", "return x * 2"}
+    assert [entry.new for entry in report.stale] == [("return x",)]
+    assert not report.of(Fate.SURVIVED)
+
+
 def test_records_that_are_out_of_date_or_wrong_are_reported(tmp_path):
     wrong = RECORDED.replace("2 - 0.0", "2").replace("2 + 0.0", "4")
     report = run_automatic(Proving(tmp_path, RECORDED + wrong).loaded, "one.double")
