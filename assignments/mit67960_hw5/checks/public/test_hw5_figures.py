@@ -172,26 +172,27 @@ def cut_outs(image):
         yield [rows[:, margin : margin + SIZE]]
 
 
-def time_of(image, stages):
-    """The t of the stage that an image shows, whatever its brightness and contrast; None where it shows none."""
+def stage_of(image, stages):
+    """The t, and which image of the batch, that a picture shows, whatever its brightness and contrast; or None."""
     known = stages.double().reshape(-1, SIZE**2)
     known = known - known.mean(1, keepdim=True)
     seen = image.double().nan_to_num().flatten()
     seen = seen - seen.mean()
     agreement = (known @ seen) / (known.norm(dim=1) * seen.norm().clamp_min(1e-12))
     best = int(agreement.argmax())
-    return T - best // stages.shape[1] if float(agreement[best]) > 0.7 else None
+    step, which = divmod(best, stages.shape[1])
+    return (T - step, which) if float(agreement[best]) > 0.7 else None
 
 
-def times_in(figure, stages):
+def stages_in(figure, stages):
     """What the panels of a figure show, in order."""
     panels = [panel for panel in figure.panels if panel.images]
-    times = []
+    seen = []
     for panel in panels:
         (image,) = pictures_in_panel(panel)
-        readings = [[time_of(part, stages) for part in parts] for parts in cut_outs(image)]
-        times += max(readings, key=lambda found: sum(t is not None for t in found), default=[None])
-    return times
+        readings = [[stage_of(part, stages) for part in parts] for parts in cut_outs(image)]
+        seen += max(readings, key=lambda found: sum(stage is not None for stage in found), default=[None])
+    return seen
 
 
 def pictures_in_panel(panel):
@@ -204,17 +205,28 @@ def assert_snapshots(hw5, hw5_probes, stages):
     """Raise `CheckFailed` unless one figure shows the six stages in order (of one image, or row by row of several)."""
     result = hw5_probes.snapshots(hw5.plot_snapshots, stages)
     figures = drawn(hw5, result)
-    shown = [times_in(figure, stages) for figure in figures]
-    for times in shown:
-        if times and len(times) % 6 == 0 and tuple(times) == TIMES * (len(times) // 6):
-            return
-    most = max(shown, key=len, default=[])
-    words = ", ".join("none of them" if t is None else str(t) for t in most[:12])
-    raise CheckFailed(
-        "one figure must have six panels, which show x_t for t = 200, 100, 50, 20, 10, 0 in this order",
-        expected="t = 200, 100, 50, 20, 10, 0",
-        got=f"{len(most)} panels with t = {words}" if most else "no panel with an image",
-    )
+    shown = [stages_in(figure, stages) for figure in figures]
+    in_order = [seen for seen in shown if seen and times_of(seen) == TIMES * (len(seen) // 6)]
+    if not in_order:
+        most = times_of(max(shown, key=len, default=[]))
+        words = ", ".join("none of them" if t is None else str(t) for t in most[:12])
+        raise CheckFailed(
+            "one figure must have six panels, which show x_t for t = 200, 100, 50, 20, 10, 0 in this order",
+            expected="t = 200, 100, 50, 20, 10, 0",
+            got=f"{len(most)} panels with t = {words}" if most else "no panel with an image",
+        )
+    ways = [[which for _, which in in_order[0][start : start + 6]] for start in range(0, len(in_order[0]), 6)]
+    if mixed := next((way for way in ways if len(set(way)) > 1), None):
+        raise CheckFailed(
+            "the six panels must show one image on its way back, not several images at one moment each",
+            expected="six times the same image of the batch",
+            got=f"the images {', '.join(map(str, mixed))}",
+        )
+
+
+def times_of(seen):
+    """The t of what panels show; None where a panel shows no stage."""
+    return tuple(stage and stage[0] for stage in seen)
 
 
 @item("q12.snapshots", weight=2)
