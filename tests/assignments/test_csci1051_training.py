@@ -132,6 +132,88 @@ def test_an_autoencoder_that_learns_nothing_is_found_by_measurement(suite: Check
     assert verdict.by_comparison and verdict.failure is not None and "after training" in verdict.failure.summary
 
 
+def globals_of(suite: CheckSuite, item: str) -> dict[str, object]:
+    return next(check for check, _ in suite.checks if check.item == item and not check.public).function.__globals__
+
+
+PACKING = """
+
+class Encoder(nn.Module):
+    def forward(self, images):
+        flat = images.reshape(len(images), -1)
+        codes = ((flat - MEAN) @ AXES / 60 + 0.5).clamp(0, 1).mul(4095).round()
+        return torch.stack([codes[:, 0] + 4096 * codes[:, 1], codes[:, 2] + 4096 * codes[:, 3]], 1) / 2**24
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean, self.axes = nn.Parameter(torch.zeros(784)), nn.Parameter(torch.zeros(784, 4))
+
+    def forward(self, points):
+        whole = (points * 2**24).round()
+        parts = torch.stack([whole[:, 0] % 4096, whole[:, 0] // 4096, whole[:, 1] % 4096, whole[:, 1] // 4096], 1)
+        return (((parts / 4095 - 0.5) * 60) @ self.axes.T + self.mean).clamp(0, 1).reshape(-1, 1, 28, 28)
+
+def train_autoencoder(images, epochs):
+    global MEAN, AXES
+    flat = images.reshape(len(images), -1)
+    MEAN = flat.mean(0)
+    AXES = torch.linalg.svd(flat - MEAN, full_matrices=False)[2][:4].T
+    decoder = Decoder()
+    decoder.load_state_dict({"mean": MEAN, "axes": AXES})
+    return Encoder(), decoder, []
+"""
+
+
+def test_four_numbers_packed_into_two_do_not_help(
+    suite: CheckSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = written(tmp_path, behind=PACKING)
+    (verdict,) = verdicts(suite, folder, "p1a.autoencoder", public=False)
+    assert verdict.by_comparison
+    monkeypatch.setitem(globals_of(suite, "p1a.autoencoder"), "blurred", lambda codes, generator: codes)
+    assert passes(suite, folder, "p1a.autoencoder")
+
+
+NOTHING_TO_LEARN = """
+
+T, alpha = 1, 1e-300
+
+class Guess(nn.Module):
+    def forward(self, x, t):
+        return x
+
+def train_diffusion(sample_points, steps, every_step=None):
+    return Guess(), []
+"""
+
+
+def test_steps_that_take_all_of_the_signal_leave_nothing_to_learn(suite: CheckSuite, tmp_path: Path) -> None:
+    (verdict,) = verdicts(suite, written(tmp_path, behind=NOTHING_TO_LEARN), "p2c.training", public=False)
+    assert verdict.by_comparison
+
+
+POINTS_OF_ITS_OWN = """
+
+SEEN = []
+_train = train_diffusion
+
+def train_diffusion(sample_points, steps, *more):
+    SEEN[:] = [sample_points(1000)]
+    return _train(sample_points, min(steps, 50))
+
+def sample(model, n):
+    if not isinstance(model, nn.Module):
+        raise TypeError("a network, please")
+    return torch.cat([torch.randn(T, n, 2), SEEN[0][:n][None]])
+"""
+
+
+def test_samples_that_are_points_seen_in_training_do_not_help(suite: CheckSuite, tmp_path: Path) -> None:
+    (verdict,) = verdicts(suite, written(tmp_path, behind=POINTS_OF_ITS_OWN), "p2d.sampling", public=False)
+    assert verdict.by_comparison
+
+
 REMEMBERING = """
 
 SEEN = []
@@ -148,10 +230,6 @@ class Decoder(nn.Module):
 def train_autoencoder(images, epochs):
     return Encoder(), Decoder(), []
 """
-
-
-def globals_of(suite: CheckSuite, item: str) -> dict[str, object]:
-    return next(check for check, _ in suite.checks if check.item == item and not check.public).function.__globals__
 
 
 def test_a_decoder_that_remembers_what_the_encoder_saw_does_not_help(suite: CheckSuite, tmp_path: Path) -> None:
@@ -182,6 +260,13 @@ def test_the_reference_passes(suite: CheckSuite, item: str, seed: str) -> None:
 def test_other_architectures_pass(suite: CheckSuite, name: str, item: str) -> None:
     folder = ASSIGNMENT.folder / "alternatives" / name
     assert passes(suite, folder, item) and passes(suite, folder, item, public=True)
+
+
+@pytest.mark.slow
+def test_a_process_that_wants_a_network_gets_its_own(suite: CheckSuite, tmp_path: Path) -> None:
+    """No lent function will do for it; its own trained weights do, in a worker that has not seen the points."""
+    wants = [("    x = torch.randn(n, 2)  # x_T\n", "    next(model.parameters())\n    x = torch.randn(n, 2)  # x_T\n")]
+    assert passes(suite, written(tmp_path, *wants), "p2d.sampling")
 
 
 @pytest.mark.slow

@@ -207,6 +207,11 @@ def test_what_is_not_written_costs_its_own_item_alone(suite: CheckSuite, tmp_pat
     assert points(suite, tmp_path) == {**FULL, item: 0}
 
 
+def test_images_without_a_code_are_no_autoencoder(suite: CheckSuite, tmp_path: Path) -> None:
+    folder = changed(tmp_path, ('return {"imgs": self.decode(self.encode(x))}', 'return {"imgs": x}'))
+    assert points(suite, folder, ("p1.autoencoder",))["p1.autoencoder"] < 4
+
+
 def test_without_sampler_and_density_nothing_agrees(suite: CheckSuite, tmp_path: Path) -> None:
     both = [
         ("noise = torch.randn_like(mean)\n", "noise = torch.zeros_like(mean)\n"),

@@ -6,7 +6,7 @@ import pytest
 
 from autograder.checks import CheckFailed, only_for_show, show_curves
 from autograder.checks.showing import collecting_exhibits
-from autograder.exhibits import Exhibit
+from autograder.exhibits import Curves, Exhibit
 from autograder.sandbox.failure import SubmissionRaised, WorkerLost
 
 
@@ -26,3 +26,13 @@ def test_what_a_submission_does_wrong_costs_a_picture_and_no_more(fault: BaseExc
 def test_a_fault_of_the_grader_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError), only_for_show():
         1 / 0  # noqa: B018
+
+
+def test_long_series_are_thinned_and_keep_their_axis() -> None:
+    shown: list[Exhibit] = []
+    with collecting_exhibits(shown):
+        show_curves("loss", {"told": list(range(10_001)), "short": [1.0, 2.0, 3.0, 4.0]})
+    curves = shown[0].data
+    assert isinstance(curves, Curves) and curves.step == 3
+    assert curves.series[0].values[:3] == (0, 3, 6) and curves.series[0].values[-1] == 9999
+    assert curves.series[1].values == (1, 4)

@@ -16,6 +16,8 @@ from autograder.checks.energy import energy_distance
 from autograder.checks.training import Criterion
 
 STEPS = 3000
+FEW_STEPS = 100
+"""Make a model of the submission's kind, for weights that were trained elsewhere."""
 POOL = 20_000
 """Points that a training draws from."""
 HELD_OUT = 6000
@@ -38,6 +40,9 @@ ALL_NOISE = 0.05
 """Of the signal may be left at step T."""
 SHARE_OF_POINTS = 0.25
 """Of the energy distance of the points from standard normal noise: so near must x_T be to the noise."""
+
+LEAST_ALPHA = 0.7
+"""As p2b.noising asks; with much less, every x_t is noise, and there is nothing to learn."""
 
 MAX_T = 100_000
 
@@ -116,6 +121,12 @@ class NoisedPoints:
 
     def criteria(self, error: float, points: Points, schedule: Schedule) -> list[Criterion]:
         """Judge an error by those of the best affine predictors and of the best of all."""
+        if schedule.alpha < LEAST_ALPHA:
+            raise CheckFailed(
+                "one step takes nearly all of the signal, so that x_t is the noise itself: there is nothing to learn",
+                expected=f"alpha of {LEAST_ALPHA} or more",
+                got=f"alpha = {schedule.alpha:.3g}",
+            )
         affine = affine_error(points, schedule.all_shares)
         best = self.error(points.expected_noise(self.x_t, schedule.shares(self.t)))
         limit = max(BELOW_AFFINE * affine, affine - LEAD * (affine - best))

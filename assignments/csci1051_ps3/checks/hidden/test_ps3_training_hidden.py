@@ -18,7 +18,7 @@ from autograder.checks import (
     show_curves,
     show_images,
 )
-from autograder.checks.training import assert_learned, checked_weights
+from autograder.checks.training import assert_learned, blurred, checked_weights
 from autograder.sandbox.failure import SubmissionFault
 
 SHOWN = 8
@@ -39,6 +39,7 @@ def test_held_out_pictures_come_back(ps3, ps3_probes):
     weights = weights_of(ps3_probes, decoder)  # they leave before the held-out pictures come
     codes = ps3_probes.output(encoder, task.test)
     codes = assert_tensor(codes, shape=(len(task.test), 2), name="encoder(images)").detach().float()
+    codes = blurred(codes, generator)
 
     def judge(decoder_elsewhere, probes):
         images = assert_tensor(probes.output(decoder_elsewhere, codes), shape=task.test.shape, name="decoder(points)")
@@ -106,13 +107,13 @@ def test_samples_have_the_distribution_of_the_data(ps3, ps3_probes):
     points, schedule = points_learning.two_clusters(generator), schedule_of(ps3)
     ideal = points_learning.ideal(points, schedule, Steps(schedule.T).read)
 
-    def sampled(model, title):
-        path = steps_of(ps3.sample(model, points_learning.SAMPLES), schedule.T, points_learning.SAMPLES)
+    def sampled(module, model, title):
+        path = steps_of(module.sample(model, points_learning.SAMPLES), schedule.T, points_learning.SAMPLES)
         show_images(title, {"x_T to x_0": stages(path)})
         return path
 
     try:
-        path = sampled(lend(ideal), "With the best of all models")
+        path = sampled(ps3, lend(ideal), "With the best of all models")
     except SubmissionFault:  # a process that wants more of a model than its replies
         path = None
     if path is not None:
@@ -123,8 +124,17 @@ def test_samples_have_the_distribution_of_the_data(ps3, ps3_probes):
         if all(criterion.holds for criterion in criteria):
             return assert_learned(criteria, "the reverse process")
     model, _ = trained(ps3, ps3_probes, points, generator)
-    path = sampled(ps3_probes.evaluating(model), "With the submission's own model")
+    path = sampled(*elsewhere(ps3, ps3_probes, model), "With the submission's own model")
     return assert_learned(points_learning.sampling_criteria(path, points, generator), "the reverse process")
+
+
+def elsewhere(ps3, ps3_probes, model):
+    """The module and the trained model in a worker that has never seen the points: its weights, in a model of noise."""
+    weights = checked_weights(ps3_probes.weights(model))
+    other, other_probes = fresh(ps3, ps3_probes)
+    noise = other_probes.Pool(torch.randn(points_learning.POOL, 2))
+    untrained, _ = model_and_losses(other.train_diffusion(noise, points_learning.FEW_STEPS))
+    return other, other_probes.evaluating(other_probes.with_weights(untrained, weights))
 
 
 def stages(path):
