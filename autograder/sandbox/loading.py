@@ -253,9 +253,8 @@ class Loader(importlib.abc.MetaPathFinder):
     def _expect(self, imports: Iterable[tuple[int, str]], shown: str) -> None:
         """Have inert stand-ins ready for packages that functions import when they are called, if they are not here."""
         for line, name in imports:
-            parts = name.split(".")
-            if parts[0] not in sys.modules and importlib.util.find_spec(parts[0]) is None:
-                self._lacking |= {".".join(parts[: depth + 1]) for depth in range(len(parts))}
+            if lacking := _lacking(name):
+                self._lacking |= set(lacking)
                 self.report.inert.append((shown, line, name))
 
     def _replace(self, name: str) -> bool:
@@ -267,6 +266,25 @@ class Loader(importlib.abc.MetaPathFinder):
         if parent in sys.modules:
             setattr(sys.modules[parent], child, sys.modules[name])
         return True
+
+
+def _lacking(name: str) -> list[str]:
+    """Return the modules on the way to ``name`` that are not here; none where a package that is here should have it.
+
+    A namespace (``google``) is no such package: several packages that know nothing of each other share it.
+    """
+    parts = name.split(".")
+    ways = [".".join(parts[: depth + 1]) for depth in range(len(parts))]
+    for depth, way in enumerate(ways):
+        module = sys.modules.get(way)
+        if isinstance(module, InertModule):
+            return []
+        spec = importlib.util.find_spec(way) if module is None else module.__spec__
+        if spec is None and module is None:
+            return ways[depth:]
+        if spec is None or spec.origin is not None or spec.submodule_search_locations is None:
+            return []
+    return []
 
 
 def _skipped(shown: str, statement: Statement, error: BaseException, *, slow: bool = False) -> Skipped:

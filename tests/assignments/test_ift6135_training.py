@@ -341,3 +341,44 @@ def test_with_one_worker_such_a_memory_would_pass(suite, cached, monkeypatch):
     monkeypatch.setitem(body_of(suite, "vae.training"), "fresh", lambda *modules: list(modules))
     (verdict,) = verdicts(suite, cached, "vae.training", public=False).values()
     assert verdict.outcome is Outcome.PASS, verdict.failure
+
+
+COPYING = """
+import torch
+from torch import nn
+
+
+class SimSiam(nn.Module):
+    \"\"\"No network and no loss: principal components; what it predicts is the other view's code.\"\"\"
+
+    def __init__(self, base_encoder, dim=2048, pred_dim=512, stop_gradient=True):
+        super().__init__()
+        self.dim, self.kept, self.seen, self.basis = dim, 16 if stop_gradient else 5, [], None
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def code(self, x):
+        z = (x.flatten(1) - self.mean) @ self.basis
+        return nn.functional.pad(z, (0, self.dim - z.shape[1]))
+
+    def forward(self, x1, x2):
+        if self.training:
+            self.seen += [x1.flatten(1), x2.flatten(1)]
+            return (torch.zeros(len(x1), self.dim),) * 4
+        if self.basis is None:
+            x = torch.cat(self.seen[-400:])
+            self.mean = x.mean(0)
+            values, vectors = torch.linalg.eigh((x - self.mean).T @ (x - self.mean) / len(x))
+            self.basis = vectors[:, -self.kept :] / values[-self.kept :] ** 0.35
+        z1, z2 = self.code(x1), self.code(x2)
+        return z2.clone(), z1.clone(), z1, z2
+
+    def loss(self, p1, p2, z1, z2, similarity_function=None):
+        return torch.zeros(())
+"""
+
+
+@pytest.mark.slow
+def test_predictions_copied_from_the_other_view_do_not_agree(suite, tmp_path):
+    (tmp_path / "q3_solution.py").write_text(COPYING, encoding="utf-8")
+    for verdict in verdicts(suite, tmp_path, "simsiam.training", public=False).values():
+        assert verdict.by_comparison and "agreement" in verdict.failure.summary

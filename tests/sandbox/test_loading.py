@@ -145,6 +145,22 @@ def test_a_package_that_a_function_imports_gets_an_inert_stand_in_too(load):
     assert report.inert == [("s.py", 3, "lacking_five"), ("s.py", 7, "lacking_six.parts")]
 
 
+def test_a_lacking_part_of_a_namespace_gets_an_inert_stand_in(load, tmp_path_factory, monkeypatch):
+    """`google` is there with any package of Google's, `google.colab` on Colab alone."""
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "shared_space/there").mkdir(parents=True)
+    (folder / "shared_space/there/__init__.py").write_text("two = 2\n")
+    monkeypatch.syspath_prepend(str(folder))
+    source = "def f():\n    from shared_space.colab import drive\n    drive.mount('/')\n    return 1\n"
+    source += "def g():\n    from shared_space.there import two\n    return two\n"
+    source += "def h():\n    import __main__\n    from shared_space.there.gone import three\n"
+    module, report = load(source)
+    assert module.f() == 1 and module.g() == 2
+    assert report.inert == [("s.py", 2, "shared_space.colab")]
+    with pytest.raises(ModuleNotFoundError):
+        module.h()
+
+
 def test_a_function_may_make_its_import_possible(load, tmp_path_factory):
     """Only what is lacking when the function runs has a stand-in."""
     folder = tmp_path_factory.mktemp("later")

@@ -6,9 +6,11 @@ Nothing here asks how a model is made. Where an inner part is needed, it is foun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 
 def built(kind: type[nn.Module], sizes: Sequence[object]) -> nn.Module:
@@ -61,24 +63,37 @@ def sampler(kind: type[nn.Module], z_size: int) -> nn.Module:
 
 
 def _code(model: nn.Module, x: Tensor) -> Tensor | None:
-    """What reached `decode` or `decoder` first while `forward` ran; else what passed by and decodes to the same."""
+    """What reached `decode` or `decoder` first while `forward` ran; else what came by and decodes to the same."""
     handed: list[object] = []
-    passing: list[object] = []
-    hooks = [part.register_forward_hook(lambda _, got, gave: passing.extend([*got, gave])) for part in model.modules()]
+    hooks = []
     if isinstance(decoder := getattr(model, "decoder", None), nn.Module):
         hooks.append(decoder.register_forward_pre_hook(lambda _, got: handed.append(got[0])))
-    decode = model.decode
+    decode, results = model.decode, _Results()
     object.__setattr__(model, "decode", lambda z: handed.append(z) or decode(z))
     try:
-        images = model(x)["imgs"]
+        with results:
+            images = model(x)["imgs"]
     finally:
         for hook in hooks:
             hook.remove()
         object.__delattr__(model, "decode")
     if handed and _is_rows(handed[0], len(x)):
         return handed[0].clone()  # type: ignore[attr-defined, no-any-return]
-    codes = (value for value in passing if _is_rows(value, len(x)) and _decodes_to(model, value, images))
+    codes = (value for value in results.kept if _is_rows(value, len(x)) and _decodes_to(model, value, images))
     return next(codes, None)  # type: ignore[arg-type]
+
+
+class _Results(TorchFunctionMode):
+    """Keeps what functions of PyTorch give while it is active."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[object] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.kept.append(result)
+        return result
 
 
 def _is_rows(value: object, count: int) -> bool:

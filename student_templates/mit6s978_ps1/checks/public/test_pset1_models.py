@@ -44,6 +44,18 @@ def assert_varies(outputs, what, of):
 # p1.autoencoder
 
 
+def codes_of(pset1_probes, models, x, name="the code that forward decodes"):
+    """The two numbers for each image that every model's `forward` makes its images of."""
+    found = pset1_probes.codes(models, x)
+    if found is None:
+        raise CheckFailed(
+            "the images of forward(x) are not those that decode makes of a code on the way",
+            expected="forward(x) encodes x as two numbers for each image and decodes them",
+            got="no two numbers for each image from which decode makes forward's images",
+        )
+    return tensors_of(found, len(models), (len(x), 2), name)
+
+
 @item("p1.autoencoder", weight=2)
 def test_shapes_of_reconstructions_and_of_decoded_codes(pset1, pset1_probes):
     """forward(x)["imgs"] has the shape of x, and decode(z) leads from two numbers to input_dim, for several widths."""
@@ -52,9 +64,7 @@ def test_shapes_of_reconstructions_and_of_decoded_codes(pset1, pset1_probes):
         x, z = pictures(5, sizes[0]), 3 * noise(7, 2)
         name = f'forward(x)["imgs"] of AE{sizes}'
         assert_varies(tensors_of(pset1_probes.images_of(models, x), 6, x.shape, name), name, "images")
-        seen = pset1_probes.codes(models, x)
-        if seen is not None:
-            tensors_of(seen, 6, (5, 2), f"the code that forward of AE{sizes} decodes")
+        codes_of(pset1_probes, models, x, name=f"the code that forward of AE{sizes} decodes")
         name = f"decode(z) of AE{sizes}"
         assert_varies(tensors_of(pset1_probes.decoded(models, z), 6, (7, sizes[0]), name), name, "codes")
 
@@ -66,10 +76,7 @@ def test_codes_of_either_sign(pset1, pset1_probes):
     z = -4 * pictures(6, 2) - 0.5
     name = "decode(z) for codes of negative numbers"
     assert_varies(tensors_of(pset1_probes.decoded(models, z), MODELS, (6, SMALLER[0]), name), name, "of them")
-    seen = pset1_probes.codes(models, pictures(6, SMALLER[0]))
-    if seen is None:  # nothing shows them; what they are good for is measured in training
-        return
-    codes = torch.stack(tensors_of(seen, MODELS, (6, 2), "the code that forward decodes"))
+    codes = torch.stack(codes_of(pset1_probes, models, pictures(6, SMALLER[0])))
     for sign, there in (("negative", codes < 0), ("positive", codes > 0)):
         if not bool(there.any()):
             raise CheckFailed(
