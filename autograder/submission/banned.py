@@ -37,7 +37,8 @@ def check_file(read: ReadSource, manifest: Manifest, notices: Notices) -> dict[s
     violations: dict[str, str] = {}
     for use in uses:
         for item_id in use.items:
-            violations.setdefault(item_id, _message(read.file, use))
+            if item_id not in violations:
+                violations[item_id] = _message(read.file, use)
     return violations
 
 

@@ -40,6 +40,7 @@ class LeftOut:
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Import = ast.Import | ast.ImportFrom
+_Block = ast.If | ast.Try | ast.With
 
 _TRAINING = frozenset({"backward", "step", "zero_grad", "fit"})
 _READING = frozenset(
@@ -109,6 +110,7 @@ class _Survey:
         self._functions: dict[str, list[_Definition]] = {}
         self._methods: dict[str, list[_Definition]] = {}
         self._imported: set[str] = set()
+        self._chains = _Chains()
         for node in own_nodes(tree.body):
             if isinstance(node, _Import):
                 self._imported |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
@@ -119,6 +121,8 @@ class _Survey:
             if isinstance(node, _Definition):
                 self._functions.setdefault(node.name, []).append(node)
         self._deeds: dict[tuple[str, bool], Reason | None] = {}
+        self._deeds_in_blocks: dict[int, Reason | None] = {}
+        self._defining = _defining(tree)
         self._reasons = {id(statement): self._first_reason(statement) for statement in tree.body}
         self._keep_what_is_needed(set(wanted))
 
@@ -143,25 +147,22 @@ class _Survey:
                 return self._weighty(self._deed(statement)) or Reason.LOOPS
         return self._deed(statement) or Reason.RUNS
 
-    def _reason_of_block(self, statement: ast.If | ast.Try | ast.With) -> Reason | None:
-        if (deed := self._weighty(self._deed(statement))) is not None and not self._defines_something(statement):
+    def _reason_of_block(self, statement: _Block) -> Reason | None:
+        defines = id(statement) in self._defining
+        if (deed := self._weighty(self._deed_of_block(statement))) is not None and not defines:
             return deed
         parts = [part for part in _parts(statement) if not isinstance(part, ast.Raise)]
         reasons = {self._first_reason(part) for part in parts}
-        if self._defines_something(statement) or reasons == {None}:
+        if defines or reasons == {None}:
             return None
-        return min((reason for reason in reasons if reason), key=list(Reason).index, default=Reason.RUNS)
-
-    @staticmethod
-    def _defines_something(statement: ast.stmt) -> bool:
-        return any(isinstance(node, (*_definition_types, ast.Import, ast.ImportFrom)) for node in ast.walk(statement))
+        return _weightiest(reasons) or Reason.RUNS
 
     def _unneeded(self, statement: ast.stmt) -> Reason | None:
         """Constants are kept; what calls code of the notebook is kept only where something needs it."""
         if self._changes_a_definition(statement):
             return None
         for node in own_nodes([statement]):
-            root = _root(node.func) if isinstance(node, ast.Call) else None
+            root = self._chains.root(node.func) if isinstance(node, ast.Call) else None
             if root is not None and (root in self._functions or not self._is_given(root)):
                 return Reason.RUNS
         return None
@@ -172,27 +173,38 @@ class _Survey:
     def _changes_a_definition(self, statement: ast.stmt) -> bool:
         """Whether it changes a function or class of the notebook, as ``VAE.decode = decode`` does."""
         targets = statement.targets if isinstance(statement, ast.Assign) else []
-        return any(_root(target) in self._functions for target in targets)
+        return any(self._chains.root(target) in self._functions for target in targets)
 
     @staticmethod
     def _weighty(reason: Reason | None) -> Reason | None:
         return reason if reason in (Reason.TRAINS, Reason.INPUT, Reason.DATA) else None
 
-    @staticmethod
-    def _is_set_up(call: ast.Call) -> bool:
+    def _is_set_up(self, call: ast.Call) -> bool:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        return _root(call.func) in _SETTING_UP and name in _SET_UP_CALLS
+        return self._chains.root(call.func) in _SETTING_UP and name in _SET_UP_CALLS
 
-    def _deed(self, statement: ast.AST) -> Reason | None:
+    def _deed(self, statement: ast.stmt) -> Reason | None:
         """Return the weightiest thing that running a statement does, through functions of the notebook, too."""
-        found = [self._deed_of_node(node) for node in own_nodes([statement])]
-        return min((reason for reason in found if reason), key=list(Reason).index, default=None)
+        if id(statement) in self._deeds_in_blocks:
+            return self._deeds_in_blocks[id(statement)]
+        return _weightiest(self._deed_of_node(node) for node in own_nodes([statement]))
+
+    def _deed_of_block(self, block: _Block) -> Reason | None:
+        """Do the same for a block, and remember it of all that it is made of: blocks within blocks are walked once."""
+        if id(block) not in self._deeds_in_blocks:
+            deeds = {id(node): self._deed_of_node(node) for node in own_nodes([block])}
+            for one in reversed(_nested(block)):
+                parts = list(_parts(one)) if isinstance(one, _Block) else []
+                found = [deeds[id(node)] for node in own_nodes(_heads(one) if isinstance(one, _Block) else [one])]
+                found += [self._deeds_in_blocks[id(part)] for part in parts]
+                self._deeds_in_blocks[id(one)] = _weightiest(found)
+        return self._deeds_in_blocks[id(block)]
 
     def _deed_of_node(self, node: ast.AST) -> Reason | None:
         if not isinstance(node, ast.Call):
             return None
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        root = _root(node.func)
+        root = self._chains.root(node.func)
         if name in _TRAINING:
             return Reason.TRAINS
         if name == "input" and isinstance(node.func, ast.Name):
@@ -200,7 +212,7 @@ class _Survey:
         is_method = isinstance(node.func, ast.Attribute)
         if name in (self._methods if is_method else self._functions) and root not in self._imported:
             return self._deed_of_function(name, is_method=is_method)
-        if not name.startswith("make_") and (_dotted(node.func) & _READERS or name in _READING):
+        if not name.startswith("make_") and (self._chains.has_reader(node.func) or name in _READING):
             return Reason.DATA
         if name == "load" and root in _LOADERS:
             return Reason.DATA
@@ -213,20 +225,28 @@ class _Survey:
             self._deeds[key] = None  # a function that calls itself
             called = (self._methods if is_method else self._functions)[name]
             found = {self._deed(statement) for definition in called for statement in _called_body(definition)}
-            self._deeds[key] = min((reason for reason in found if reason), key=list(Reason).index, default=None)
+            self._deeds[key] = _weightiest(found)
         return self._deeds[key]
 
     def _keep_what_is_needed(self, needed: set[str]) -> None:
         providers: dict[str, list[ast.stmt]] = {}
+        callers: dict[str, list[ast.stmt]] = {}
+        declaring = self._functions_declaring()
         for statement in self.body:
             if self.why_not(statement) is None:
                 needed |= _needs(statement)
             elif not self._must_stay_out(statement):
                 for name in self._provides(statement):
                     providers.setdefault(name, []).append(statement)
+                for name in self._calls(statement):
+                    callers.setdefault(name, []).append(statement)
         waiting = list(needed)
         while waiting:
-            for statement in providers.pop(waiting.pop(), ()):
+            name = waiting.pop()
+            found = providers.pop(name, [])
+            for function in declaring.pop(name, ()):
+                found += callers.pop(function, ())
+            for statement in found:
                 if self.why_not(statement) is not None:
                     self._reasons[id(statement)] = None
                     waiting += _needs(statement)
@@ -253,19 +273,35 @@ class _Survey:
                     lost += [(name, reason) for name in names]
 
     def _provides(self, statement: ast.stmt) -> set[str]:
-        """The global names that a statement binds or changes."""
+        """The global names that a statement itself binds or changes."""
         names = stored_names(statement)
         for node in own_nodes([statement]):
             if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Store):
-                names |= {root for root in [_root(node)] if root}
+                names |= {root for root in [self._chains.root(node)] if root}
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                root = _root(node.func)
+                root = self._chains.root(node.func)
                 if root is not None and root not in self._imported and root not in self._functions:
                     names.add(root)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                for definition in self._functions.get(node.func.id, ()):
-                    names.update(*(one.names for one in ast.walk(definition) if isinstance(one, ast.Global)))
         return names
+
+    def _calls(self, statement: ast.stmt) -> set[str]:
+        """The functions and classes of the notebook that a statement calls by name."""
+        calls = (node for node in own_nodes([statement]) if isinstance(node, ast.Call))
+        return {call.func.id for call in calls if isinstance(call.func, ast.Name) and call.func.id in self._functions}
+
+    def _functions_declaring(self) -> dict[str, set[str]]:
+        """The functions and classes that declare a name global, by that name: calling one of them may bind it."""
+        own = {id(definition) for definitions in self._functions.values() for definition in definitions}
+        declaring: dict[str, set[str]] = {}
+        waiting: list[tuple[ast.AST, frozenset[str]]] = [(statement, frozenset()) for statement in self.body]
+        while waiting:
+            node, inside = waiting.pop()
+            if isinstance(node, _Definition) and id(node) in own:
+                inside |= {node.name}
+            for name in node.names if isinstance(node, ast.Global) else ():
+                declaring.setdefault(name, set()).update(inside)
+            waiting += [(child, inside) for child in ast.iter_child_nodes(node)]
+        return declaring
 
     def _must_stay_out(self, statement: ast.stmt) -> bool:
         return self._deed(statement) in (Reason.TRAINS, Reason.INPUT, Reason.DATA) or (
@@ -273,9 +309,26 @@ class _Survey:
         )
 
 
-_definition_types = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _assignment_types = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 _block_types = (ast.For, ast.While, ast.With)
+_branch_types = (ast.ExceptHandler, ast.match_case)
+
+
+def _weightiest(reasons: Iterable[Reason | None]) -> Reason | None:
+    return min((reason for reason in reasons if reason), key=list(Reason).index, default=None)
+
+
+def _defining(tree: ast.Module) -> set[int]:
+    """Return the identities of the statements that hold a definition or an import."""
+    found: set[int] = set()
+    within: list[tuple[ast.AST, ast.AST]] = [(statement, tree) for statement in tree.body]
+    for node, _ in within:
+        children = ast.iter_child_nodes(node)
+        within += [(child, node) for child in children if isinstance(child, (ast.stmt, *_branch_types))]
+    for node, parent in reversed(within):
+        if isinstance(node, (_Definition, _Import)) or id(node) in found:
+            found.add(id(parent))
+    return found
 
 
 def _needs(statement: ast.stmt) -> set[str]:
@@ -290,7 +343,25 @@ def _called_body(definition: _Definition) -> list[ast.stmt]:
     return [statement for maker in makers for statement in maker.body]
 
 
-def _parts(statement: ast.If | ast.Try | ast.With) -> Iterator[ast.stmt]:
+def _nested(block: _Block) -> list[ast.stmt]:
+    """Return a block and the statements in it, at any depth of blocks, the outer ones first."""
+    found: list[ast.stmt] = [block]
+    for statement in found:  # which grows
+        found += _parts(statement) if isinstance(statement, _Block) else ()
+    return found
+
+
+def _heads(block: _Block) -> list[ast.AST]:
+    """Return what of a block runs beside its statements."""
+    match block:
+        case ast.If(test=test):
+            return [test]
+        case ast.With(items=items):
+            return [*items]
+    return [handler.type for handler in block.handlers if handler.type is not None]
+
+
+def _parts(statement: _Block) -> Iterator[ast.stmt]:
     yield from statement.body
     if isinstance(statement, (ast.If, ast.Try)):
         yield from statement.orelse
@@ -299,17 +370,34 @@ def _parts(statement: ast.If | ast.Try | ast.With) -> Iterator[ast.stmt]:
         yield from statement.finalbody
 
 
-def _root(node: ast.expr) -> str | None:
-    """Return ``a`` of ``a.b[0].c()``; None where it begins with something else than a name."""
-    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else None
+class _Chains:
+    """What the links of chains such as ``a.b[0].c()`` begin with and name; each link is looked at once.
 
+    The syntax tree must outlive it: links are told apart by their identity.
+    """
 
-def _dotted(node: ast.expr) -> set[str]:
-    names = set()
-    while isinstance(node, (ast.Attribute, ast.Call)):
-        if isinstance(node, ast.Attribute):
-            names.add(node.attr)
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return names | ({node.id} if isinstance(node, ast.Name) else set())
+    def __init__(self) -> None:
+        self._roots: dict[int, str | None] = {}
+        self._readers: dict[int, bool] = {}
+
+    def root(self, node: ast.expr) -> str | None:
+        """Return ``a`` of ``a.b[0].c()``; None where it begins with something else than a name."""
+        passed = []
+        while id(node) not in self._roots and isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+            passed.append(id(node))
+            node = node.func if isinstance(node, ast.Call) else node.value
+        root = node.id if isinstance(node, ast.Name) else self._roots.get(id(node))
+        self._roots.update(dict.fromkeys(passed, root))
+        return root
+
+    def has_reader(self, node: ast.expr) -> bool:
+        """Whether ``datasets`` or the like is among ``a``, ``b``, ``c`` of ``a.b().c``; items are not looked into."""
+        passed = []
+        while id(node) not in self._readers and isinstance(node, (ast.Attribute, ast.Call)):
+            passed.append(node)
+            node = node.func if isinstance(node, ast.Call) else node.value
+        found = node.id in _READERS if isinstance(node, ast.Name) else self._readers.get(id(node), False)
+        for link in reversed(passed):
+            found = found or (isinstance(link, ast.Attribute) and link.attr in _READERS)
+            self._readers[id(link)] = found
+        return found

@@ -113,7 +113,7 @@ class Names:
             case ast.Attribute(value=value, attr=attr):
                 return self._members(value, attr, scope, nesting) | self._of_attribute(value, attr)
             case ast.Call():
-                return self._of_call(node, scope, nesting)
+                return self._of_call(node, self.paths(node.func, scope, nesting + 1), scope, nesting)
             case ast.Subscript(value=value, slice=ast.Constant(value=str(key))):
                 return self._of_item(value, key, scope, nesting)
             case ast.NamedExpr(value=value):
@@ -140,8 +140,7 @@ class Names:
         own = isinstance(value, ast.Name) and value.id in ("self", "cls")
         return self._attributes.get(attr, set()) if own else set()
 
-    def _of_call(self, call: ast.Call, scope: Scope, nesting: int) -> set[str]:
-        functions = self.paths(call.func, scope, nesting + 1)
+    def _of_call(self, call: ast.Call, functions: set[str], scope: Scope, nesting: int) -> set[str]:
         texts = [_text(argument) for argument in call.args]
         if "builtins.getattr" in functions and len(texts) > 1 and texts[1]:
             return self._members(call.args[0], texts[1], scope, nesting)
@@ -155,9 +154,16 @@ class Names:
         match value:
             case ast.Attribute(value=owner, attr="__dict__"):
                 return self._members(owner, key, scope, nesting)
-            case ast.Call(func=function, args=[owner]) if "builtins.vars" in self.paths(function, scope, nesting + 1):
-                return self._members(owner, key, scope, nesting)
-        return self.kept(key) if "sys.modules" in self.paths(value, scope, nesting + 1) else set()
+            case ast.Call(func=function, args=arguments):
+                functions = self.paths(
+                    function, scope, nesting + 1
+                )  # once: chains of items would double with each link
+                if "builtins.vars" in functions and len(arguments) == 1:
+                    return self._members(arguments[0], key, scope, nesting)
+                found = self._of_call(value, functions, scope, nesting + 1)
+            case _:
+                found = self.paths(value, scope, nesting + 1)
+        return self.kept(key) if "sys.modules" in found else set()
 
 
 def _text(node: ast.expr) -> str:

@@ -14,9 +14,12 @@ from typing import Any
 from autograder.submission.commands import cell_without_commands
 from autograder.submission.decoding import Remark, clean_text
 from autograder.submission.model import Cell
-from autograder.submission.parsing import SyntaxProblem
+from autograder.submission.parsing import MAX_SOURCE, SyntaxProblem
 
 MAX_CELLS = 2_000
+
+_NAMED = re.compile(r"\b(?:def|class)(?=[\s\\]+(\w+))")
+_NAMED_ON_A_LINE = re.compile(r"^[^\S\n]*(?:def|class)(?=\s+(\w+))", re.MULTILINE)
 
 
 def looks_like_notebook(text: str) -> bool:
@@ -28,14 +31,16 @@ def code_cells(text: str, wanted: Collection[str] = ()) -> list[str]:
     """Return the sources of the code cells (notebook formats 3 and 4); raise ValueError where it is no notebook.
 
     A cell of another type counts as code where it defines one of the ``wanted`` names and no code cell does: its type
-    was changed by accident.
+    was changed by accident. Where the code cells alone are longer than ``MAX_SOURCE``, none is looked for.
     """
-    cells = notebook_cells(text)
-    code = [cell for cell in cells if cell.get("cell_type") == "code"]
+    cells = [(cell.get("cell_type") == "code", cell_source(cell)) for cell in notebook_cells(text)]
+    code = [source for is_code, source in cells if is_code]
     if len(code) > MAX_CELLS:
         raise ValueError(f"it has more than {MAX_CELLS} code cells")
-    lost = _lost_names([cell_source(cell) for cell in code], wanted)
-    return [cell_source(cell) for cell in cells if cell.get("cell_type") == "code" or _defines(cell_source(cell), lost)]
+    if sum(map(len, code)) > MAX_SOURCE:
+        return code
+    lost = set(wanted).difference(*(_defined(source, wanted) for source in code))
+    return list(_with_lost_cells(cells, lost))
 
 
 def notebook_cells(text: str) -> list[dict[str, Any]]:
@@ -49,18 +54,29 @@ def notebook_cells(text: str) -> list[dict[str, Any]]:
     return list(_cells(notebook))
 
 
-def _lost_names(code: list[str], wanted: Collection[str]) -> set[str]:
-    return {name for name in wanted if not any(_defines(source, {name}) for source in code)}
+def _with_lost_cells(cells: list[tuple[bool, str]], lost: Collection[str]) -> Iterator[str]:
+    """Yield the code, and what else defines a lost name; of that, no more is parsed than of code."""
+    left = MAX_SOURCE
+    for is_code, source in cells:
+        if not is_code and _mentioned(source, lost):
+            left -= max(len(source), MAX_SOURCE // MAX_CELLS)
+        if is_code or (left >= 0 and _defined(source, lost)):
+            yield source
 
 
-def _defines(source: str, names: Collection[str]) -> bool:
-    """Whether a text is Python that defines a function or class of one of the names."""
-    if not any(name in source for name in names):
-        return False
+def _mentioned(source: str, names: Collection[str]) -> set[str]:
+    """Return those of the names that the text may define: a quick look without parsing."""
+    return set(_NAMED.findall(source)).intersection(names) if names else set()
+
+
+def _defined(source: str, names: Collection[str]) -> set[str]:
+    """Return those of the names of which the text, as Python, defines a function or class."""
+    if not (mentioned := _mentioned(source, names)):
+        return set()
     tree = cell_without_commands(source)[1]
     if isinstance(tree, SyntaxProblem):
-        return any(re.search(rf"^\s*(?:def|class)\s+{re.escape(name)}\b", source, re.MULTILINE) for name in names)
-    return any(isinstance(s, (ast.FunctionDef, ast.ClassDef)) and s.name in names for s in tree.body)
+        return mentioned.intersection(_NAMED_ON_A_LINE.findall(source))
+    return mentioned.intersection(s.name for s in tree.body if isinstance(s, (ast.FunctionDef, ast.ClassDef)))
 
 
 def _cells(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:

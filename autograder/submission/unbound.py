@@ -36,14 +36,19 @@ def unbound_names(whole: ast.Module, run: ast.Module) -> Iterator[Unbound]:
     for statement in run.body:
         missing = {n for n in loaded_names(statement) - seen if binding.get(n, statement.lineno + 1) > statement.lineno}
         missing |= {name for name in global_names(statement) - seen if name not in binding}
+        lines = _first_lines(statement) if missing else {}
         for name in sorted(missing):
             seen.add(name)
-            yield Unbound(name, _line_of(statement, name), binding.get(name))
+            yield Unbound(name, lines.get(name, 0), binding.get(name))
 
 
 def _declared_global(statement: ast.stmt) -> set[str]:
     return {name for node in ast.walk(statement) if isinstance(node, ast.Global) for name in node.names}
 
 
-def _line_of(statement: ast.stmt, name: str) -> int:
-    return min((n.lineno for n in ast.walk(statement) if isinstance(n, ast.Name) and n.id == name), default=0)
+def _first_lines(statement: ast.stmt) -> dict[str, int]:
+    lines: dict[str, int] = {}
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name):
+            lines[node.id] = min(node.lineno, lines.get(node.id, node.lineno))
+    return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from autograder.assignment import Assignment, load_assignment
+from autograder.checks import Callback
 from autograder.mutants import Catalogue, Mutant, read_catalogue
 from autograder.results import Outcome
 from autograder.verify.homes import homes_of
@@ -99,6 +101,25 @@ def test_the_alternatives_cover_every_generation_of_the_interface() -> None:
         assert 0 < sum(word in text for text in texts.values()) < len(texts), word
     assert any("next(self.model.parameters()).device" in text for text in texts.values())
     assert any(re.search(r"^device = .*cuda", text, re.MULTILINE) for text in texts.values())
+
+
+def test_stand_ins_refuse_a_number_of_steps_that_would_fill_the_memory(suite: CheckSuite) -> None:
+    """The submission picks the number, and the tables are made on the trusted side."""
+    schedule, q_sample = (
+        suite.stand_ins["diffusion.p_losses"][f"diffusion.{name}"] for name in ("cosine_schedule", "Diffusion.q_sample")
+    )
+    assert isinstance(schedule, Callback) and isinstance(q_sample, Callback)
+    images = torch.zeros(1, 1, 2, 2), torch.zeros(1, dtype=torch.int64), torch.ones(1, 1, 2, 2)
+    assert len(schedule.function(1000)) == 1000 and q_sample.function(1000, *images).shape == (1, 1, 2, 2)
+    for many in (200_000, 10**15, math.inf, math.nan):
+        with pytest.raises(TypeError, match="at most 100000 timesteps"):
+            schedule.function(many)
+        with pytest.raises(TypeError, match="at most 100000 timesteps"):
+            q_sample.function(many, *images)
+    tables = q_sample.function.__globals__["tables"]
+    for timesteps in range(2, 40):
+        q_sample.function(timesteps, *images)
+    assert tables.cache_info().currsize <= 8
 
 
 # wrong variants

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
-from tests.submission.toy import hand_in, make_assignment, notebook, said
+from autograder.submission import banned
+from tests.submission.toy import hand_in, lines_run, make_assignment, notebook, said
 
 BLANKS = {"vae.kl": ["Gaussian.kl"], "vae.nll": ["Gaussian.nll"], "vae.sample": ["sample"], "vae.betas": ["betas"]}
 CLASS = "class Gaussian:\n    def kl(self, q):\n        return {use}\n    def nll(self, x):\n        return x.sum(1)\n"
@@ -154,3 +157,20 @@ def test_other_modules_can_be_banned(tmp_path):
     imports = "import numpy as np\nfrom scipy import stats, special\n"
     source = f"{imports}def kl():\n    return np.sum(1)\ndef x():\n    return special.y\n"
     assert set(hand_in(tmp_path, {"vae_solution.py": source}, assignment).violations) == {"vae.kl"}
+
+
+def test_the_first_use_makes_the_message_and_further_ones_take_no_time(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(banned, "_message", lambda file, use: made.append(use.line) or f"line {use.line}")
+    body = "import torch\ndef sample(): return torch.distributions\nclass Gaussian:\n    def kl(self, q):\n"
+    submission = read(tmp_path, body + "        torch.distributions\n" * 500)
+    assert submission.violations == {"vae.sample": "line 2", "vae.kl": "line 5"}
+    assert made == [2, 5]
+
+
+def test_chains_of_items_are_followed_once() -> None:
+    def work(links: int) -> int:
+        source = "# distributions\nx = a" + '(o)["k"]' * links + "\n"
+        return lines_run(lambda: banned.find_uses(ast.parse(source), source, ("torch.distributions",), {}))
+
+    assert work(16) < 40 * work(4)

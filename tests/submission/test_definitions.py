@@ -9,7 +9,8 @@ import time
 import pytest
 
 from autograder.submission.definitions import Reason, definitions
-from tests.submission.toy import CODE, hand_in, make_assignment, notebook, said
+from autograder.submission.unbound import unbound_names
+from tests.submission.toy import CODE, hand_in, lines_run, make_assignment, notebook, said
 
 HEAD = "import torch\nfrom torchvision import datasets\nimport matplotlib.pyplot as plt\n"
 TRAIN = "def train(model, loader):\n    for x in loader:\n        loss = model(x)\n        loss.backward()\n"
@@ -170,6 +171,44 @@ def test_no_source_takes_long(tmp_path, source):
     submission = ps3(tmp_path, notebook(source, CODE))
     assert "def kl" in submission.files["ps3.ipynb"].source
     assert time.process_time() - begun < 10
+
+
+GROWING = {
+    "calls of a long function": lambda n: "def f():\n" + " 0\n" * n + "f()\n" * n,
+    "calls of a long class": lambda n: "class A:\n" + " def f(self): self.f()\n" * n + "a = A()\na.f()\n" * n,
+    "calls of what declares many globals": lambda n: (
+        "def f():\n global " + ", ".join(f"a{k}" for k in range(n)) + "\n" + "f()\n" * n
+    ),
+    "calls of calls": lambda n: ("f" + "()" * n + "\n") * 3,
+    "methods of what methods return": lambda n: "x = f" + ".a()" * n + "\ndef g(): return x",
+    "items of items": lambda n: ("f" + "[0]()" * n + "\n") * 3,
+    "blocks in blocks": lambda n: "".join(f"{' ' * k}if f():\n" for k in range(n // 5)) + " " * n + "0" + "; 0" * n,
+    "branch after branch": lambda n: "if a: 0\n" + "elif a: 0\n" * (n // 2) + "else: 0" + "; 0" * n,
+}
+
+
+@pytest.mark.parametrize("source", GROWING.values(), ids=GROWING)
+def test_a_source_four_times_as_long_takes_four_times_as_long(source):
+    small, large = (lines_run(lambda n=n: definitions(source(n), ast.parse(source(n)))) for n in (100, 400))
+    assert large < 7 * small
+
+
+def test_names_that_are_bound_nowhere_are_found_in_one_walk():
+    trees = [ast.parse("def f():\n" + "".join(f" a{k}\n" for k in range(n))) for n in (100, 400)]
+    assert len(list(unbound_names(trees[0], trees[0]))) == 100
+    small, large = (lines_run(lambda tree=tree: list(unbound_names(tree, tree))) for tree in trees)
+    assert large < 7 * small
+
+
+def test_a_name_that_is_bound_nowhere_is_told_at_its_first_line():
+    tree = ast.parse("def f():\n    if (b :=\n        a):\n        return c + a\n    return c")
+    assert [(one.name, one.line) for one in unbound_names(tree, tree)] == [("a", 3), ("c", 4)]
+
+
+def test_a_definition_in_a_branch_of_a_branch_keeps_them_all():
+    source = "if a():\n    pass\nelif b():\n    try:\n        loss.backward()\n    except E:\n        {}\n"
+    assert why(source.format("pass")) is Reason.TRAINS
+    assert "backward" in kept(source.format("import torch"))
 
 
 def test_a_statement_over_several_lines_leaves_what_follows_it_on_the_last():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
-from autograder.submission import Cell
+from autograder.submission import Cell, notebooks
+from autograder.submission.notebooks import MAX_CELLS, code_cells
+from autograder.submission.parsing import MAX_SOURCE
 from tests.submission.toy import CODE, hand_in, make_assignment, notebook, said
 
 
@@ -106,3 +109,50 @@ def test_lone_surrogates_do_not_break_the_copy(tmp_path):
     submission = read(tmp_path, content)
     assert submission.files["vae_solution.py"].source == "x = '\\ud800'\ny = ''"
     assert "cell 1, line 2: contains characters that are no text" in said(submission)
+
+
+WANTED = ("kl", "sample", "Encoder", "Decoder")
+ALL_NAMED = "# def kl, def sample, class Encoder, class Decoder\n"
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """The sources that are parsed as cells."""
+    sources, parse = [], notebooks.cell_without_commands
+    monkeypatch.setattr(notebooks, "cell_without_commands", lambda source: sources.append(source) or parse(source))
+    return sources
+
+
+def of_kind(kind, *cells):
+    return json.dumps({"nbformat": 4, "cells": [{"cell_type": kind, "source": cell} for cell in cells]})
+
+
+@pytest.mark.parametrize("kind", ["code", "markdown"])
+def test_a_cell_is_parsed_once_however_many_names_are_looked_for(parsed, kind):
+    code_cells(of_kind(kind, *[f"{ALL_NAMED}x = {n}" for n in range(10)]), WANTED)
+    assert len(parsed) == 10
+
+
+def test_a_notebook_that_is_too_long_is_not_parsed(tmp_path, parsed):
+    text = of_kind("code", *[ALL_NAMED + "0\n" * (MAX_SOURCE // 15)] * 8)
+    assert len(code_cells(text, WANTED)) == 8 and parsed == []
+    assert "has more than 2 MB of code: not read" in said(read(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("cells", "most"), [([ALL_NAMED + "0\n" * (MAX_SOURCE // 15)] * 20, 8), ([ALL_NAMED] * 5_000, MAX_CELLS)]
+)
+def test_no_more_is_parsed_of_other_cells_than_of_code(parsed, cells, most):
+    assert code_cells(of_kind("markdown", *cells, CODE), WANTED) == []
+    assert 0 < len(parsed) <= most + 1
+
+
+def test_long_text_without_a_definition_hides_none_in_a_later_cell():
+    assert code_cells(of_kind("markdown", "kl " * MAX_SOURCE, CODE), WANTED) == [CODE]
+
+
+def test_blank_lines_before_a_mistake_take_no_time():
+    source = "\n" * 200_000 + "z = = def kl"
+    begun = time.process_time()
+    assert code_cells(of_kind("code", source, "def kl("), WANTED) == [source, "def kl("]
+    assert time.process_time() - begun < 5

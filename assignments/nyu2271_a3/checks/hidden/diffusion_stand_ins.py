@@ -6,7 +6,7 @@ Each leaves a trace in what it returns, so that a check sees from the result alo
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 
 import torch
 from _oracles import diffusion
@@ -16,16 +16,20 @@ from autograder.checks import Callback, StandIns
 
 FIELDS = ("known_timesteps",)
 KEPT = 0.8
+MAX_TIMESTEPS = 100_000
+"""The submission picks the number, and the tables are made on the trusted side; the paper has 1,000."""
 
 
-@cache
+@lru_cache(maxsize=8)
 def tables(timesteps: int, s: float = 0.008) -> diffusion.Tables:
     """All coefficients of the clipped cosine schedule."""
+    judge_timesteps(timesteps)
     return diffusion.Tables(1 - diffusion.cosine_alphas(timesteps, s))
 
 
 def cosine_schedule(timesteps: int, s: float = 0.008) -> Tensor:
     """The alphas, float32 (timesteps,)."""
+    judge_timesteps(timesteps)
     return diffusion.cosine_alphas(int(timesteps), s).float()
 
 
@@ -63,6 +67,12 @@ def p_sample(timesteps: int, x: Tensor, t: Tensor, t_index: int) -> Tensor:
 def p_sample_loop(img: Tensor) -> Tensor:
     """The noise that it started from, moved, so that a result that never came here is told from one that did."""
     return img + 7.0
+
+
+def judge_timesteps(timesteps: int) -> None:
+    """Refuse a number of steps that nobody needs."""
+    if not timesteps <= MAX_TIMESTEPS:
+        raise TypeError(f"at most {MAX_TIMESTEPS} timesteps are possible")
 
 
 def judge_times(x: Tensor, t: Tensor) -> None:

@@ -72,6 +72,12 @@ def test_the_loss_of_grey_images_and_its_gradients(vae, q, seed):
     assert_close(got, truth, scale=0.0)
     expected = torch.autograd.grad(truth, leaves)
     assert_gradients_close(gradients(got, [x_hat, q.mean, q.logvar]), expected, ["x_hat", "mu", "logvar"])
+    sure = x_hat.detach().clone()
+    sure.view(batch, -1)[:, ::20], sure.view(batch, -1)[:, 10::20] = 0.001, 0.999
+    got = assert_tensor(vae.loss_function(sure, x, q.mean, q.logvar), shape=()).double()
+    truth = negative_elbo(sure, x, q.mean.detach(), q.logvar.detach())
+    if float((got - truth).abs()) > 0.01 * float(truth):  # a small constant in the logarithm stays below that
+        raise CheckFailed("the loss is wrong where x_hat is 0.001 or 0.999: are probabilities cut off?")
 
 
 @item("vae.loss", weight=1)

@@ -14,6 +14,7 @@ from autograder.checks import (
     gradients,
     item,
     show_images,
+    substitute,
 )
 from autograder.checks.normality import Unit
 
@@ -125,6 +126,8 @@ def times_of(model, predictor, images, noise):
 
     When the grader runs this, `p_losses` may be its own: what it returns then tells what it was given.
     """
+    if exists(model.p_loss) and exists(model.p_losses):  # two names of one method; the grader's has the second
+        substitute(model.p_loss, model.p_losses)
     result = assert_tensor(model.forward(images, noise), name="the loss")
     if result.shape == (len(images), 3):
         due = torch.stack([images.double().flatten(1).mean(1), noise.double().flatten(1).mean(1)], dim=1)
