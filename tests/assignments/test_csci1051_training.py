@@ -107,6 +107,7 @@ WRONG_RULES = {
     "mean without 1 / sqrt(alpha)": [("(x - (1 - alpha) / math.sqrt(1 - share) * z) / math.sqrt(alpha)",
                                       "(x - (1 - alpha) / math.sqrt(1 - share) * z)")],
     "noise not by its root": [("(1 - alpha) / math.sqrt(1 - share) * z", "(1 - alpha) / (1 - share) * z")],
+    "stages of noise alone": [("return torch.stack(path)", "return torch.cat([torch.randn(T, n, 2), x[None]])")],
     "noise not divided": [("(1 - alpha) / math.sqrt(1 - share) * z", "(1 - alpha) * z")],
 }  # fmt: skip
 
@@ -134,6 +135,12 @@ def test_an_autoencoder_that_learns_nothing_is_found_by_measurement(suite: Check
 
 def globals_of(suite: CheckSuite, item: str) -> dict[str, object]:
     return next(check for check, _ in suite.checks if check.item == item and not check.public).function.__globals__
+
+
+def test_both_coordinates_need_noise_of_their_own(suite: CheckSuite, tmp_path: Path) -> None:
+    folder = written(tmp_path, ("math.sqrt(variance) * torch.randn_like(x)", "math.sqrt(variance) * torch.randn(n, 1)"))
+    (verdict,) = verdicts(suite, folder, "p2d.sampling", public=True)
+    assert verdict.failure is not None and "same noise" in verdict.failure.summary
 
 
 PACKING = """

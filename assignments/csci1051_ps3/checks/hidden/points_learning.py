@@ -178,3 +178,17 @@ def clusters_criterion(path: Tensor, points: Clusters, generator: torch.Generato
     return Criterion(
         "energy distance of x_0 to new points, however many in each cluster", energy_distance(last, new), limit
     )
+
+
+def middle_criterion(
+    path: Tensor, points: Clusters, schedule: Schedule, step: int, generator: torch.Generator
+) -> Criterion:
+    """Judge the stage of one step by points with as much noise as it should have: x_T to x_0 is one process."""
+    share = schedule.alpha**step
+    noise = torch.randn(FRESH, 2, generator=generator)
+    due = share**0.5 * points.draw(FRESH, generator) + (1 - share) ** 0.5 * torch.randn(FRESH, 2, generator=generator)
+    return Criterion(
+        "energy distance of x_t half-way to noised points",
+        energy_distance(path[schedule.T - step].detach(), due),
+        SHARE_OF_GAUSSIAN * energy_distance(noise, due),
+    )

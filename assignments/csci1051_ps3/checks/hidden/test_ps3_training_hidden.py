@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from csci1051_ps3.checks.hidden import autoencoder_learning, points_learning
 from csci1051_ps3.checks.public.ps3_probes import Steps
-from csci1051_ps3.checks.public.test_ps3_training import model_and_losses, numbers, steps_of, three_parts
+from csci1051_ps3.checks.public.test_ps3_training import half_way, model_and_losses, numbers, steps_of, three_parts
 
 from autograder.checks import (
     CheckFailed,
@@ -119,7 +119,9 @@ def test_samples_have_the_distribution_of_the_data(ps3, ps3_probes):
     if path is not None:
         criteria = points_learning.sampling_criteria(path, points, generator)
         if schedule.is_fine:
+            step = half_way(schedule.T, schedule.alpha)
             criteria.append(points_learning.clusters_criterion(path, points, generator))
+            criteria.append(points_learning.middle_criterion(path, points, schedule, step, generator))
             return assert_learned(criteria, "the reverse process", when="with the best of all models")
         if all(criterion.holds for criterion in criteria):
             return assert_learned(criteria, "the reverse process")

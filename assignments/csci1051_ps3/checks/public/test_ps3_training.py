@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -163,8 +165,32 @@ def test_a_perfect_model_of_one_point_leads_there(ps3, ps3_probes):
                 expected="mean 0 and standard deviation 1",
                 got=f"mean {start.mean(0).tolist()}, standard deviation {float(start.std()):.3g}",
             )
+        assert_on_the_way(path, point, T, alpha)
     if bool((paths[0][0] == paths[1][0]).all()):
         raise CheckFailed("two calls of sample start from the same noise: draw it anew in every call")
+
+
+def half_way(T, alpha):
+    """The step at which about half of the variance is signal."""
+    return min(max(round(math.log(0.5) / math.log(alpha)), 1), T)
+
+
+def assert_on_the_way(path, point, T, alpha):
+    """Raise `CheckFailed` unless the stage half-way has half of the point in it, and noise in each coordinate."""
+    step = half_way(T, alpha)
+    stage, due = path[T - step].double(), alpha ** (step / 2) * point.double()
+    if float((stage.mean(0) - due).norm()) > 0.6 * float(due.norm()):
+        raise CheckFailed(
+            "the stages between x_T and x_0 must lead from one to the other",
+            expected=f"a mean of x_t at t = {step} near {[round(value, 2) for value in due.tolist()]}",
+            got=f"{[round(value, 2) for value in stage.mean(0).tolist()]}",
+        )
+    if abs(float(torch.corrcoef(stage.T)[0, 1])) > 0.6:
+        raise CheckFailed(
+            "both coordinates of a point get the same noise: each needs its own",
+            expected=f"coordinates of x_t at t = {step} that vary independently",
+            got=f"a correlation of {float(torch.corrcoef(stage.T)[0, 1]):.2f}",
+        )
 
 
 def steps_of(reply, T, n):

@@ -99,6 +99,7 @@ def test_dark_and_bright_pixels_are_within_reach(pset1, pset1_probes):
             expected="values near 0 and near 1, or beyond",
             got=f"values from {low:.3g} to {high:.3g}",
         )
+    assert_sums_differ(values, name)
 
 
 # p2.networks
@@ -184,12 +185,17 @@ def assert_range(values, name, use_sigmoid):
     low, high = float(values.min()), float(values.max())
     got = f"values from {low:.3g} to {high:.3g}"
     if not use_sigmoid:
-        if low >= 0 and high <= 1:
-            raise CheckFailed(f"{name} stays in (0, 1) without use_sigmoid", expected="values beyond", got=got)
+        if low >= -1 and high <= 1:
+            raise CheckFailed(f"{name} is bounded without use_sigmoid", expected="values far beyond 1 and -1", got=got)
         return
     if low < 0 or high > 1:
         raise CheckFailed(f"{name} leaves (0, 1)", expected="values in (0, 1)", got=got)
     if low > 0.05 or high < 0.95:
         raise CheckFailed(f"{name} does not come near both 0 and 1", expected="values all over (0, 1)", got=got)
+    assert_sums_differ(values, name)
+
+
+def assert_sums_differ(values, name):
+    """Raise `CheckFailed` where the values of each row are shares of 1."""
     if bool(((values.sum(-1) - 1).abs() < 1e-3).all()):
         raise CheckFailed(f"the values of {name} add up to 1: each is to be a number of its own", got="sums of 1")
