@@ -171,9 +171,16 @@ class _Survey:
         return name in self._imported or hasattr(builtins, name)
 
     def _changes_a_definition(self, statement: ast.stmt) -> bool:
-        """Whether it changes a function or class of the notebook, as ``VAE.decode = decode`` does."""
+        """Whether it changes a function or class of the notebook, as ``VAE.decode = decode`` does.
+
+        ``f = f(3)`` does not: it is a use of ``f``, whose result happens to get the same name.
+        """
         targets = statement.targets if isinstance(statement, ast.Assign) else []
-        return any(self._chains.root(target) in self._functions for target in targets)
+        used = self._calls(statement)
+        return any(
+            self._chains.root(target) in self._functions and getattr(target, "id", None) not in used
+            for target in targets
+        )
 
     @staticmethod
     def _weighty(reason: Reason | None) -> Reason | None:
@@ -232,6 +239,7 @@ class _Survey:
         providers: dict[str, list[ast.stmt]] = {}
         callers: dict[str, list[ast.stmt]] = {}
         declaring = self._functions_declaring()
+        self._settled = {name for one in self.body if self.why_not(one) is None for name in stored_names(one)}
         for statement in self.body:
             if self.why_not(statement) is None:
                 needed |= _needs(statement)
@@ -273,8 +281,13 @@ class _Survey:
                     lost += [(name, reason) for name in names]
 
     def _provides(self, statement: ast.stmt) -> set[str]:
-        """The global names that a statement itself binds or changes."""
+        """The global names that a statement itself binds or changes, but for those that have a meaning without it."""
         names = stored_names(statement)
+        if isinstance(statement, ast.Assign):
+            names -= _called(statement) & (self._settled | self._functions.keys())
+        if isinstance(statement, ast.For):
+            targets = {node.id for node in ast.walk(statement.target) if isinstance(node, ast.Name)}
+            names -= targets & self._settled
         for node in own_nodes([statement]):
             if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Store):
                 names |= {root for root in [self._chains.root(node)] if root}
@@ -286,8 +299,7 @@ class _Survey:
 
     def _calls(self, statement: ast.stmt) -> set[str]:
         """The functions and classes of the notebook that a statement calls by name."""
-        calls = (node for node in own_nodes([statement]) if isinstance(node, ast.Call))
-        return {call.func.id for call in calls if isinstance(call.func, ast.Name) and call.func.id in self._functions}
+        return _called(statement) & self._functions.keys()
 
     def _functions_declaring(self) -> dict[str, set[str]]:
         """The functions and classes that declare a name global, by that name: calling one of them may bind it."""
@@ -329,6 +341,12 @@ def _defining(tree: ast.Module) -> set[int]:
         if isinstance(node, (_Definition, _Import)) or id(node) in found:
             found.add(id(parent))
     return found
+
+
+def _called(statement: ast.stmt) -> set[str]:
+    """The names that a statement calls."""
+    calls = (node for node in own_nodes([statement]) if isinstance(node, ast.Call))
+    return {call.func.id for call in calls if isinstance(call.func, ast.Name)}
 
 
 def _needs(statement: ast.stmt) -> set[str]:

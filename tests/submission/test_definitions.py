@@ -97,6 +97,13 @@ def test_what_grading_asks_for_is_run_if_it_is_not_training():
     assert "losses" not in kept(TRAIN + "losses = train(None, [])", ["losses"])
 
 
+def test_what_is_defined_keeps_its_meaning_where_a_use_of_it_takes_its_name():
+    source = "def points(n):\n    return n / 2\nalpha = 0.9\nring = lambda n: n\n"
+    uses = "points = points(300)\nring = ring(3)\nfor alpha in (0.1, 0.5):\n    plt.scatter(1, 2, alpha=alpha)\n"
+    assert kept(source + uses, ["points", "alpha", "ring"]) == kept(source, ["points", "alpha", "ring"])
+    assert "points = wrapped(points)" in kept(source + "def wrapped(f):\n    return f\npoints = wrapped(points)\n")
+
+
 def test_what_reads_a_result_of_training_goes_with_it():
     assert why(TRAIN + "losses = train(None, [])\nfinal = losses[-1] + 3") is Reason.TRAINS
 
