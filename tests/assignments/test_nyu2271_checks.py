@@ -103,6 +103,19 @@ def test_the_alternatives_cover_every_generation_of_the_interface() -> None:
     assert any(re.search(r"^device = .*cuda", text, re.MULTILINE) for text in texts.values())
 
 
+@pytest.mark.parametrize("name", ["p_losses", "p_loss"])
+def test_mistakes_before_the_loss_cost_nothing_of_forward_whatever_it_is_called(
+    suite: CheckSuite, tmp_path: Path, name: str
+) -> None:
+    text = (REFERENCE / "diffusion.py").read_text(encoding="utf-8")
+    head, begin, rest = text.partition("    def q_sample(")
+    definition, line, body = rest.partition("        ### BEGIN SOLUTION\n")
+    broken = head + begin + definition + "        raise IndexError\n" + line + body
+    (tmp_path / "diffusion.py").write_text(broken.replace("p_losses", name), encoding="utf-8")
+    items = ("diffusion.q_sample", "diffusion.forward")
+    assert points(suite, tmp_path, items) == {items[0]: 0, items[1]: FULL[items[1]]}
+
+
 def test_stand_ins_refuse_a_number_of_steps_that_would_fill_the_memory(suite: CheckSuite) -> None:
     """The submission picks the number, and the tables are made on the trusted side."""
     schedule, q_sample = (
