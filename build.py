@@ -117,6 +117,9 @@ def _one_line() -> Iterator[None]:
     except LeakFound as error:
         typer.echo(f"build.py: {error}", err=True)
         raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("build.py: interrupted before it was done; run it again", err=True)
+        raise typer.Exit(130) from None
 
 
 def _check(slugs: list[str]) -> None:

@@ -66,6 +66,13 @@ class Mutant(_Table):
         return (Replacement(old=self.old, new=self.new), *self.also)
 
 
+def _one_or_more_texts(value: object) -> tuple[str, ...]:
+    texts = value if isinstance(value, list) else [value]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError("give a text, or a list of texts")
+    return tuple(texts)
+
+
 class Equivalent(_Table):
     """Automatic mutants that are right after all: in this item, the lines ``old`` may as well be any of ``new``.
 
@@ -74,9 +81,7 @@ class Equivalent(_Table):
 
     item: str
     old: Annotated[str, Field(min_length=1)]
-    new: Annotated[
-        tuple[str, ...], BeforeValidator(lambda new: (new,) if isinstance(new, str) else new), Field(min_length=1)
-    ]
+    new: Annotated[tuple[str, ...], BeforeValidator(_one_or_more_texts)]
     reason: Annotated[str, Field(min_length=1)]
 
 

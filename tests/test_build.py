@@ -162,3 +162,14 @@ def test_margins_are_kept_beside_the_rubric_and_not_where_the_reference_fails(tm
     done = run(Course(proving.root), "verify", "tiny", "--margins", "1", "--jobs", "1")
     assert done.returncode == 1 and "fails on the reference with seed 'margins 0'" in done.stderr
     assert record.read_bytes() == kept
+
+
+def test_an_interrupted_command_says_so_in_one_line(project: Course) -> None:
+    script = "import signal, build\nwith build._one_line():\n    signal.raise_signal(signal.SIGINT)\n"
+    wrapped = (
+        f"import typer\ntry:\n    exec({script!r})\nexcept typer.Exit as end:\n    raise SystemExit(end.exit_code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", wrapped], capture_output=True, text=True, cwd=project.root, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "build.py: interrupted before it was done; run it again\n")

@@ -124,6 +124,7 @@ class _Survey:
         self._deeds_in_blocks: dict[int, Reason | None] = {}
         self._defining = _defining(tree)
         self._reasons = {id(statement): self._first_reason(statement) for statement in tree.body}
+        self._settled = {name for one in self.body if self.why_not(one) is None for name in stored_names(one)}
         self._keep_what_is_needed(set(wanted))
 
     def why_not(self, statement: ast.stmt) -> Reason | None:
@@ -239,7 +240,6 @@ class _Survey:
         providers: dict[str, list[ast.stmt]] = {}
         callers: dict[str, list[ast.stmt]] = {}
         declaring = self._functions_declaring()
-        self._settled = {name for one in self.body if self.why_not(one) is None for name in stored_names(one)}
         for statement in self.body:
             if self.why_not(statement) is None:
                 needed |= _needs(statement)

@@ -155,9 +155,8 @@ class Names:
             case ast.Attribute(value=owner, attr="__dict__"):
                 return self._members(owner, key, scope, nesting)
             case ast.Call(func=function, args=arguments):
-                functions = self.paths(
-                    function, scope, nesting + 1
-                )  # once: chains of items would double with each link
+                # once: with each link of a chain of items, a second time would double the work
+                functions = self.paths(function, scope, nesting + 1)
                 if "builtins.vars" in functions and len(arguments) == 1:
                     return self._members(arguments[0], key, scope, nesting)
                 found = self._of_call(value, functions, scope, nesting + 1)

@@ -125,6 +125,8 @@ def test_a_mutant_that_runs_for_ever_is_killed_by_the_clock(tmp_path):
         (RECORDED.replace("one.double", "one.dou"), "no auto item 'one.dou' with a file; did you mean"),
         (RECORDED.replace("reason", "raeson"), 'automatic 1, raeson: unknown key; did you mean "reason"?'),
         (RECORDED.partition("reason")[0], "automatic 1, reason: Field required"),
+        (RECORDED.replace('"return x * 2 + 0.0"', "[]"), "automatic 1, new: "),
+        (RECORDED.replace('"return x * 2 + 0.0"', '["x", 4]'), "give a text, or a list of texts"),
     ],
 )
 def test_wrong_records_are_one_line(tmp_path, entry, said):
