@@ -20,6 +20,7 @@ from autograder.checks.strategies import (
     timesteps,
 )
 from autograder.checks.tensor_assertions import assert_integers, assert_shape, assert_tensor, assert_unchanged
+from autograder.checks.thresholds import exceeds, falls_below
 from autograder.checks.uniformity import assert_uniform_integers
 from autograder.sandbox.drawings import Figure, Panel, drawn
 from autograder.sandbox.remote import Remote, exists, fetch, fresh, gradients, info, is_remote, lend, substitute
@@ -52,7 +53,9 @@ __all__ = [
     "assert_uniform_integers",
     "diagonal_gaussians",
     "drawn",
+    "exceeds",
     "exists",
+    "falls_below",
     "fetch",
     "fresh",
     "given",
