@@ -12,6 +12,7 @@ import json
 import math
 import os
 import secrets
+import select
 import signal
 import socket
 import sys
@@ -101,15 +102,14 @@ class Zygote:
         The status is -1 where it had to be killed; one that is about to end by itself gets ``grace`` seconds for it.
         """
         held = {wall.name for wall in self.walls if wall.held}
-        try:
-            self._receive()
-            self._send({"op": "end", "pid": pid, "uid": None if "seccomp" in held else uid, "grace": grace})
-            answer = self._read()
-            return int(answer["status"]), float(answer["seconds"])
-        finally:
+        self._receive()
+        self._send({"op": "end", "pid": pid, "uid": None if "seccomp" in held else uid, "grace": grace})
+        answer = self._read()
+        if answer["gone"]:  # else its folder goes with the folder of the run
             remove_tree(scratch)
             if uid is not None and "landlock" not in held:
                 remove_files_of(uid)
+        return int(answer["status"]), float(answer["seconds"])
 
     def close(self) -> None:
         """End the zygote; its workers end with it."""
@@ -254,6 +254,7 @@ class WorkerChannel:
             self._status = -1
             self._stream.close()
             self._kill()
+            _wait_until_gone(self._handle, END_SECONDS)
             self._close_handle()
         remove_tree(self._identity[2])
 
@@ -295,6 +296,14 @@ def _open_process(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except (OSError, AttributeError):
         return None
+
+
+def _wait_until_gone(handle: int | None, seconds: float) -> None:
+    """Wait until the last thread of a process has ended, as far as the system lets us know."""
+    if handle is not None:
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        poll.poll(seconds * 1000)
 
 
 def _wait_for(pid: int, seconds: float) -> None:
