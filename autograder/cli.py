@@ -133,7 +133,7 @@ def grade(
     """Grade one hand-in with all checks."""
     from autograder.launch import clean_start
 
-    clean_start()
+    seed = clean_start(secret=grading_seed)
     from autograder.assignment import find_root, load_assignment
     from autograder.grading.grade import Options
     from autograder.grading.late import apply_late_policy
@@ -151,7 +151,7 @@ def grade(
     reports = [path for path in (out and out / "report.html", html) if path is not None]
     for report in reports:
         _forget_report(report)
-    options = Options(frozenset(only or ()), not no_training, grading_seed=grading_seed, deadline=deadline)
+    options = Options(frozenset(only or ()), not no_training, seed=seed, deadline=deadline)
     options = replace(options, strict=sandbox is Sandbox.STRICT, device=device)
     try:
         result = _grade(assignment, path, options)

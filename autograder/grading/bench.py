@@ -179,6 +179,7 @@ class Bench:
         limits = self.assignment.manifest.limits
         loader = {
             "folder": str(self._copy),
+            "program": self._program(file),
             "extra": [str(path) for path in self._probes],
             "skip": [list(entry) for entry in self.slow_statements.get(file or "", [])],
             "statement_seconds": self._load_seconds * STATEMENT_SHARE,
@@ -198,6 +199,11 @@ class Bench:
         )
         session.executed, session.place = self._executed, self._place
         return session
+
+    def _program(self, file: str | None) -> str:
+        """Return the name of an item's file in the copy: what a script that runs by itself is called."""
+        found = self.submission.files.get(file or "")
+        return "" if found is None else found.copy_name
 
     def _place(self, copy_name: str, line: int) -> str:
         """Return where a line of the copy was in what was handed in: in which cell, where that was a notebook."""

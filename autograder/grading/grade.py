@@ -53,7 +53,8 @@ class Options:
     only: frozenset[str] = frozenset()
     training: bool = True
     hidden: bool = True
-    grading_seed: str | None = None
+    seed: int | None = None
+    """A descriptor that another grading seed than that of ``grading.toml`` is read from, once workers can be forked."""
     deadline: float | None = None
     strict: bool = False
     device: Device = Device.AUTO
@@ -318,9 +319,10 @@ class _Run:
 
     def _grading_seed(self) -> str:
         from autograder.grading.secrets import PUBLIC_SEED, read_grading_seed
+        from autograder.launch import read_secret
 
-        if self.options.grading_seed is not None:
-            return self.options.grading_seed
+        if self.options.seed is not None:
+            return read_secret(self.options.seed)
         if not self.options.hidden or self.assignment.reference is None:
             return PUBLIC_SEED
         return read_grading_seed(self.assignment.reference)

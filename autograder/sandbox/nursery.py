@@ -50,8 +50,8 @@ def live(control: socket.socket, folder: Path) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         gc.disable()
-        os.environ.clear()
-        os.environ.update(CLEAN_ENVIRONMENT)
+        os.chdir(folder)
+        _forget_start()
         while True:
             data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
             if not data:
@@ -82,6 +82,21 @@ def live(control: socket.socket, folder: Path) -> NoReturn:
         if not left:
             remove_tree(folder)
         os._exit(0)
+
+
+def _forget_start() -> None:
+    """Forget how this process was started: its arguments and its environment, of which workers get new ones.
+
+    What the kernel put on the first stack for them stays there for good, in every fork, unless it is overwritten.
+    """
+    os.environ.clear()
+    os.environ.update(CLEAN_ENVIRONMENT)
+    sys.argv[:] = [""]
+    sys.orig_argv[:] = [""]
+    with contextlib.suppress(OSError, ValueError):
+        fields = Path("/proc/self/stat").read_text("ascii", errors="replace").rpartition(")")[2].split()
+        for start, end in (fields[45:47], fields[47:49]):  # arguments; environment
+            ctypes.memset(int(start), 0, int(end) - int(start))
 
 
 def _reap(workers: Workers) -> None:

@@ -62,6 +62,7 @@ def serve(stream: socket.socket) -> NoReturn:
 
 
 def _make_loader(settings: Mapping[str, Any]) -> Loader:
+    sys.argv[:] = [str(Path(settings["folder"]) / settings.get("program", ""))]
     loader = Loader(
         Path(settings["folder"]),
         extra=map(Path, settings["extra"]),
