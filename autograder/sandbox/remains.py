@@ -42,7 +42,7 @@ def remove_folder(name: str, parent: int) -> None:
     """
     prefix, numbers = secrets.token_hex(8), itertools.count()
     with _opened(open_folder(name, parent)) as top:
-        while entries := os.listdir(top):
+        while entries := _names(top):
             removed = [_remove(entry, top, prefix, numbers) for entry in entries]
             if not any(removed):
                 break
@@ -56,7 +56,7 @@ def _remove(entry: str, top: int, prefix: str, numbers: Iterator[int]) -> bool:
             os.unlink(entry, dir_fd=top)
             return True
         with _opened(open_folder(entry, top)) as folder:
-            for inner in os.listdir(folder):
+            for inner in _names(folder):
                 if _is_folder(inner, folder):
                     os.close(open_folder(inner, folder))  # the system refuses to move one that may not be written
                     os.rename(inner, f"{prefix}-{next(numbers)}", src_dir_fd=folder, dst_dir_fd=top)
@@ -75,8 +75,13 @@ def open_folder(name: str, parent: int) -> int:
         return os.open(name, FOLDER, dir_fd=parent)
     with _opened(os.open(name, os.O_PATH | FOLDER, dir_fd=parent)) as handle:
         with contextlib.suppress(FileNotFoundError):  # without /proc: root needs no mode
-            os.chmod(f"/proc/self/fd/{handle}", OWNER_ONLY)  # what is open, whatever has its name by now
+            Path(f"/proc/self/fd/{handle}").chmod(OWNER_ONLY)  # what is open, whatever has its name by now
         return os.open(".", FOLDER, dir_fd=handle)
+
+
+def _names(folder: int) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
 
 
 @contextmanager
@@ -95,7 +100,7 @@ def remove_files_of(uid: int) -> None:
     """Remove what a user owns in the folders that everybody may write to."""
     for place in SHARED_FOLDERS:
         with contextlib.suppress(OSError), _opened(os.open(place, os.O_RDONLY | CLOSE_ON_EXEC)) as shared:
-            for name in os.listdir(shared):
+            for name in _names(shared):
                 with contextlib.suppress(OSError):
                     if os.stat(name, dir_fd=shared, follow_symlinks=False).st_uid != uid:
                         continue

@@ -25,12 +25,23 @@ from typing import Any
 
 from autograder.sandbox import jail
 from autograder.sandbox.callbacks import is_question
+from autograder.sandbox.clock import Meter
 from autograder.sandbox.failure import WorkerLost, WorkersLost
 from autograder.sandbox.nursery import live
 from autograder.sandbox.remains import remove_files_of, remove_tree
 from autograder.sandbox.session import Serve
 from autograder.sandbox.watch import Bounds, Watch, Watched
-from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Limits, Misbehaved, read_frame, write_frame
+from autograder.sandbox.wire import (
+    Closed,
+    Deadline,
+    DeadlinePassed,
+    Frame,
+    Limits,
+    Misbehaved,
+    check_deadline,
+    read_frame,
+    write_frame,
+)
 
 START_SECONDS = 30.0
 END_SECONDS = 10.0
@@ -188,6 +199,8 @@ class WorkerChannel:
         self._identity = (pid, uid, scratch)
         self._handle = _open_process(pid)
         self._watched: Watched | None = None
+        self.meter: Meter | None = None
+        """What the worker uses once it is in use."""
         self._lock = threading.RLock()
         self._status: int | None = None
         self._limit = ""
@@ -201,9 +214,10 @@ class WorkerChannel:
             raise WorkersLost(f"a worker did not start{self.explain_end()}") from None
         pid, _, scratch = self._identity
         self._watched = self._zygote.watched(pid, scratch, self.stop)
+        self.meter = Meter(pid)
         return [jail.WallReport(**wall) for wall in frame.header["walls"]]
 
-    def exchange(self, header: Any, buffers: list[memoryview], deadline: float | None, serve: Serve) -> Frame:
+    def exchange(self, header: Any, buffers: list[memoryview], deadline: Deadline | None, serve: Serve) -> Frame:
         """Send a request and return the answer; ``serve`` answers the questions that come before it.
 
         Raises `WorkerLost`, which names the limit, where the worker passed one.
@@ -217,10 +231,11 @@ class WorkerChannel:
                 if not is_question(frame):
                     return frame
                 write_frame(self._stream, *serve(frame), deadline)
+                check_deadline(deadline)
         except Closed:
             self.close(grace=GRACE_SECONDS)
             if self._limit:
-                raise WorkerLost(self._limit) from None
+                raise WorkerLost(self._limit, limit=self._limit) from None
             raise
 
     def stop(self, reason: str) -> None:
@@ -240,6 +255,8 @@ class WorkerChannel:
                 return
             self._status = -1
             self._stream.close()
+            if self.meter is not None:
+                self.meter.stop()
         self._zygote.forget(self, self._watched)
         try:
             self._status, seconds = self._zygote.end_worker(*self._identity, grace=grace)

@@ -230,7 +230,7 @@ class Arena:
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                line += os.readlink(folder / "cwd")
+                line += str((folder / "cwd").readlink())
             except OSError:
                 continue
             if str(self.root) in line and int(folder.name) != os.getpid():

@@ -125,7 +125,13 @@ def open_session(small):
     opened = []
 
     def open_session(call_seconds=20.0):
-        loader = {"folder": str(small.home), "extra": [], "skip": [], "statement_seconds": None, "cuda_on_cpu": False}
+        loader = {
+            "folder": str(small.home),
+            "extra": [],
+            "skip": [],
+            "statement_seconds": None,
+            "devices_on_cpu": False,
+        }
         opened.append(Session(small.fork_worker(), loader=loader, deadlines=Deadlines(call_seconds)))
         opened[-1].begin(1)
         return opened[-1]
@@ -225,7 +231,7 @@ def test_threads_are_counted_where_the_worker_has_no_user_of_its_own(monkeypatch
     tmp_path.chmod(0o711)
     (tmp_path / "s.py").write_text(SOURCE + "\ndef crowd(n): start_threads(n); time.sleep(10)\n", encoding="utf-8")
     with Zygote(tmp_path, readable=["s.py"], memory=2**31, cpu_seconds=20) as zygote:
-        loader = {"folder": str(tmp_path), "extra": [], "skip": [], "statement_seconds": None, "cuda_on_cpu": False}
+        loader = {"folder": str(tmp_path), "extra": [], "skip": [], "statement_seconds": None, "devices_on_cpu": False}
         session = Session(zygote.fork_worker(), loader=loader, deadlines=Deadlines(20.0))
         assert re.match(r"stopped: it had more than 512 threads", stopped(session.module("s").crowd, 700))
         session.close()
