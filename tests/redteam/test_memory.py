@@ -164,16 +164,16 @@ def grading() -> Iterator[tuple[str, list[str], list[int]]]:
 
 
 def test_a_worker_knows_nothing_that_is_secret(grading: tuple[str, list[str], list[int]]) -> None:
-    seed, plants, (worker, *zygotes) = grading
+    seed, plants, (worker, *_) = grading
     texts = secret_texts()
-    search = Search(
-        [seed, *plants, *texts], b"".join(path.read_bytes() for path in Path(np.__file__).parent.glob("*.py"))
-    )
-    seen = {pid: set().union(*map(search.found, memory_of(pid))) for pid in (worker, *zygotes)}
-    assert seen[worker] >= set(plants)  # else the search is blind
-    assert not any(set(plants) & seen[zygote] for zygote in zygotes) and seed not in set().union(*seen.values())
-    leaked = set().union(*seen.values()) - set(plants)
-    assert sorted(text for text in leaked if not is_of_a_library(text)) == []
+    sample = b"".join(path.read_bytes() for path in Path(np.__file__).parent.glob("*.py"))
+    search = Search([seed, *plants, *texts], sample)
+    seen: set[str] = set()
+    for memory in memory_of(worker):
+        seen |= search.found(memory)
+    assert seen >= set(plants)  # else the search is blind
+    assert seed not in seen
+    assert sorted(text for text in seen - set(plants) if not is_of_a_library(text)) == []
 
 
 def test_a_worker_knows_neither_arguments_nor_environment_of_the_grader(
