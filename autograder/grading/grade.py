@@ -311,8 +311,9 @@ class _Run:
             raised = f"it raised {verdict.builtin}" if verdict.builtin else "this does not hold"
             failure = Failure(summary=verdict.limit or raised)
         training = self._trains(check)
-        hint, longest = "", min(self._limit(check), allowance)
-        if training and verdict.outcome is Outcome.FAIL and verdict.stopped and seconds >= longest:
+        failed = verdict.outcome is Outcome.FAIL
+        hint, longest = "" if check.public or not failed else verdict.limit, min(self._limit(check), allowance)
+        if training and failed and verdict.stopped and seconds >= longest:
             hint = TOO_SLOW.format(longest)  # says nothing that the submission controls
         result = CheckResult(
             id=check.id,
