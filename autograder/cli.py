@@ -19,6 +19,7 @@ from autograder.grading.device import Device
 if TYPE_CHECKING:
     from autograder.assignment import Assignment
     from autograder.grading.grade import Progress
+    from autograder.grading.interruption import Interruption
     from autograder.results import GradingResult
 
 app = typer.Typer(
@@ -131,11 +132,12 @@ def grade(
     root: Root = None,
 ) -> None:
     """Grade one hand-in with all checks."""
-    from autograder.launch import clean_start
+    from autograder.launch import clean_start, started
 
-    clean_start()
+    seed = clean_start(secret=grading_seed)
     from autograder.assignment import find_root, load_assignment
     from autograder.grading.grade import Options
+    from autograder.grading.interruption import Interruption
     from autograder.grading.late import apply_late_policy
     from autograder.platforms.gradescope import results_json
     from autograder.platforms.gradescope.metadata import read_metadata
@@ -151,32 +153,34 @@ def grade(
     reports = [path for path in (out and out / "report.html", html) if path is not None]
     for report in reports:
         _forget_report(report)
-    options = Options(frozenset(only or ()), not no_training, grading_seed=grading_seed, deadline=deadline)
+    options = Options(frozenset(only or ()), not no_training, seed=seed, deadline=deadline, started=started())
     options = replace(options, strict=sandbox is Sandbox.STRICT, device=device)
-    try:
-        result = _grade(assignment, path, options)
-    except UnreadableHandIn as error:
+    with Interruption() as interruption:  # a signal may end the checks, but not the writing of what they found
+        try:
+            result = _grade(assignment, path, options, interruption)
+        except UnreadableHandIn as error:
+            if out is not None:
+                _write(out / "results.json", results_json.refused(assignment, str(error)))
+            raise
+        facts = read_metadata(metadata) if metadata is not None else None
+        if facts is not None:
+            if facts.created_at is None:
+                why = f"autograder: {metadata}: does not say when this was handed in; taken as on time"
+                print(why, file=sys.stderr)
+            result = apply_late_policy(assignment, result, facts.created_at, facts.due_date)
+        showing = assignment.manifest.feedback.showing(facts.attempt if facts is not None else 1)
+        data = results_json.results_dict(result, showing=showing, metadata=facts)
         if out is not None:
-            _write(out / "results.json", results_json.refused(assignment, str(error)))
-        raise
-    facts = read_metadata(metadata) if metadata is not None else None
-    if facts is not None:
-        if facts.created_at is None:
-            print(f"autograder: {metadata}: does not say when this was handed in; taken as on time", file=sys.stderr)
-        result = apply_late_policy(assignment, result, facts.created_at, facts.due_date)
-    showing = assignment.manifest.feedback.showing(facts.attempt if facts is not None else 1)
-    data = results_json.results_dict(result, showing=showing, metadata=facts)
-    if out is not None:
-        _write(out / "results.json", data)
-    for report in reports:
-        _write_report(report, result, staff=html_for_staff)
-    if json_output:
-        sys.stdout.write(results_json.results_bytes(data).decode())
-    else:
-        _print(result, staff=True)
-        if written := [str(path) for path in (out and out / "results.json", *reports) if path is not None]:
-            print(f"\nwritten: {', '.join(written)}")
-    raise SystemExit(_status(result))
+            _write(out / "results.json", data)
+        for report in reports:
+            _write_report(report, result, staff=html_for_staff)
+        if json_output:
+            sys.stdout.write(results_json.results_bytes(data).decode())
+        else:
+            _print(result, staff=True)
+            if written := [str(path) for path in (out and out / "results.json", *reports) if path is not None]:
+                print(f"\nwritten: {', '.join(written)}")
+        raise SystemExit(_status(result))
 
 
 @app.command(name="validate-results")
@@ -234,7 +238,9 @@ def demo(
     raise SystemExit(run_demo(folder, load_assignment(folder, slug), out))
 
 
-def _grade(assignment: Assignment, path: Path, options: object) -> GradingResult:
+def _grade(
+    assignment: Assignment, path: Path, options: object, interruption: Interruption | None = None
+) -> GradingResult:
     from autograder.grading.grade import Options
     from autograder.grading.grade import grade as run
     from autograder.grading.plugin import GraderTrouble
@@ -242,7 +248,7 @@ def _grade(assignment: Assignment, path: Path, options: object) -> GradingResult
     assert isinstance(options, Options)
     try:
         with _progress() as progress:
-            return run(assignment, path, options, progress)
+            return run(assignment, path, options, progress, interruption)
     except GraderTrouble as error:
         print(f"autograder: the grader is broken, not the hand-in: {error}", file=sys.stderr)
         raise SystemExit(TROUBLE) from None

@@ -107,7 +107,7 @@ def _open(zygote: Zygote, folder: Path) -> Session:
         "extra": [],
         "skip": [],
         "statement_seconds": None,
-        "cuda_on_cpu": False,
+        "devices_on_cpu": False,
     }
     session = Session(zygote.fork_worker(), loader=loader, deadlines=Deadlines(20.0), load_seconds=10.0)
     session.begin(0)

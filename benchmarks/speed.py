@@ -93,7 +93,7 @@ def inside() -> list[tuple[str, str, str, str, str]]:
         (folder / "submission").mkdir(mode=0o755)
         (folder / "submission" / "hand_in.py").write_text(MODULE, encoding="utf-8")
         loader = {"folder": str(folder / "submission"), "extra": []}
-        jailed_loader = {**loader, "skip": [], "statement_seconds": 5.0, "cuda_on_cpu": False}
+        jailed_loader = {**loader, "skip": [], "statement_seconds": 5.0, "devices_on_cpu": False}
         with Zygote(folder, readable=["submission"], memory=2**31, cpu_seconds=60) as zygote:
 
             def jailed(stand_ins: object = None) -> Session:

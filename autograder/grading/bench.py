@@ -7,6 +7,7 @@ or the reference.
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.assignment import Assignment
 from autograder.grading.interruption import Interruption
 from autograder.results import Notice, Wall
+from autograder.sandbox.clock import Meter, Span
 from autograder.submission import Submission, write_copy
 
 if TYPE_CHECKING:
@@ -27,19 +29,21 @@ STATEMENT_SHARE = 0.4
 """Part of the loading time that one top-level statement may take before it is stopped and skipped."""
 SURVEY_SHARE = 0.25
 """Part of the deadline that loading all files once may take."""
+LEAST_SECONDS = 0.2
+"""What loading gets where the run is as good as over."""
 EXTRA_CPU_SECONDS = 5
-"""Processor time of a worker beyond its wall-clock time, so that the clock is what usually ends it."""
+"""Processor time of a worker beyond its longest limit, so that the grader is what usually ends it."""
 
 
 @dataclass
 class Bench:
-    """The copy of one submission in ``folder``, and workers that load it; ``deadline`` is the run's, in seconds."""
+    """The copy of one submission in ``folder``, and workers that load it; ``run_ends`` on the monotonic clock."""
 
     assignment: Assignment
     submission: Submission
     folder: Path
     interruption: Interruption
-    deadline: float | None = None
+    run_ends: float | None = None
     strict: bool = False
     notices: list[Notice] = field(default_factory=list)
     walls: list[Wall] = field(default_factory=list)
@@ -67,6 +71,7 @@ class Bench:
             self.folder, readable=readable, memory=memory, cpu_seconds=seconds, preload=preload
         )
         self.interruption.react(self._workers.stop)
+        self._load_seconds = self._share_of_loading()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -115,14 +120,14 @@ class Bench:
 
         Files of no auto item are not run: a notebook that students hand in with its outputs would train for hours.
         """
-        from autograder.sandbox.failure import SubmissionFault, WorkerLost, WorkersLost
+        from autograder.sandbox.failure import NotEnoughTime, SubmissionFault, WorkerLost, WorkersLost
 
         graded = {item.file for item in self.assignment.manifest.items if item.is_auto}
         for name, file in self.submission.files.items():
             if file.syntax_error or name not in graded:
                 continue
             try:
-                session = self.open(name, None, check_ends=time.monotonic() + 2 * self._load_seconds)
+                session = self.open(name, None, check=self.time(2 * self._load_seconds))
                 try:
                     skipped, inert = session.load(Path(name).stem)
                 finally:
@@ -130,6 +135,8 @@ class Bench:
             except (SubmissionFault, WorkerLost) as error:
                 if not self.interruption.reason:
                     self.notices.append(Notice(text=f"could not be loaded: {error}", file=name))
+                continue
+            except NotEnoughTime:
                 continue
             except WorkersLost:  # every check will say so
                 return
@@ -157,47 +164,55 @@ class Bench:
         file = next((file for file in files if file.copy_name == copy_name), None)
         return Notice(text=text, file=copy_name[:120], line=line) if file is None else file.notice(text, line)
 
-    @property
-    def _load_seconds(self) -> float:
-        """Seconds in which one file must be loaded; all of them together stay within their share of the run."""
+    def _share_of_loading(self) -> float:
+        """Seconds in which one file must be loaded; all together stay within their share of what is left of the run."""
         longest = self.assignment.manifest.limits.load_seconds
-        if self.deadline is None:
+        if self.run_ends is None:
             return longest
-        return min(longest, SURVEY_SHARE * self.deadline / max(1, len(self.submission.files)))
+        left = max(LEAST_SECONDS, self.run_ends - time.monotonic())
+        return min(longest, SURVEY_SHARE * left / max(1, len(self.submission.files)))
 
-    def open(
-        self, file: str | None, stand_ins: StandIns | None, *, check_ends: float | None, training: bool = False
-    ) -> Session:
+    def time(self, seconds: float, ends: float | None = None) -> Span:
+        """Return a stretch of time that begins now, for workers that this process waits for."""
+        return Span(seconds, self.run_ends if ends is None else ends, [], Meter(os.getpid()))
+
+    def open(self, file: str | None, stand_ins: StandIns | None, *, check: Span, training: bool = False) -> Session:
         """Return a session with a fresh worker, for an item of ``file``; raise `WorkersLost` where there is none.
 
         In one for ``training`` a call may take as long as the check. It has one thread like all others: on networks as
         small as these, a second one costs more than it brings where cores are shared. The wait for the worker is the
-        machine's: ``check_ends`` moves by as much; `Session.check_ends` says where to.
+        machine's, and taken out of the ``check``'s time.
         """
+        from autograder.sandbox.courtesies import names_devices
         from autograder.sandbox.session import Deadlines, Session
 
         limits = self.assignment.manifest.limits
         loader = {
             "folder": str(self._copy),
+            "program": self._program(file),
             "extra": [str(path) for path in self._probes],
             "skip": [list(entry) for entry in self.slow_statements.get(file or "", [])],
             "statement_seconds": self._load_seconds * STATEMENT_SHARE,
             "unordered": [Path(name).stem for name, file in self.submission.files.items() if file.cells is not None],
-            "cuda_on_cpu": any("cuda" in file.source for file in self.submission.files.values()),
+            "devices_on_cpu": any(names_devices(file.source) for file in self.submission.files.values()),
         }
         begun = time.monotonic()
         channel = self._workers.fork_worker()
-        if check_ends is not None:
-            check_ends += time.monotonic() - begun
+        check.pause(time.monotonic() - begun)
         session = Session(
             channel,
             loader=loader,
             stand_ins=stand_ins,
-            deadlines=Deadlines(None if training else limits.call_seconds, check_ends),
+            deadlines=Deadlines(None if training else limits.call_seconds, check),
             load_seconds=self._load_seconds,
         )
         session.executed, session.place = self._executed, self._place
         return session
+
+    def _program(self, file: str | None) -> str:
+        """Return the name of an item's file in the copy: what a script that runs by itself is called."""
+        found = self.submission.files.get(file or "")
+        return "" if found is None else found.copy_name
 
     def _place(self, copy_name: str, line: int) -> str:
         """Return where a line of the copy was in what was handed in: in which cell, where that was a notebook."""

@@ -5,10 +5,11 @@ intake, heavy imports, zygote, and only then anything secret: the grading seed, 
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from autograder import __version__
 from autograder.assignment import Assignment, Item
 from autograder.grading.bench import Bench
-from autograder.grading.crowding import crowding, patience, was_fair
 from autograder.grading.device import Device, choose_device
-from autograder.grading.interruption import Interruption
+from autograder.grading.interruption import Bound, Interruption
 from autograder.results import CheckResult, Failure, GradingResult, Notice, Outcome, Times
+from autograder.sandbox.clock import PATIENCE
 from autograder.submission import read_submission
 
 if TYPE_CHECKING:
@@ -38,9 +39,6 @@ HINT_SECONDS = 10.0
 """Longest time that hints may take, all together."""
 OUT_OF_TIME = "the time of the whole run ({:g} s) was over before this check was done"
 TOO_SLOW = "training was stopped: it took longer than the {:.3g} s that it may take here, several times what it needs"
-TOO_BUSY = (
-    "this machine is too busy to train on (a second of computing takes {:.1f} s), and the time was over: try again"
-)
 NO_WORKER = "the grader lost the process that workers come from"
 
 Progress = Callable[[int, int], None]
@@ -48,25 +46,41 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Options:
-    """What to grade, and under which limits; ``deadline`` is in seconds from the start."""
+    """What to grade, and under which limits; ``deadline`` is in seconds from the start.
+
+    ``started`` is that moment, on the `time.monotonic` clock; where it is None, grading begins with `grade`.
+    """
 
     only: frozenset[str] = frozenset()
     training: bool = True
     hidden: bool = True
-    grading_seed: str | None = None
+    seed: int | None = None
+    """A descriptor that another grading seed than that of ``grading.toml`` is read from, once workers can be forked."""
     deadline: float | None = None
+    started: float | None = None
     strict: bool = False
     device: Device = Device.AUTO
     """Of what the grader itself trains."""
 
 
-def grade(assignment: Assignment, path: Path, options: Options, progress: Progress | None = None) -> GradingResult:
-    """Grade what lies at ``path``. Raises `UserError` where nothing can be read or an item is unknown."""
-    started = time.monotonic()
+def grade(
+    assignment: Assignment,
+    path: Path,
+    options: Options,
+    progress: Progress | None = None,
+    interruption: Interruption | None = None,
+) -> GradingResult:
+    """Grade what lies at ``path``. Raises `UserError` where nothing can be read or an item is unknown.
+
+    ``interruption`` is one that the caller has entered already, for what it does before and after.
+    """
+    started = time.monotonic() if options.started is None else options.started
+    run_ends = None if options.deadline is None else started + options.deadline
     wanted = _wanted(assignment, options)
     submission = read_submission(path, assignment)
-    with Interruption() as interruption, _private_folder() as folder:
-        with Bench(assignment, submission, folder, interruption, options.deadline, options.strict) as bench:
+    own = Interruption() if interruption is None else nullcontext(interruption)
+    with own as interruption, _private_folder() as folder:
+        with Bench(assignment, submission, folder, interruption, run_ends, options.strict) as bench:
             # from here on secrets may be read, and CUDA be initialised: the zygote is forked
             bench.judge_walls()
             device = _device(options, wanted, bench)
@@ -79,14 +93,26 @@ def grade(assignment: Assignment, path: Path, options: Options, progress: Progre
 
 @contextmanager
 def _private_folder() -> Iterator[Path]:
-    """Give a folder for one run, and remove it whatever a worker has put there."""
+    """Give a folder for one run, and remove it whatever a worker has put there.
+
+    What libraries leave in temporary folders goes with it: meanwhile those are in a closed folder of its own. Where
+    the grader is killed, the zygote removes it.
+    """
     from autograder.sandbox.remains import remove_tree
 
     folder = Path(tempfile.mkdtemp(prefix="autograder-"))
+    before = tempfile.tempdir, os.environ.get("TMPDIR")
     try:
         folder.chmod(0o711)  # workers pass through to their own folders
+        temporary = folder / "tmp"
+        temporary.mkdir(mode=0o700)
+        tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
         yield folder
     finally:
+        tempfile.tempdir = before[0]
+        os.environ.pop("TMPDIR")
+        if before[1] is not None:
+            os.environ["TMPDIR"] = before[1]
         remove_tree(folder)
 
 
@@ -180,9 +206,12 @@ class _Run:
         if self.options.deadline is not None:
             ends = min(ends, self._run_ends - HINT_SECONDS / 2)
         for item, evidence in self.evidence.items():
-            if time.monotonic() > ends or self.bench.interruption.reason:
+            mutant = None
+            with self.bench.interruption.bounded(ends) as bound:
+                mutant = None if bound.over else explainer.explain(item, evidence, self.passed.get(item, []))
+            if bound.over:
                 return
-            if mutant := explainer.explain(item, evidence, self.passed.get(item, [])):
+            if mutant:
                 checks = self.checks[item]
                 first = next(i for i, check in enumerate(checks) if check.outcome is Outcome.FAIL)
                 checks[first] = checks[first].model_copy(update={"hint": mutant.hint, "misconception": mutant.id})
@@ -217,7 +246,7 @@ class _Run:
         """Return the seconds for the next check: what it has reserved, and what those before it have not used."""
         full = self._limit(check)
         self._asked -= full
-        most = full * patience(crowding()) if self._trains(check) else full
+        most = full * PATIENCE
         if self.options.deadline is None:
             return most
         now = time.monotonic()
@@ -225,7 +254,8 @@ class _Run:
         return min(most, max(spare, full * self._scale), self._run_ends - now)
 
     def _run_check(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None) -> None:
-        from autograder.sandbox.failure import WorkersLost
+        from autograder.sandbox.failure import NotEnoughTime, WorkersLost
+        from autograder.sandbox.session import RUN_IS_OVER
 
         begun = time.monotonic()
         note = ""
@@ -237,10 +267,10 @@ class _Run:
         out_of_time = _plain_verdict(Outcome.BLOCKED, OUT_OF_TIME.format(self.options.deadline or 0.0))
         try:
             verdict = self._judge(check, fixtures, stand_ins, allowance) if allowance > LEAST_SECONDS else out_of_time
+        except NotEnoughTime as error:
+            verdict = out_of_time if str(error) == RUN_IS_OVER else _plain_verdict(Outcome.BLOCKED, str(error))
         except WorkersLost as error:
             verdict, note = _plain_verdict(Outcome.BLOCKED, NO_WORKER), str(error)
-        if verdict.outcome is Outcome.FAIL and time.monotonic() - begun >= allowance:
-            verdict = self._in_fairness(check, verdict, allowance, out_of_time)
         if self.bench.interruption.reason:
             verdict = _plain_verdict(Outcome.BLOCKED, self.bench.interruption.reason)
         self._record(check, verdict, note, time.monotonic() - begun, allowance)
@@ -252,22 +282,24 @@ class _Run:
         from autograder.grading.seeds import check_seed, secret_seed
 
         origin = (self._seed, self.assignment.slug, self.assignment.manifest.version, check.id)
-        ends: float | None = time.monotonic() + seconds
+        span = self.bench.time(self._limit(check), time.monotonic() + seconds)
         item = self.assignment.manifest.item(check.item)
         seed, secret = check_seed(*origin), secret_seed(*origin)
         runner = CheckRunner(check.function, check.declaration, fixtures, seed, secret=secret, costly=item.training)
         has_reference = self.assignment.reference is not None and self.options.hidden
 
         def open_worker(variant: StandIns | None) -> Session:
-            nonlocal ends
-            session = self.bench.open(item.file, variant, check_ends=ends, training=item.training)
-            ends = session.check_ends
-            return session
+            return self.bench.open(item.file, variant, check=span, training=item.training)
+
+        def bounded() -> AbstractContextManager[Bound]:
+            ends = time.monotonic() + PATIENCE * self._limit(check)
+            return self.bench.interruption.bounded(ends if self.bench.run_ends is None else min(ends, self._run_ends))
 
         verdict = runner.judge(
             open_worker,
             stand_ins,
             (lambda: open_reference(self.assignment)) if has_reference else None,
+            bounded,
         )
         if verdict.outcome is Outcome.PASS and not item.training:
             self.passed.setdefault(check.item, []).append(Passed(runner, stand_ins))
@@ -276,10 +308,12 @@ class _Run:
     def _record(self, check: Check, verdict: Verdict, note: str, seconds: float, allowance: float) -> None:
         failure = verdict.failure
         if failure is not None and not check.public and verdict.outcome is Outcome.FAIL:
-            failure = Failure(summary=f"it raised {verdict.builtin}" if verdict.builtin else "this does not hold")
+            raised = f"it raised {verdict.builtin}" if verdict.builtin else "this does not hold"
+            failure = Failure(summary=verdict.limit or raised)
         training = self._trains(check)
-        hint, longest = "", min(self._limit(check), allowance)
-        if training and verdict.outcome is Outcome.FAIL and verdict.stopped and seconds >= longest:
+        failed = verdict.outcome is Outcome.FAIL
+        hint, longest = "" if check.public or not failed else verdict.limit, min(self._limit(check), allowance)
+        if training and failed and verdict.stopped and seconds >= longest:
             hint = TOO_SLOW.format(longest)  # says nothing that the submission controls
         result = CheckResult(
             id=check.id,
@@ -318,22 +352,13 @@ class _Run:
 
     def _grading_seed(self) -> str:
         from autograder.grading.secrets import PUBLIC_SEED, read_grading_seed
+        from autograder.launch import read_secret
 
-        if self.options.grading_seed is not None:
-            return self.options.grading_seed
+        if self.options.seed is not None:
+            return read_secret(self.options.seed)
         if not self.options.hidden or self.assignment.reference is None:
             return PUBLIC_SEED
         return read_grading_seed(self.assignment.reference)
-
-    def _in_fairness(self, check: Check, verdict: Verdict, allowance: float, out_of_time: Verdict) -> Verdict:
-        """Return the verdict on a check that used up all that it was given, where that was worth its limit."""
-        if not was_fair(allowance, self._limit(check)):
-            return out_of_time
-        if not (self._trains(check) and verdict.stopped):
-            return verdict
-        now = crowding()
-        fair = was_fair(allowance, self._limit(check), now)
-        return verdict if fair else _plain_verdict(Outcome.BLOCKED, TOO_BUSY.format(now))
 
     @property
     def _run_ends(self) -> float:

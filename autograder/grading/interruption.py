@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+TICK = 0.05
+"""Seconds between two looks at whether the time of trusted code is over."""
+
+
+class _TimeIsOver(BaseException):
+    """Ends a block of trusted code. Not an `Exception`: nothing in it may take it for the submission's."""
+
+
+@dataclass
+class Bound:
+    """Whether a block of trusted code was ended before its end. It says so even where the code swallowed that."""
+
+    over: bool = False
+
+
+@contextmanager
+def unbounded() -> Iterator[Bound]:
+    """Give a block all the time that it takes."""
+    yield Bound()
 
 
 class Interruption:
@@ -38,6 +62,36 @@ class Interruption:
         self._react = react
         if self.reason:
             react(self.reason)
+
+    @contextmanager
+    def bounded(self, ends: float) -> Iterator[Bound]:
+        """End the block at a moment of the `time.monotonic` clock, or soon after a signal came; it goes on behind it.
+
+        An alarm does it, in the main thread alone; elsewhere, and on Windows, a block is only not begun too late.
+        """
+        bound, armed = Bound(), True
+
+        def ring(number: int, frame: FrameType | None) -> None:
+            if armed and (self.reason or time.monotonic() >= ends):
+                bound.over = True
+                raise _TimeIsOver
+
+        if self.reason or time.monotonic() >= ends:
+            bound.over = True
+        has_alarms = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+        try:
+            before = signal.signal(signal.SIGALRM, ring) if has_alarms else None
+            try:
+                if has_alarms:
+                    signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
+                yield bound
+            finally:
+                armed = False
+                if has_alarms:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+                    signal.signal(signal.SIGALRM, before)
+        except _TimeIsOver:
+            pass
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.reason:

@@ -10,7 +10,7 @@ import gc
 import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -19,9 +19,10 @@ from autograder.checks.declaring import Declaration
 from autograder.checks.describing import describe
 from autograder.checks.secret import keeping_secret
 from autograder.checks.showing import collecting_exhibits
+from autograder.grading.interruption import Bound, unbounded
 from autograder.results import Exhibit, Failure, Outcome
 from autograder.sandbox.example import Call, EnoughReplies
-from autograder.sandbox.failure import SubmissionFault, SubmissionRaised, WorkerLost
+from autograder.sandbox.failure import NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import is_remote
 from autograder.sandbox.session import Session
 from autograder.sandbox.stand_ins import StandIns
@@ -29,6 +30,7 @@ from autograder.sandbox.stand_ins import StandIns
 MAX_SHRINKS = 60
 """Failing examples that are tried on the way to a smaller one."""
 MAX_INPUT_TEXT = 1500
+UNPROVED = "there was no time left to try this check on the reference, without which a failure proves nothing"
 _OF_THE_SUBMISSION = (SubmissionFault, WorkerLost)
 """What a submission alone makes a check raise; anything else may be the check's own fault."""
 
@@ -49,6 +51,8 @@ class Verdict:
     exhibits: tuple[Exhibit, ...] = ()
     stopped: bool = False
     """Whether the worker ended before the check did: out of time, out of memory, or by itself."""
+    limit: str = ""
+    """Which limit the worker passed, in a fixed sentence; "" where it was none."""
 
     @property
     def by_comparison(self) -> bool:
@@ -114,9 +118,16 @@ class CheckRunner:
     costly: bool = False
 
     def judge(
-        self, open_session: OpenSession, stand_ins: StandIns | None, open_reference: Callable[[], Session] | None
+        self,
+        open_session: OpenSession,
+        stand_ins: StandIns | None,
+        open_reference: Callable[[], Session] | None,
+        bounded: Callable[[], AbstractContextManager[Bound]] = unbounded,
     ) -> Verdict:
-        """Return the verdict on the submission that ``open_session`` gives access to."""
+        """Return the verdict on the submission that ``open_session`` gives access to.
+
+        The run on the reference is in a block that ``bounded`` gives; raises `NotEnoughTime` where it was cut short.
+        """
         if self.costly:  # trainings leave few objects of many bytes in cycles: by itself, the collector comes late
             gc.collect()
         first: Fault | None = None
@@ -128,9 +139,14 @@ class CheckRunner:
             first = first or fault
         assert first is not None
         rerun = open_reference is not None and not (self.costly and isinstance(first.error, _OF_THE_SUBMISSION))
-        trouble = self._fails_on_reference(first, open_reference) if open_reference is not None and rerun else ""
-        if trouble:
-            return Verdict(Outcome.ERROR, staff_note=trouble)
+        if open_reference is not None and rerun:
+            trouble = ""
+            with bounded() as bound:
+                trouble = "" if bound.over else self._fails_on_reference(first, open_reference)
+            if bound.over:
+                raise NotEnoughTime(UNPROVED)
+            if trouble:
+                return Verdict(Outcome.ERROR, staff_note=trouble)
         return replace(self._verdict(first), exhibits=tuple(shown))
 
     def _try(self, open_session: OpenSession, stand_ins: StandIns | None, shown: list[Exhibit]) -> Fault | None:
@@ -236,8 +252,9 @@ class CheckRunner:
         if call is not None:
             inputs = tuple(f"{name} = {_shown(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs)
             failure = failure.model_copy(update={"call": call.text, "inputs": inputs})
-        stopped = isinstance(error, WorkerLost)
-        return Verdict(Outcome.FAIL, _without_addresses(failure), builtin, note, fault.evidence, stopped=stopped)
+        stopped, limit = isinstance(error, WorkerLost), error.limit if isinstance(error, WorkerLost) else ""
+        failure = _without_addresses(failure)
+        return Verdict(Outcome.FAIL, failure, builtin, note, fault.evidence, stopped=stopped, limit=limit)
 
 
 def _shown(value: Any) -> str:

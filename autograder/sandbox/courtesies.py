@@ -6,6 +6,7 @@ import functools
 import importlib.abc
 import importlib.machinery
 import inspect
+import re
 import sys
 import types
 from collections.abc import Callable
@@ -15,6 +16,17 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 CPU = torch.device("cpu")
+HERE = ("cpu", "meta")
+"""Kinds of devices that need nothing of the machine."""
+ELSEWHERE = frozenset(
+    ("cuda", "mps", "xpu", "hip", "hpu", "mtia", "xla", "npu", "ipu", "ve", "vulkan", "maia", "privateuseone")
+)
+"""The other kinds that torch knows by name; no worker has one."""
+_DEVICE_WORD = re.compile(rf"\b({'|'.join(sorted(ELSEWHERE))}|accelerator)\b|cuda")
+MOVES = tuple(
+    getattr(torch.Tensor, name) for name in ("cuda", "pin_memory", "xpu", "hpu", "ipu") if hasattr(torch.Tensor, name)
+)
+"""Methods that move a tensor to a device by their name."""
 ALONE = {"num_workers": 0, "timeout": 0}
 ABOUT_WORKERS = (
     "worker_init_fn",
@@ -28,7 +40,7 @@ QUIET_CALLS: dict[str, Any] = {
     "manual_seed_all": None, "reset_peak_memory_stats": None, "current_device": 0, "get_device_name": "CPU",
     "memory_allocated": 0, "max_memory_allocated": 0, "memory_reserved": 0, "max_memory_reserved": 0,
 }  # fmt: skip
-"""Functions of `torch.cuda` that would raise without a GPU, and what they return here."""
+"""Functions of `torch.cuda`, `torch.mps` and `torch.xpu` that would raise here, and what they return instead."""
 
 
 def install() -> None:
@@ -61,37 +73,67 @@ class _PlainBars(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         vars(module).update(tqdm=tqdm, trange=trange, tqdm_notebook=tqdm, tnrange=trange)
 
 
-def put_cuda_on_cpu() -> None:
-    """Let code that names a CUDA device run where there is none, for the rest of this process."""
-    for name, value in QUIET_CALLS.items():
-        setattr(torch.cuda, name, functools.partial(_return, value))
+def names_devices(source: str) -> bool:
+    """Whether a source may name a device that is not here."""
+    return _DEVICE_WORD.search(source) is not None
+
+
+def put_devices_on_cpu() -> None:
+    """Let code that names a device that is not here run on the CPU, for the rest of this process."""
+    for module in (torch.cuda, *(getattr(torch, name) for name in ("mps", "xpu") if hasattr(torch, name))):
+        for name, value in QUIET_CALLS.items():
+            if module is torch.cuda or hasattr(module, name):
+                setattr(module, name, functools.partial(_return, value))
+    for owner in (torch, torch.amp, torch.amp.autocast_mode):
+        vars(owner)["autocast"] = _Autocast
+    vars(torch.amp)["GradScaler"] = _GradScaler
     torch.set_default_device = _defaulting_to_cpu(torch.set_default_device)
     torch.load = _loading_to_cpu(torch.load)
     torch.Generator = _Generator  # type: ignore[misc, assignment]
-    CudaOnCpu().__enter__()  # type: ignore[no-untyped-call]
+    DevicesOnCpu().__enter__()  # type: ignore[no-untyped-call]
 
 
-class CudaOnCpu(TorchFunctionMode):
-    """Keeps on the CPU every tensor that would be made on a CUDA device or moved to one."""
+class DevicesOnCpu(TorchFunctionMode):
+    """Keeps on the CPU every tensor that would be made on a device that is not here or moved to one."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = {name: value for name, value in (kwargs or {}).items() if name != "pin_memory"}
-        if func in (torch.Tensor.cuda, torch.Tensor.pin_memory):
+        if func in MOVES:
             return args[0]
         if func is torch.Tensor.to:
-            args = (args[0], *(CPU if _is_cuda(argument) else argument for argument in args[1:]))
-        if "device" in kwargs and _is_cuda(kwargs["device"]):
+            args = (args[0], *(CPU if _is_elsewhere(argument) else argument for argument in args[1:]))
+        if "device" in kwargs and _is_elsewhere(kwargs["device"]):
             kwargs["device"] = CPU
         return func(*args, **kwargs)
 
 
-def _is_cuda(value: Any) -> bool:
-    """Whether a value names a CUDA device: as a device, as text, or by its bare number."""
+def _is_elsewhere(value: Any) -> bool:
+    """Whether a value names a device that is not here: as a device, as text, or by its bare number."""
     if isinstance(value, torch.device):
-        return value.type == "cuda"
-    return value.startswith("cuda") if isinstance(value, str) else type(value) is int
+        return value.type not in HERE
+    return value.partition(":")[0] in ELSEWHERE if isinstance(value, str) else type(value) is int
+
+
+class _Autocast(torch.autocast):
+    """Is switched off for a device that is not here: the CPU computes in full precision then."""
+
+    def __init__(self, device_type: str, *args: Any, **kwargs: Any) -> None:
+        if _is_elsewhere(device_type):
+            super().__init__("cpu", enabled=False)
+        else:
+            super().__init__(device_type, *args, **kwargs)
+
+
+class _GradScaler(torch.amp.GradScaler):
+    """Is switched off for a device that is not here."""
+
+    def __init__(self, device: str = "cuda", *args: Any, **kwargs: Any) -> None:
+        if _is_elsewhere(device):
+            super().__init__("cpu", enabled=False)
+        else:
+            super().__init__(device, *args, **kwargs)
 
 
 class _AnyGenerator(type):
@@ -99,7 +141,7 @@ class _AnyGenerator(type):
         return isinstance(instance, torch._C.Generator)
 
     def __call__(cls, device: Any = None) -> torch._C.Generator:
-        return torch._C.Generator(CPU if device is None or _is_cuda(device) else device)
+        return torch._C.Generator(CPU if device is None or _is_elsewhere(device) else device)
 
 
 class _Generator(metaclass=_AnyGenerator):
@@ -130,7 +172,7 @@ def _eager(model: Any = None, **options: Any) -> Any:
 def _defaulting_to_cpu(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def set_default_device(device: Any) -> None:
-        original("cpu" if _is_cuda(device) else device)
+        original("cpu" if _is_elsewhere(device) else device)
 
     return set_default_device
 

@@ -25,9 +25,11 @@ class SubmissionRaised(SubmissionFault):
 class WorkerLost(BaseException):
     """The worker is gone or was stopped. Not an `Exception`: it must pass Hypothesis, which would shrink it."""
 
-    def __init__(self, summary: str) -> None:
+    def __init__(self, summary: str, *, limit: str = "") -> None:
         super().__init__(summary)
         self.summary = summary
+        self.limit = limit
+        """Which limit was passed, in a fixed sentence that anybody may read; "" where it was none."""
 
 
 class AuthorError(Exception):
@@ -36,3 +38,7 @@ class AuthorError(Exception):
 
 class WorkersLost(BaseException):
     """No further worker can be had in this run. Not an `Exception`: no check may take it for the submission's."""
+
+
+class NotEnoughTime(WorkersLost):
+    """The machine or the run gave a check too little time to say anything about the submission."""

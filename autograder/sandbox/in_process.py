@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.sandbox.clock import Meter
 from autograder.sandbox.executor import Executor
 from autograder.sandbox.loading import Loader
 from autograder.sandbox.session import Serve
-from autograder.sandbox.wire import Closed, Frame
+from autograder.sandbox.wire import Closed, Deadline, Frame
 
 
 class InProcessChannel:
     """Runs an executor in this process. Its modules and its generators are kept apart from ours."""
+
+    meter: Meter | None = None
 
     def __init__(self) -> None:
         self._serve: Serve | None = None
@@ -27,7 +30,7 @@ class InProcessChannel:
         self._random = (torch.default_generator.get_state(), np.random.get_state(), random.getstate())
         self._modules: dict[str, Any] = {}
 
-    def exchange(self, header: Any, buffers: list[memoryview], deadline: float | None, serve: Serve) -> Frame:
+    def exchange(self, header: Any, buffers: list[memoryview], deadline: Deadline | None, serve: Serve) -> Frame:
         """Do a request at once; deadlines are not kept, since the code is trusted."""
         if self._executor is None:
             raise Closed

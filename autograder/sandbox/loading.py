@@ -11,15 +11,18 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import linecache
+import os
 import signal
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autograder.sandbox.clock import LOOK, PATIENCE, usage
 from autograder.sandbox.inert import Inert, InertEntry, InertModule, show_nothing
 from autograder.submission.definitions import definitions
 from autograder.submission.globals import stored_names
@@ -327,14 +330,21 @@ def _future_flags(statement: ast.stmt) -> int:
 def _alarm(seconds: float | None) -> Iterator[None]:
     """Raise `StatementTooSlow` in the block after so many seconds; a courtesy to honest code, not a wall.
 
-    The clock of an enclosing block (a statement that imports a helper) stands still meanwhile.
+    Waits for a processor that others have are left out. The clock of an enclosing block (a statement that imports a
+    helper) stands still meanwhile.
     """
     if seconds is None or not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    begun, used = time.monotonic(), time.process_time()
+
     def ring(signum: int, frame: object) -> None:
-        raise StatementTooSlow(f"stopped after {seconds:g} s")
+        passed = time.monotonic() - begun
+        left = seconds - max(time.process_time() - used, passed - usage(os.getpid()).waited)
+        if left <= 0 or passed > PATIENCE * seconds:
+            raise StatementTooSlow(f"stopped after {seconds:g} s")
+        signal.setitimer(signal.ITIMER_REAL, max(left, LOOK))
 
     before = signal.signal(signal.SIGALRM, ring)
     left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)

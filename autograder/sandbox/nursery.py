@@ -7,11 +7,13 @@ start. It takes orders from the grader alone, and ends with it.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import NoReturn
@@ -32,6 +34,9 @@ CLEAN_ENVIRONMENT = {
 }
 Workers = dict[int, tuple[int, float] | None]
 """Wait status and processor time by process id, None while it lives."""
+PR_SET_CHILD_SUBREAPER = 36
+REAP_SECONDS = 10.0
+"""Longest wait for a killed worker to be gone: one thread in a system call of the kernel holds it up."""
 
 
 def live(control: socket.socket, folder: Path) -> NoReturn:
@@ -40,12 +45,13 @@ def live(control: socket.socket, folder: Path) -> NoReturn:
     left = False
     try:
         os.setsid()
+        _adopt_orphans()
         worker._only_keep(control.fileno())
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         gc.disable()
-        os.environ.clear()
-        os.environ.update(CLEAN_ENVIRONMENT)
+        os.chdir(folder)
+        _forget_start()
         while True:
             data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
             if not data:
@@ -64,9 +70,10 @@ def live(control: socket.socket, folder: Path) -> NoReturn:
             else:
                 pid = message["pid"]
                 status, seconds = _end(pid, message["grace"], workers)
-                write_frame(control, {"status": status, "seconds": seconds}, [])
                 if message["uid"] is not None:
                     _end_all_of(message["uid"])
+                gone = _end_orphans(workers, time.monotonic() + REAP_SECONDS)
+                write_frame(control, {"status": status, "seconds": seconds, "gone": gone and pid not in workers}, [])
             _reap(workers)
     except (Closed, OSError):
         pass
@@ -75,6 +82,21 @@ def live(control: socket.socket, folder: Path) -> NoReturn:
         if not left:
             remove_tree(folder)
         os._exit(0)
+
+
+def _forget_start() -> None:
+    """Forget how this process was started: its arguments and its environment, of which workers get new ones.
+
+    What the kernel put on the first stack for them stays there for good, in every fork, unless it is overwritten.
+    """
+    os.environ.clear()
+    os.environ.update(CLEAN_ENVIRONMENT)
+    sys.argv[:] = [""]
+    sys.orig_argv[:] = [""]
+    with contextlib.suppress(OSError, ValueError):
+        fields = Path("/proc/self/stat").read_text("ascii", errors="replace").rpartition(")")[2].split()
+        for start, end in (fields[45:47], fields[47:49]):  # arguments; environment
+            ctypes.memset(int(start), 0, int(end) - int(start))
 
 
 def _reap(workers: Workers) -> None:
@@ -88,30 +110,62 @@ def _reap(workers: Workers) -> None:
 def _end(pid: int, grace: float, workers: Workers) -> tuple[int, float]:
     """Kill a worker's whole session; return its wait status (-1 where it had not ended by itself) and its time.
 
-    A killed worker is not waited for: it is collected later, while its last pages are given back.
+    It is waited for: a process can be reaped only when every thread of it has left its last system call, and until then
+    its threads go on changing its folder. One that is still there after `REAP_SECONDS` stays among the workers.
     """
     patience = time.monotonic() + grace
     _reap(workers)
     while pid in workers and workers[pid] is None and time.monotonic() < patience:
         time.sleep(0.001)
         _reap(workers)
+    by_itself = workers.get(pid) is not None
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-    if (ended := workers.get(pid)) is not None:
-        del workers[pid]
-        return ended
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    return -1, 0.0
+    if not by_itself:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    patience = time.monotonic() + REAP_SECONDS
+    while pid in workers and workers[pid] is None and time.monotonic() < patience:
+        time.sleep(0.0005)
+        _reap(workers)
+    if workers.get(pid) is None:
+        return -1, 0.0
+    status, seconds = workers.pop(pid) or (-1, 0.0)
+    return (status if by_itself else -1), seconds
 
 
 def _end_all(workers: Workers) -> None:
     """Kill every worker that is left, and wait until all are gone."""
     for pid in list(workers):
         _end(pid, 0.0, workers)
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
+    _end_orphans({}, time.monotonic() + REAP_SECONDS)
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of what workers leave behind, where no seccomp kept them from starting processes."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_orphans(workers: Workers, patience: float) -> bool:
+    """Kill and reap every child that is no worker; return whether none is left."""
+    while orphans := [pid for pid in _children() if pid not in workers]:
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in orphans:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        if time.monotonic() > patience:
+            return False
+    return True
+
+
+def _children() -> list[int]:
+    try:
+        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()]
+    except OSError:
+        return []
 
 
 def _end_all_of(uid: int) -> None:

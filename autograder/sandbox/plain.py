@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from autograder.sandbox.callbacks import is_question
+from autograder.sandbox.clock import Meter
 from autograder.sandbox.failure import WorkersLost
 from autograder.sandbox.jail import WallReport
 from autograder.sandbox.session import Serve
-from autograder.sandbox.wire import Closed, Frame, Limits, read_frame, write_frame
+from autograder.sandbox.wire import Closed, Deadline, Frame, Limits, check_deadline, read_frame, write_frame
 
 START_SECONDS = 120.0
 TOKEN_BYTES = 32
@@ -85,6 +86,8 @@ class PlainWorkers:
 class PlainChannel:
     """The grader's end of a subprocess's socket."""
 
+    meter: Meter | None = None
+
     def __init__(self, process: subprocess.Popen[bytes], listener: socket.socket, token: bytes) -> None:
         self._process = process
         self._listener = listener
@@ -114,7 +117,7 @@ class PlainChannel:
                 return
         stream.close()
 
-    def exchange(self, header: Any, buffers: list[memoryview], deadline: float | None, serve: Serve) -> Frame:
+    def exchange(self, header: Any, buffers: list[memoryview], deadline: Deadline | None, serve: Serve) -> Frame:
         """Send a request and return the answer; ``serve`` answers the questions that come before it."""
         if self._stream is None:
             raise Closed
@@ -124,6 +127,7 @@ class PlainChannel:
             if not is_question(frame):
                 return frame
             write_frame(self._stream, *serve(frame), deadline)
+            check_deadline(deadline)
 
     def close(self) -> None:
         """End the subprocess."""

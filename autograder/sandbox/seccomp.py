@@ -59,7 +59,7 @@ DENIED = {
 """Refused with EPERM, by what they are refused for."""
 UNKNOWN = {"clone3": 435, "openat2": 437}
 """Refused with ENOSYS: their arguments lie in memory, and the C library falls back on calls that can be judged."""
-CLONE, SOCKETPAIR, KILL_PROCESS, TGKILL, PRLIMIT, SET_AFFINITY = 56, 53, 62, 234, 302, 203
+CLONE, SOCKETPAIR, KILL_PROCESS, TGKILL, PRLIMIT = 56, 53, 62, 234, 302
 FCNTL, IOCTL = 72, 16
 SIGNAL_OTHERS = {FCNTL: (8, 10, 15), IOCTL: (0x8901, 0x8902)}
 """Commands that have the kernel send signals of one's choice: F_SETOWN, F_SETSIG, F_SETOWN_EX, FIOSETOWN, SIOCSPGRP."""
@@ -69,10 +69,11 @@ MODES = {"creat": (85, 1), "chmod": (90, 1), "fchmod": (91, 1), "fchmodat": (268
 """Calls that give a file its mode, and which argument that is: none can be made that runs as its owner."""
 PRETENDED = {
     "chmod": 90, "fchmod": 91, "fchmodat": 268, "fchmodat2": 452, "chown": 92, "fchown": 93, "lchown": 94,
-    "fchownat": 260, "utime": 132, "utimes": 235, "futimesat": 261, "utimensat": 280,
+    "fchownat": 260, "utime": 132, "utimes": 235, "futimesat": 261, "utimensat": 280, "sched_setaffinity": 203,
 }  # fmt: skip
 """Calls that seem to work and do nothing. A worker that keeps its user could close the grader's files with them, or
-leave notes in their times for later workers, and Landlock does not look at them; honest code only copies files."""
+leave notes in their times for later workers, and Landlock does not look at them; honest code only copies files. One
+that went to a processor that is busy would be kept waiting by its own choice, and its clock would stand still."""
 ATTRIBUTES = {
     "setxattr": 188, "lsetxattr": 189, "fsetxattr": 190, "setxattrat": 463, "removexattr": 197, "lremovexattr": 198,
     "fremovexattr": 199, "removexattrat": 466, "file_setattr": 469,
@@ -116,8 +117,7 @@ def program(pid: int) -> list[Instruction]:
     lines += _case(SOCKETPAIR, _only_connected_pairs())
     for number in (KILL_PROCESS, TGKILL):
         lines += _case(number, [*_load(0), (JUMP_EQUAL, 1, 0, pid), REFUSE])
-    for number in (PRLIMIT, SET_AFFINITY):  # 0 is the process itself
-        lines += _case(number, [*_load(0), (JUMP_EQUAL, 2, 0, 0), (JUMP_EQUAL, 1, 0, pid), REFUSE])
+    lines += _case(PRLIMIT, [*_load(0), (JUMP_EQUAL, 2, 0, 0), (JUMP_EQUAL, 1, 0, pid), REFUSE])  # 0 is itself
     for number, commands in SIGNAL_OTHERS.items():
         tests = [line for command in commands for line in ((JUMP_EQUAL, 0, 1, command), REFUSE)]
         lines += _case(number, [*_load(1), *tests])

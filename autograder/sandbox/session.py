@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,12 +10,13 @@ from typing import Any, Protocol
 import torch
 
 from autograder.sandbox.callbacks import Answer, Callbacks, kind_of
+from autograder.sandbox.clock import Meter, Over, Span, Wait
 from autograder.sandbox.example import Call, Example, Raised
-from autograder.sandbox.failure import AuthorError, SubmissionFault, SubmissionRaised, WorkerLost
+from autograder.sandbox.failure import AuthorError, NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import Remote, is_remote, state
 from autograder.sandbox.stand_ins import Callback, Lent, StandIns
 from autograder.sandbox.values import Decoder, Encoder, TensorInfo
-from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Misbehaved
+from autograder.sandbox.wire import Closed, Deadline, DeadlinePassed, Frame, Misbehaved
 from autograder.submission.executed import Executed
 
 MAX_TEXT = 2000
@@ -34,7 +34,10 @@ Serve = Callable[[Frame], Answer]
 class Channel(Protocol):
     """Carries requests to an executor and its answers back."""
 
-    def exchange(self, header: Any, buffers: list[memoryview], deadline: float | None, serve: Serve) -> Frame:
+    meter: Meter | None
+    """What the executor's process uses; None where nobody measures it."""
+
+    def exchange(self, header: Any, buffers: list[memoryview], deadline: Deadline | None, serve: Serve) -> Frame:
         """Send a request and return the answer; ``serve`` answers the questions that come before it."""
 
     def close(self) -> None:
@@ -44,20 +47,32 @@ class Channel(Protocol):
         """Say in words how the executor ended, where it has ended by itself."""
 
 
+TOO_BUSY = (
+    "this machine was too busy to say: the code had less processor time than it asked for, and the time was over;"
+    " grade it again"
+)
+RUN_IS_OVER = "the time of the whole run was over"
+
+
 @dataclass
 class Deadlines:
-    """Seconds that one call may take, and the moment (`time.monotonic`) at which the whole check ends."""
+    """Seconds that one call may take, and the time of the whole check."""
 
     call_seconds: float | None = None
-    check_ends: float | None = None
+    check: Span | None = None
 
-    def next(self, seconds: float | None = None) -> tuple[float | None, float | None]:
-        """Return the moment at which a call that starts now must have ended, and its length."""
+    def wait(self, meter: Meter | None, seconds: float | None = None) -> Wait | None:
+        """Return the wait for the answer to a call that starts now; None where nothing ends it.
+
+        ``seconds`` are for this call alone. ``meter`` measures the worker that it goes to.
+        """
         seconds = self.call_seconds if seconds is None else seconds
-        ends = None if seconds is None else time.monotonic() + seconds
-        if self.check_ends is not None and (ends is None or self.check_ends < ends):
-            return self.check_ends, None
-        return ends, seconds
+        spans = [] if self.check is None else [self.check]
+        if seconds is not None:
+            # most calls are over before anybody looks at what they use
+            workers = [] if meter is None else [Meter(meter.pid, lazy=True)]
+            spans.insert(0, Span(seconds, None, workers))
+        return Wait(spans) if spans else None
 
 
 class Session:
@@ -89,12 +104,9 @@ class Session:
         self._sent: list[tuple[str, torch.Tensor]] = []
         self._doing = ""
         self.example = Example()
+        if self._deadlines.check is not None and channel.meter is not None:
+            self._deadlines.check.workers.append(channel.meter)
         self._start(loader, stand_ins or {})
-
-    @property
-    def check_ends(self) -> float | None:
-        """The moment (`time.monotonic`) at which the check ends that uses this session."""
-        return self._deadlines.check_ends
 
     def module(self, name: str) -> Remote:
         """Return the remote of a module; it is loaded when it is first used."""
@@ -225,16 +237,16 @@ class Session:
     def _ask(self, request: dict[str, Any], buffers: list[memoryview], seconds: float | None = None) -> Any:
         if self._begin is not None:
             request["begin"], self._begin = self._begin, None
-        deadline, length = self._deadlines.next(seconds)
+        wait = self._deadlines.wait(self._channel.meter, seconds)
         try:
-            reply = self._believe(self._channel.exchange(request, buffers, deadline, self.callbacks.serve))
+            reply = self._believe(self._channel.exchange(request, buffers, wait, self.callbacks.serve))
         except SubmissionFault as fault:
             self.example.remember(Raised(fault.summary))
             raise
         except DeadlinePassed:
             self._channel.close()
-            after = f"stopped after {length:g} s" if length is not None else "stopped: the check's time was over"
-            raise WorkerLost(f"{after}: {self._doing} did not return") from None
+            assert wait is not None
+            raise self._out_of_time(wait) from None
         except Closed:
             raise WorkerLost(f"the process ended during {self._doing}{self._channel.explain_end()}") from None
         except Misbehaved:
@@ -243,6 +255,21 @@ class Session:
         if request["op"] in ("call", "get", "has", "gradients", "drawn"):
             self.example.remember(reply)
         return reply
+
+    def _out_of_time(self, wait: Wait) -> BaseException:
+        """Say whose fault it is that a wait is over: the submission's, or nobody's."""
+        assert wait.ended is not None
+        span, why = wait.ended
+        if why in (Over.BUSY, Over.RUN):
+            return NotEnoughTime(TOO_BUSY if why is Over.BUSY else RUN_IS_OVER)
+        if why is Over.PROCESSOR:
+            limit = f"stopped: it used more than {span.seconds:g} s of processor time"
+            return WorkerLost(limit, limit=limit)
+        if span is self._deadlines.check:
+            limit = f"stopped: the check took longer than the {span.seconds:g} s that it may take"
+            return WorkerLost(f"stopped: the check's time was over: {self._doing} did not return", limit=limit)
+        limit = f"stopped: a call took longer than the {span.seconds:g} s that it may take"
+        return WorkerLost(f"stopped after {span.seconds:g} s: {self._doing} did not return", limit=limit)
 
     def _believe(self, frame: Frame) -> Any:
         """Read an answer; whatever surprises in it is misbehaviour, never an error of the grader."""

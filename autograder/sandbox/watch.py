@@ -14,9 +14,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.sandbox.remains import FOLDER
+
 INTERVAL = 0.05
 """Seconds between two looks: a process fills some 100 MB of memory in that time."""
 MEGABYTE = 2**20
+USED = ("RssAnon", "RssShmem", "VmSwap", "VmPTE")
+"""What of a process takes up memory, beside what lies in files: its pages, those swapped out, and its page tables."""
+MAX_DEPTH = 100
+"""Folders within folders that are looked into: one descriptor is open for each."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,8 @@ class Watched:
     def excess(self) -> str:
         """Return which bound the worker passed and its value, "" where it keeps them all or is gone."""
         bounds, status = self._bounds, self._status()
-        private, shared = status.get("RssAnon", 0), status.get("RssShmem", 0)
-        if shared > bounds.memory or private + shared > self._inherited + bounds.memory:
+        shared = status.get("RssShmem", 0)
+        if shared > bounds.memory or sum(status.get(name, 0) for name in USED) > self._inherited + bounds.memory:
             return f"stopped: it used more than {bounds.memory // MEGABYTE} MB of memory"
         if status.get("Threads", 0) > bounds.threads:
             return f"stopped: it had more than {bounds.threads} threads"
@@ -70,7 +76,7 @@ class Watched:
         found = {}
         for line in lines:
             name, _, value = line.partition(":")
-            if name in ("VmData", "RssAnon", "RssShmem", "Threads"):
+            if name in ("VmData", "Threads", *USED):
                 number, _, unit = value.strip().partition(" ")
                 found[name] = int(number) * (1024 if unit == "kB" else 1)
         return found
@@ -78,20 +84,13 @@ class Watched:
     def _files(self) -> Iterator[int | None]:
         """Yield the disk blocks of every file in the scratch folder, and of those deleted there but still open.
 
-        None stands for a folder that cannot be listed: too deep for a path, or closed to the grader.
+        None stands for a folder that cannot be listed: too deep, or closed to the grader. The worker may put a link in
+        a folder's place at any moment: folders are opened one in the other, and never through a link.
         """
-        folders = [str(self._scratch)]
-        while folders:
-            try:
-                with os.scandir(folders.pop()) as entries:
-                    for entry in entries:
-                        status = entry.stat(follow_symlinks=False)
-                        if stat.S_ISDIR(status.st_mode):
-                            folders.append(entry.path)
-                        yield status.st_blocks
-            except OSError as error:
-                if error.errno in (errno.ENAMETOOLONG, errno.EACCES):
-                    yield None
+        try:
+            yield from _blocks_below(os.open(self._scratch, FOLDER))
+        except OSError:
+            return
         yield from self._deleted_files()
 
     def _deleted_files(self) -> Iterator[int]:
@@ -102,6 +101,29 @@ class Watched:
                     yield status.st_blocks
         except OSError:
             return
+
+
+def _blocks_below(folder: int, depth: int = 0) -> Iterator[int | None]:
+    """Yield the disk blocks of everything in an open folder, which is closed then; None for what cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                    yield status.st_blocks
+                    if not stat.S_ISDIR(status.st_mode):
+                        continue
+                    if depth == MAX_DEPTH:
+                        yield None
+                        continue
+                    inner = os.open(entry.name, FOLDER, dir_fd=folder)
+                except OSError as error:  # gone, a link by now, or closed
+                    if error.errno == errno.EACCES:
+                        yield None
+                    continue
+                yield from _blocks_below(inner, depth + 1)
+    finally:
+        os.close(folder)
 
 
 class Watch:

@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 """The flag of a call that fails rather than waits; Windows has none."""
@@ -31,6 +31,20 @@ class DeadlinePassed(Exception):
     """Nothing came in time."""
 
 
+class Waiting(Protocol):
+    """A wait whose end may be put off while it lasts."""
+
+    def left(self) -> float:
+        """Return the seconds until this must be asked again, 0 where the wait is over."""
+
+    def was_late(self, seconds: float) -> None:
+        """Note that a wait ended later than it was to."""
+
+
+Deadline = float | Waiting
+"""A moment on the `time.monotonic` clock, or a wait that knows its own end."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a frame may weigh, in bytes."""
@@ -47,7 +61,9 @@ class Frame:
     payload: bytearray | bytes = b""
 
 
-def write_frame(stream: socket.socket, header: Any, buffers: list[memoryview], deadline: float | None = None) -> None:
+def write_frame(
+    stream: socket.socket, header: Any, buffers: list[memoryview], deadline: Deadline | None = None
+) -> None:
     """Send one frame; raise `Closed` where the peer is gone and `DeadlinePassed` where it does not read."""
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     size = sum(buffer.nbytes for buffer in buffers)
@@ -56,7 +72,7 @@ def write_frame(stream: socket.socket, header: Any, buffers: list[memoryview], d
         _send(stream, buffer, deadline)
 
 
-def read_frame(stream: socket.socket, limits: Limits, deadline: float | None = None) -> Frame:
+def read_frame(stream: socket.socket, limits: Limits, deadline: Deadline | None = None) -> Frame:
     """Receive one frame within the limits and before the deadline (on the `time.monotonic` clock)."""
     header_size, payload_size = PREFIX.unpack(_receive(stream, PREFIX.size, deadline))
     if header_size > limits.header or payload_size > limits.payload:
@@ -73,7 +89,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _send(stream: socket.socket, data: memoryview, deadline: float | None) -> None:
+def _send(stream: socket.socket, data: memoryview, deadline: Deadline | None) -> None:
     data = data.cast("B")
     while data:
         if not DONT_WAIT:
@@ -88,7 +104,7 @@ def _send(stream: socket.socket, data: memoryview, deadline: float | None) -> No
         data = data[sent:]
 
 
-def _receive(stream: socket.socket, size: int, deadline: float | None) -> bytearray:
+def _receive(stream: socket.socket, size: int, deadline: Deadline | None) -> bytearray:
     data = bytearray(size)
     view = memoryview(data)
     while view:
@@ -104,21 +120,35 @@ def _receive(stream: socket.socket, size: int, deadline: float | None) -> bytear
         if count == 0:
             raise Closed
         view = view[count:]
-        if view and deadline is not None and time.monotonic() > deadline:  # a trickle is no answer
-            raise DeadlinePassed
+        if view:  # a trickle is no answer
+            check_deadline(deadline)
     return data
 
 
-def _wait(stream: socket.socket, deadline: float | None, *, writing: bool) -> None:
+def check_deadline(deadline: Deadline | None) -> None:
+    """Raise `DeadlinePassed` where there is no time left."""
+    if deadline is not None and _left(deadline) <= 0:
+        raise DeadlinePassed
+
+
+def _left(deadline: Deadline) -> float:
+    return deadline - time.monotonic() if isinstance(deadline, float | int) else deadline.left()
+
+
+def _wait(stream: socket.socket, deadline: Deadline | None, *, writing: bool) -> None:
     """Wait until the stream is ready; raise `DeadlinePassed` where that takes too long."""
     if deadline is None:
         return
-    left = max(0.0, deadline - time.monotonic())
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(stream, select.POLLOUT if writing else select.POLLIN)
-        ready = bool(left and poll.poll(left * 1000))
-    else:
-        ready = any(select.select([] if writing else [stream], [stream] if writing else [], [], left))
-    if not ready:
-        raise DeadlinePassed
+    while (left := _left(deadline)) > 0:
+        begun = time.monotonic()
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(stream, select.POLLOUT if writing else select.POLLIN)
+            ready = bool(poll.poll(left * 1000))
+        else:
+            ready = any(select.select([] if writing else [stream], [stream] if writing else [], [], left))
+        if ready:
+            return
+        if not isinstance(deadline, float | int):
+            deadline.was_late(max(0.0, time.monotonic() - begun - left))
+    raise DeadlinePassed

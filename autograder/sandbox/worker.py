@@ -62,6 +62,7 @@ def serve(stream: socket.socket) -> NoReturn:
 
 
 def _make_loader(settings: Mapping[str, Any]) -> Loader:
+    sys.argv[:] = [str(Path(settings["folder"]) / settings.get("program", ""))]
     loader = Loader(
         Path(settings["folder"]),
         extra=map(Path, settings["extra"]),
@@ -71,8 +72,8 @@ def _make_loader(settings: Mapping[str, Any]) -> Loader:
         unordered=settings.get("unordered", ()),
     )
     sys.meta_path.append(loader)
-    if settings["cuda_on_cpu"]:
-        courtesies.put_cuda_on_cpu()
+    if settings["devices_on_cpu"]:
+        courtesies.put_devices_on_cpu()
     return loader
 
 

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import secrets
+import select
 import signal
 import socket
 import sys
@@ -24,12 +25,23 @@ from typing import Any
 
 from autograder.sandbox import jail
 from autograder.sandbox.callbacks import is_question
+from autograder.sandbox.clock import Meter
 from autograder.sandbox.failure import WorkerLost, WorkersLost
 from autograder.sandbox.nursery import live
 from autograder.sandbox.remains import remove_files_of, remove_tree
 from autograder.sandbox.session import Serve
 from autograder.sandbox.watch import Bounds, Watch, Watched
-from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Limits, Misbehaved, read_frame, write_frame
+from autograder.sandbox.wire import (
+    Closed,
+    Deadline,
+    DeadlinePassed,
+    Frame,
+    Limits,
+    Misbehaved,
+    check_deadline,
+    read_frame,
+    write_frame,
+)
 
 START_SECONDS = 30.0
 END_SECONDS = 10.0
@@ -101,15 +113,14 @@ class Zygote:
         The status is -1 where it had to be killed; one that is about to end by itself gets ``grace`` seconds for it.
         """
         held = {wall.name for wall in self.walls if wall.held}
-        try:
-            self._receive()
-            self._send({"op": "end", "pid": pid, "uid": None if "seccomp" in held else uid, "grace": grace})
-            answer = self._read()
-            return int(answer["status"]), float(answer["seconds"])
-        finally:
+        self._receive()
+        self._send({"op": "end", "pid": pid, "uid": None if "seccomp" in held else uid, "grace": grace})
+        answer = self._read()
+        if answer["gone"]:  # else its folder goes with the folder of the run
             remove_tree(scratch)
             if uid is not None and "landlock" not in held:
                 remove_files_of(uid)
+        return int(answer["status"]), float(answer["seconds"])
 
     def close(self) -> None:
         """End the zygote; its workers end with it."""
@@ -188,6 +199,8 @@ class WorkerChannel:
         self._identity = (pid, uid, scratch)
         self._handle = _open_process(pid)
         self._watched: Watched | None = None
+        self.meter: Meter | None = None
+        """What the worker uses once it is in use."""
         self._lock = threading.RLock()
         self._status: int | None = None
         self._limit = ""
@@ -201,9 +214,10 @@ class WorkerChannel:
             raise WorkersLost(f"a worker did not start{self.explain_end()}") from None
         pid, _, scratch = self._identity
         self._watched = self._zygote.watched(pid, scratch, self.stop)
+        self.meter = Meter(pid)
         return [jail.WallReport(**wall) for wall in frame.header["walls"]]
 
-    def exchange(self, header: Any, buffers: list[memoryview], deadline: float | None, serve: Serve) -> Frame:
+    def exchange(self, header: Any, buffers: list[memoryview], deadline: Deadline | None, serve: Serve) -> Frame:
         """Send a request and return the answer; ``serve`` answers the questions that come before it.
 
         Raises `WorkerLost`, which names the limit, where the worker passed one.
@@ -217,10 +231,11 @@ class WorkerChannel:
                 if not is_question(frame):
                     return frame
                 write_frame(self._stream, *serve(frame), deadline)
+                check_deadline(deadline)
         except Closed:
             self.close(grace=GRACE_SECONDS)
             if self._limit:
-                raise WorkerLost(self._limit) from None
+                raise WorkerLost(self._limit, limit=self._limit) from None
             raise
 
     def stop(self, reason: str) -> None:
@@ -240,6 +255,8 @@ class WorkerChannel:
                 return
             self._status = -1
             self._stream.close()
+            if self.meter is not None:
+                self.meter.stop()
         self._zygote.forget(self, self._watched)
         try:
             self._status, seconds = self._zygote.end_worker(*self._identity, grace=grace)
@@ -254,6 +271,7 @@ class WorkerChannel:
             self._status = -1
             self._stream.close()
             self._kill()
+            _wait_until_gone(self._handle, END_SECONDS)
             self._close_handle()
         remove_tree(self._identity[2])
 
@@ -295,6 +313,14 @@ def _open_process(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except (OSError, AttributeError):
         return None
+
+
+def _wait_until_gone(handle: int | None, seconds: float) -> None:
+    """Wait until the last thread of a process has ended, as far as the system lets us know."""
+    if handle is not None:
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        poll.poll(seconds * 1000)
 
 
 def _wait_for(pid: int, seconds: float) -> None:

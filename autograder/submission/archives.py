@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import os
 import stat
 import tarfile
 import zipfile
@@ -21,7 +22,7 @@ MAX_LISTED = 20_000
 MAX_ENVIRONMENTS = 20
 MAX_PATH = 1_000
 MAX_NAME = 255
-"""Longer names fit in no folder, and would make patterns over names slow."""
+"""Bytes, as file systems count them: longer names fit in no folder, and would make patterns over names slow."""
 
 _CENTRAL_RECORD = b"PK\x01\x02"
 _UNIX_SYSTEMS = (3, 19)
@@ -140,7 +141,7 @@ def _usable_path(name: str, place: _Place) -> str | None:
         place.refuse(shown, "leaves the archive's folder: not used")
         return None
     path = "/".join(parts)
-    if len(path) > MAX_PATH or max(map(len, parts)) > MAX_NAME:
+    if len(os.fsencode(path)) > MAX_PATH or any(len(os.fsencode(part)) > MAX_NAME for part in parts):
         place.refuse(path, "its name is too long: not used")
         return None
     for folder in parts[:-1]:

@@ -287,7 +287,7 @@ def test_a_worker_may_die_at_any_byte_of_its_answer(tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o711)
     (folder / "cut.py").write_text(CUT, encoding="utf-8")
-    loader = {"folder": str(folder), "extra": [], "skip": [], "statement_seconds": None, "cuda_on_cpu": False}
+    loader = {"folder": str(folder), "extra": [], "skip": [], "statement_seconds": None, "devices_on_cpu": False}
     size = 4 + 8 + len('{"k":"value","v":["T","float32",[2],0,[1,false,"cpu",true]]}') + 8
     with Zygote(folder, readable=["cut.py"], memory=2**30, cpu_seconds=20) as zygote:
 

@@ -225,11 +225,12 @@ class Arena:
         return Outcome(done.returncode, done.stdout, done.stderr, results, problems, self._running(), self._lying())
 
     def _running(self) -> list[str]:
-        """Processes that still have this arena's path in their command line, as every fork of the grader has."""
+        """Processes that still have this arena's path in their command line, or run in a folder of it."""
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                line += str((folder / "cwd").readlink())
             except OSError:
                 continue
             if str(self.root) in line and int(folder.name) != os.getpid():

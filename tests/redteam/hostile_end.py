@@ -14,7 +14,7 @@ from autograder.sandbox.session import Deadlines, Serve, Session
 from autograder.sandbox.stand_ins import StandIns
 from autograder.sandbox.wire import PREFIX, Frame, Limits, read_frame, write_frame
 
-LOADER = {"folder": "/nowhere", "extra": [], "skip": [], "statement_seconds": 1.0, "cuda_on_cpu": False}
+LOADER = {"folder": "/nowhere", "extra": [], "skip": [], "statement_seconds": 1.0, "devices_on_cpu": False}
 LOADED = {"k": "value", "v": ["l", ["l"], ["l"]]}
 
 
@@ -23,6 +23,8 @@ class HostileChannel:
 
     ``sent`` are raw frames, each after one frame of ours (a request or the answer to a question); then it hangs up.
     """
+
+    meter = None
 
     def __init__(self, sent: Iterable[bytes]) -> None:
         self._ours, self._theirs = socket.socketpair()
@@ -38,7 +40,7 @@ class HostileChannel:
             except Exception:
                 return
 
-    def exchange(self, header: Any, buffers: list[memoryview], deadline: float | None, serve: Serve) -> Frame:
+    def exchange(self, header: Any, buffers: list[memoryview], deadline: Any, serve: Serve) -> Frame:
         write_frame(self._ours, header, buffers, deadline)
         while is_question(frame := read_frame(self._ours, Limits(), deadline)):
             write_frame(self._ours, *serve(frame), deadline)

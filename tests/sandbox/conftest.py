@@ -43,7 +43,7 @@ def start(zygote):
             path = folder / name
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        settings = {"folder": str(folder), "extra": [], "skip": [], "statement_seconds": 5.0, "cuda_on_cpu": False}
+        settings = {"folder": str(folder), "extra": [], "skip": [], "statement_seconds": 5.0, "devices_on_cpu": False}
         channel = zygote.fork_worker() if backend == "worker" else InProcessChannel()
         deadlines = Deadlines(call_seconds, None)
         session = Session(channel, loader={**settings, **loader}, stand_ins=stand_ins, deadlines=deadlines)

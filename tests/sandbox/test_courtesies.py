@@ -75,12 +75,12 @@ SOURCE += "".join(f"def use_{i}(): return {line}\n" for i, line in enumerate(CUD
 
 @pytest.mark.parametrize("number", range(len(CUDA)), ids=CUDA)
 def test_a_cuda_device_means_the_cpu(start, number):
-    result = getattr(start("worker", SOURCE, cuda_on_cpu=True).module("s"), f"use_{number}")()
+    result = getattr(start("worker", SOURCE, devices_on_cpu=True).module("s"), f"use_{number}")()
     assert (result.tolist(), result.remote.device) == ([1.0] * 3, "cpu")
 
 
 def test_other_arguments_are_left_alone(start):
-    doubles, integers, like = start("worker", SOURCE, cuda_on_cpu=True).module("s").kept()
+    doubles, integers, like = start("worker", SOURCE, devices_on_cpu=True).module("s").kept()
     assert [str(t.dtype) for t in (doubles, integers, like)] == ["torch.float64", "torch.int64", "torch.float32"]
 
 

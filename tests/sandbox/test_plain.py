@@ -49,7 +49,7 @@ def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlainWo
 
 def session(workers: PlainWorkers, folder: Path) -> Session:
     loader = {"folder": str(folder / "submission"), "extra": [], "skip": [], "statement_seconds": 5.0}
-    loader |= {"cuda_on_cpu": False}
+    loader |= {"devices_on_cpu": False}
     return Session(workers.fork_worker(), loader=loader, deadlines=Deadlines(2.0), load_seconds=10.0)
 
 

@@ -83,10 +83,14 @@ def test_a_process_may_signal_itself_only():
         assert {verdict(call, other, 9) for other in (0, 1, -1, -PID, PID + 1)} == {EPERM}
 
 
-def test_a_process_may_change_its_own_limits_and_processors_only():
-    for call in (seccomp.PRLIMIT, seccomp.SET_AFFINITY):
-        assert verdict(call, 0) == verdict(call, PID) == seccomp.ALLOW
-        assert verdict(call, 1) == verdict(call, PID + 1) == EPERM
+def test_a_process_may_change_its_own_limits_only():
+    assert verdict(seccomp.PRLIMIT, 0) == verdict(seccomp.PRLIMIT, PID) == seccomp.ALLOW
+    assert verdict(seccomp.PRLIMIT, 1) == verdict(seccomp.PRLIMIT, PID + 1) == EPERM
+
+
+def test_nobody_chooses_a_busy_processor():
+    call = seccomp.PRETENDED["sched_setaffinity"]
+    assert {verdict(call, who) for who in (0, PID, 1, PID + 1)} == {seccomp.ERROR}
 
 
 def test_only_pairs_of_streams_that_cannot_be_connected_elsewhere():

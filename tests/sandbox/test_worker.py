@@ -228,7 +228,7 @@ def run():
     layer.cuda()(x), layer.to(device="cuda:0")
     return total, str(g(f(x)).device)
 """
-    session = start("worker", source, cuda_on_cpu=True)
+    session = start("worker", source, devices_on_cpu=True)
     assert session.load("s") == ([], [])
     assert session.module("s").run() == (12.0, "cpu")
 

@@ -1,0 +1,173 @@
+"""How long a worker may take, so that a busy machine blames nobody and a submission moves no bound.
+
+A wall clock alone would blame a submission for what runs next to it; processor time alone would never end one that
+sleeps. So a stretch of time is worth what passed of it, less what its processes spent waiting for a processor that
+others had; and never less than the processor time that the workers used. All of it is measured by the trusted side, in
+`/proc` (``schedstat``: nanoseconds on a processor and in its queue) and by how late its own waits end, which is how a
+quota shows. Where the system tells neither (no Linux), it is the wall clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+PATIENCE = 8.0
+"""Times its limit that anything may take on the wall, however busy the machine is."""
+LOOK = 0.1
+"""Seconds between two looks at what a worker uses; what is over by then costs no look at all."""
+FAIR_SHARE = 0.5
+"""Part of its limit that a check must have had where the whole run ends sooner: with less, nobody can say anything."""
+UNDISTURBED = 0.9
+"""Part of the wall time that the clock must have counted there."""
+NANOSECOND = 1e-9
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Seconds that a process has had a processor, all threads together, and seconds that it was kept waiting for one.
+
+    What its own other threads used meanwhile is taken off the wait of a thread: no process keeps itself waiting.
+    """
+
+    ran: float = 0.0
+    waited: float = 0.0
+
+
+def usage(pid: int) -> Usage:
+    """Return what a process has used; nothing where it is gone or the system does not tell."""
+    folder = Path("/proc") / str(pid)
+    threads = []
+    with contextlib.suppress(OSError):
+        for task in (folder / "task").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                ran, waited = (task / "schedstat").read_text(encoding="ascii").split()[:2]
+                threads.append((int(ran) * NANOSECOND, int(waited) * NANOSECOND))
+    total = max(_processor_seconds(folder), sum(ran for ran, _ in threads))
+    return Usage(total, max((waited - (total - ran) for ran, waited in threads), default=0.0))
+
+
+def _processor_seconds(folder: Path) -> float:
+    """Return user and system time of a process, threads that have ended included."""
+    try:
+        fields = (folder / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+class Meter:
+    """What one process uses from now on, until it is stopped; a ``lazy`` one begins when it is first read."""
+
+    def __init__(self, pid: int, *, lazy: bool = False) -> None:
+        self.pid = pid
+        self._before = None if lazy else usage(pid)
+        self._last = Usage()
+        self._stopped = False
+
+    def read(self) -> Usage:
+        """Return what the process has used since this object was made, or had when it was stopped."""
+        if not self._stopped:
+            now = usage(self.pid)
+            if self._before is None:
+                self._before = now
+            ran, waited = now.ran - self._before.ran, now.waited - max(0.0, self._before.waited)
+            if ran >= self._last.ran:  # else it is gone
+                self._last = Usage(ran, max(0.0, waited))
+        return self._last
+
+    def stop(self) -> None:
+        """Keep the last reading: the process is about to end."""
+        self.read()
+        self._stopped = True
+
+
+class Over(StrEnum):
+    """Why a stretch of time is over."""
+
+    PROCESSOR = "processor"
+    """The workers used more processor time than the limit."""
+    TIME = "time"
+    """The limit has passed, on a clock that stands still while others have the processor."""
+    BUSY = "busy"
+    """`PATIENCE` is at its end, and the workers had less processor time than they asked for."""
+    RUN = "run"
+    """The time of the whole run is at its end, and this stretch had too little to say anything."""
+
+
+@dataclass
+class Span:
+    """A stretch of time that begins now and may take ``seconds``; at the moment ``ends``, the run needs it back.
+
+    Moments are on the `time.monotonic` clock. ``workers`` are what it is spent on, ``trusted`` is who waits for them.
+    """
+
+    seconds: float
+    ends: float | None = None
+    workers: list[Meter] = field(default_factory=list)
+    trusted: Meter | None = None
+    late: float = 0.0
+    begun: float = field(default_factory=time.monotonic)
+    _looked: float = 0.0
+
+    def spent(self) -> float:
+        """Return what of the limit is used up, in seconds."""
+        used = [meter.read() for meter in self.workers]
+        ran = sum(one.ran for one in used)
+        waited = sum(one.waited for one in used)
+        if self.trusted is not None:  # what the workers used meanwhile may be what kept it waiting
+            waited += max(0.0, self.trusted.read().waited - ran)
+        return max(ran, time.monotonic() - self.begun - max(waited, self.late))
+
+    def pause(self, seconds: float) -> None:
+        """Take out a time that was the machine's, such as that for starting a worker."""
+        self.begun += seconds
+
+    def over(self) -> Over | None:
+        """Say why the time is over, None where it is not; looks no more often than every `LOOK` seconds."""
+        now = time.monotonic()
+        passed = now - self.begun
+        out_of_run = self.ends is not None and now >= self.ends
+        if not out_of_run and (now < self._looked + LOOK or passed < min(LOOK, self.seconds)):
+            return None
+        self._looked = now
+        spent = self.spent()
+        if spent >= self.seconds:
+            return Over.TIME if passed >= self.seconds else Over.PROCESSOR
+        if out_of_run:
+            fair = spent >= FAIR_SHARE * self.seconds and spent >= UNDISTURBED * passed
+            return Over.TIME if fair else Over.RUN
+        return Over.BUSY if passed >= PATIENCE * self.seconds else None
+
+    def next_look(self) -> float:
+        """Return the seconds until it is worth asking again."""
+        now = time.monotonic()
+        wait = max(self._looked, self.begun) + LOOK - now
+        if (left := self.begun + self.seconds - now) > 0:
+            wait = min(wait, left)
+        return max(0.001, wait if self.ends is None else min(wait, self.ends - now))
+
+
+class Wait:
+    """A wait within several stretches of time, for one answer; it ends with the first that is over."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self._spans = tuple(spans)
+        self.ended: tuple[Span, Over] | None = None
+
+    def left(self) -> float:
+        """Return the seconds until the next look, 0 where a stretch is over: ``ended`` says which, and why."""
+        for span in self._spans:
+            if self.ended is None and (why := span.over()) is not None:
+                self.ended = span, why
+        return 0.0 if self.ended else min(span.next_look() for span in self._spans)
+
+    def was_late(self, seconds: float) -> None:
+        """Note that a wait ended later than it was to: this process itself was kept from the processor."""
+        for span in self._spans:
+            span.late += seconds

@@ -1,0 +1,144 @@
+"""Time on a busy machine: right code is never failed for it, and no code moves a bound or chooses to be BLOCKED.
+
+The load is other processes that compute on the one processor that this test may use. Nothing here depends on how fast
+the machine is: work is given in processor seconds, and what it took is compared with its limit.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from autograder.sandbox.clock import PATIENCE, Meter, Span
+from autograder.sandbox.failure import NotEnoughTime, WorkerLost
+from autograder.sandbox.remains import remove_tree
+from autograder.sandbox.session import Deadlines, Session
+from autograder.sandbox.zygote import Zygote
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="measures in /proc")
+
+SOURCE = """
+import os, threading, time
+
+def work(seconds):
+    ends = time.thread_time() + seconds
+    while time.thread_time() < ends: pass
+    return True
+def rest(): time.sleep(600)
+def spin():
+    while True: pass
+def spin_in_threads(number=30):
+    for _ in range(number): threading.Thread(target=spin, daemon=True).start()
+    time.sleep(600)
+def spin_and_wait(number=8):
+    for _ in range(number): threading.Thread(target=spin, daemon=True).start()
+    lock = threading.Lock(); lock.acquire(); lock.acquire()
+def nap():
+    while True: time.sleep(0.001)
+def seek_a_busy_processor():
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    spin()
+def ask_for_ever(lent):
+    while True: lent()
+"""
+LIMIT = 1.0
+OTHERS = 2
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o711)
+    (folder / "s.py").write_text(SOURCE, encoding="utf-8")
+    (folder / "s.py").chmod(0o644)
+    with Zygote(folder, readable=["s.py"], memory=2**30, cpu_seconds=60) as zygote:
+        zygote.home = folder  # type: ignore[attr-defined]
+        yield zygote
+    remove_tree(folder)
+
+
+@contextmanager
+def busy(others: int) -> Iterator[None]:
+    """So many other processes compute on the one processor that this one, and what it starts, may use."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    # each in a session of its own, as the worker is: the kernel shares a processor between sessions first
+    crowd = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(others)
+    ]
+    try:
+        yield
+    finally:
+        for one in crowd:
+            one.kill()
+            one.wait()
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def session_of(zygote: Zygote, *, call: float | None = None, check: float | None = None) -> Iterator[Session]:
+    # the spare worker was forked where the processor was another
+    zygote.fork_worker().close()
+    loader = {"folder": str(zygote.home), "extra": [], "skip": []}  # type: ignore[attr-defined]
+    loader |= {"statement_seconds": None, "devices_on_cpu": False}
+    channel = zygote.fork_worker()
+    os.sched_setaffinity(channel._identity[0], os.sched_getaffinity(0))
+    span = None if check is None else Span(check, None, [], Meter(os.getpid()))
+    session = Session(channel, loader=loader, deadlines=Deadlines(call, span))
+    try:
+        session.begin(1)
+        session.load("s")
+        yield session
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("limits", [{"call": 3 * LIMIT}, {"check": 3 * LIMIT}], ids=str)
+def test_right_code_is_not_failed_for_what_runs_beside_it(zygote: Zygote, limits: dict[str, float]) -> None:
+    """Its work takes longer than its limit on the wall: a wall clock would have ended it."""
+    with busy(6), session_of(zygote, **limits) as session:
+        begun = time.monotonic()
+        try:
+            assert session.module("s").work(LIMIT) is True
+            assert time.monotonic() - begun > 3 * LIMIT
+        except NotEnoughTime:
+            assert time.monotonic() - begun > PATIENCE * 3 * LIMIT
+
+
+HOSTILE = ("rest", "spin", "spin_in_threads", "spin_and_wait", "nap", "seek_a_busy_processor")
+
+
+@pytest.mark.parametrize("others", [0, OTHERS], ids=["alone", "busy"])
+@pytest.mark.parametrize("function", HOSTILE)
+def test_code_that_never_ends_is_failed_within_its_bound(zygote: Zygote, function: str, others: int) -> None:
+    with busy(others), session_of(zygote, check=LIMIT) as session:
+        begun = time.monotonic()
+        with pytest.raises(WorkerLost) as caught:
+            getattr(session.module("s"), function)()
+        assert time.monotonic() - begun < (PATIENCE + 1) * LIMIT
+        assert caught.value.limit.startswith("stopped: ") and f"{LIMIT:g} s" in caught.value.limit
+
+
+def test_questions_without_end_are_no_way_around_it(zygote: Zygote) -> None:
+    from autograder.sandbox.stand_ins import Lent
+
+    with session_of(zygote, call=LIMIT) as session, pytest.raises(WorkerLost):
+        session.module("s").ask_for_ever(Lent(lambda: 1.0))
+
+
+def test_threads_do_not_buy_processor_time(zygote: Zygote) -> None:
+    """Where several processors are free, the time of all threads together is what is limited."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two processors")
+    with session_of(zygote, call=LIMIT) as session, pytest.raises(WorkerLost):
+        session.module("s").spin_in_threads()
+    meter = session._channel.meter
+    assert meter is not None and meter.read().ran < 2 * LIMIT + 1
