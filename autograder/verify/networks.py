@@ -30,12 +30,10 @@ from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.references import as_text, reference_path
 from autograder.release.files import read_tree
-from autograder.verify.matrix import Role
+from autograder.verify.matrix import REFERENCE_NETWORK, Role
 from autograder.verify.variants import ALTERNATIVES, Variant
 
 NETWORKS = "networks.toml"
-REFERENCE = "reference"
-"""The name of the reference's own networks."""
 
 
 class Network(BaseModel):
@@ -53,8 +51,8 @@ class Network(BaseModel):
     def _is_one_of_two(self) -> Network:
         if bool(self.alternative) == bool(self.code):
             raise ValueError("give an alternative, or code, and not both")
-        if self.id == REFERENCE:
-            raise ValueError(f"{REFERENCE!r} is the reference itself")
+        if self.id == REFERENCE_NETWORK:
+            raise ValueError(f"{REFERENCE_NETWORK!r} is the reference itself")
         return self
 
 
