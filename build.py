@@ -84,8 +84,9 @@ def verify_command(
     Nor do the measures, which are saved beside the matrix. --automatic tries every generic slip in the marked regions,
     and names the survivors. --calibrate grades correct solutions: no check may fail and no p-value be too small too
     often, over N seeds for the reference's statistical checks and N / 10 for everything. --power counts how often
-    mutants that only statistics can see are caught. --margins trains the reference N times and keeps in the
-    assignment's margins.json how far it is off every threshold; verifications rest on 20 such trainings.
+    mutants that only statistics can see are caught. --margins trains the reference and other right
+    networks (networks.toml) and keeps in the assignment's margins.json how far they are off every threshold;
+    verifications rest on N = 20.
     """
     with _one_line():
         if automatic or calibrate or power or margins:

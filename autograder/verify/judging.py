@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from autograder.mutants import CATALOGUE, Catalogue, Mutant
-from autograder.verify.margins import too_near
-from autograder.verify.matrix import Cell, CheckColumn, Problem, Report, Role, Row, Sees, Trouble
+from autograder.verify.margins import network_too_near, too_near
+from autograder.verify.matrix import REFERENCE_NETWORK, Cell, CheckColumn, Problem, Report, Role, Row, Sees, Trouble
 
 CLOSE = 1e-6
 """Parts of points that are closer than this are equal: they are sums of a few decimal numbers."""
@@ -168,8 +168,12 @@ def _baselines(report: Report) -> Iterator[Problem]:
 
 
 def _margins(report: Report) -> Iterator[Problem]:
-    """What the reference reaches now, against its record over many seeds; see `autograder.verify.margins`."""
-    known = {(margin.check, margin.criterion): margin for margin in report.margins}
+    """What the reference reaches now, against its record over many seeds, and the records of other networks."""
+    for margin in report.margins:
+        if margin.network != REFERENCE_NETWORK and (trouble := network_too_near(margin)):
+            what, fix = trouble
+            yield Problem(trouble=Trouble.MARGIN, where=f"{margin.check}, {margin.criterion}", what=what, mend=fix)
+    known = {(m.check, m.criterion): m for m in report.margins if m.network == REFERENCE_NETWORK}
     for row in report.of_role(Role.REFERENCE):
         for lead in row.leads:
             if trouble := too_near(lead, known.get((lead.check, lead.criterion))):

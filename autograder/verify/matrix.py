@@ -125,11 +125,16 @@ class Lead(Record):
     lead: float
 
 
+REFERENCE_NETWORK = "reference"
+"""The name of the reference's own networks."""
+
+
 class Margin(Record):
-    """The leads of the reference over several seeds; ``value`` and ``threshold`` are means, for people."""
+    """The leads of one network over several seeds; ``value`` and ``threshold`` are means, for people."""
 
     check: str
     criterion: str
+    network: str = REFERENCE_NETWORK
     runs: int
     least: float
     mean: float

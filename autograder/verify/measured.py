@@ -74,12 +74,12 @@ def show_power(report: PowerReport, console: Console) -> None:
 
 
 def show_margins(slug: str, margins: Sequence[Margin], console: Console) -> None:
-    """Print how far the reference is off every threshold of training: at least, on average, in standard deviations."""
-    table = _table(slug, "runs", "mean", "threshold", "least", "lead", "deviations")
+    """Print how far right networks are off every threshold: at least, on average, in standard deviations."""
+    table = _table(slug, "network", "runs", "mean", "threshold", "least", "lead", "deviations")
     for one in margins:
         numbers = (f"{one.value:.4g}", f"{one.threshold:.4g}", f"{one.least:+.1%}", f"{one.mean:+.1%}")
         name = Text(f"{one.criterion}: {_name(one.check)}")
-        table.add_row(name, str(one.runs), *numbers, f"{one.deviations:.1f}")
+        table.add_row(name, one.network, str(one.runs), *numbers, f"{one.deviations:.1f}")
     console.print(table)
     console.print(
         "lead: how far the mean is on the good side of its threshold, in parts of it; least: the lead of the worst"

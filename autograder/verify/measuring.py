@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.assignment import Assignment
+from autograder.verify.matrix import REFERENCE_NETWORK
 from autograder.verify.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ def _power(
 def _margins(
     assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
 ) -> list[str]:
-    """Train the reference; unlike the other measures it is kept in the assignment, since verifications rest on it."""
-    from autograder.verify.margins import keep_margins, measure_margins, too_near
+    """Train right networks; unlike the other measures it is kept in the assignment, since verifications rest on it."""
+    from autograder.verify.margins import keep_margins, measure_margins, network_too_near, too_near
     from autograder.verify.measured import show_margins
 
     with progress_bar(assignment.slug) as progress:
@@ -121,8 +122,15 @@ def _margins(
     show_margins(assignment.slug, margins, console)
     if failures:
         return [
-            f"{f.check} fails on the reference with seed {f.seed!r}: {f.summary}; nothing is kept" for f in failures
+            f"{f.check} fails on {_of(f.network)} with seed {f.seed!r}: {f.summary}; nothing is kept" for f in failures
         ]
     keep_margins(assignment, margins, item=item)
-    found = ((margin, too_near(margin.as_lead, margin)) for margin in margins)
+    found = (
+        (margin, too_near(margin.as_lead, margin) if margin.network == REFERENCE_NETWORK else network_too_near(margin))
+        for margin in margins
+    )
     return [f"{margin.check}, {margin.criterion}: {'; '.join(trouble)}" for margin, trouble in found if trouble]
+
+
+def _of(network: str) -> str:
+    return "the reference" if network == REFERENCE_NETWORK else f"network {network!r}"

@@ -16,8 +16,8 @@ from autograder.verify import variants
 from autograder.verify.baselines import Baselines, most_earned, read_baselines
 from autograder.verify.equivalence import INPUTS, QUICK_INPUTS, Chunk, chunks_of, try_chunk
 from autograder.verify.judging import judge
-from autograder.verify.margins import read_margins
-from autograder.verify.matrix import Baseline, Claim, Earnings, ItemColumn, Problem, Record, Report, Role, Row
+from autograder.verify.margins import LEAST_RUNS, read_margins, unmeasured
+from autograder.verify.matrix import Baseline, Claim, Earnings, ItemColumn, Problem, Record, Report, Role, Row, Trouble
 from autograder.verify.pool import do_all
 from autograder.verify.progress import Progress
 from autograder.verify.suite import CheckSuite
@@ -71,7 +71,16 @@ class _Verification:
         rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in told_apart(rows)]
         earned = self._do([f"baselines of {name!r}" for name in known], self._try_baselines(known), Earnings)
         report = self._report(rows, _joined(claims, tried), [one for each in earned for one in each.baselines])
-        return judge(report, self.bench.catalogue, misfits)
+        return judge(report, self.bench.catalogue, [*misfits, *self._unmeasured()])
+
+    def _unmeasured(self) -> list[Problem]:
+        """Networks that no record tells of: a threshold was never screened over them."""
+        assignment = self.bench.assignment
+        mend = f"build.py verify --margins {LEAST_RUNS}"
+        return [
+            Problem(trouble=Trouble.MARGIN, where=f"network {name!r}", what=f"is not on record for {item}", mend=mend)
+            for name, item in unmeasured(assignment, read_margins(assignment), self.item)
+        ]
 
     @property
     def _inputs(self) -> int:

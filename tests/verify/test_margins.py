@@ -7,8 +7,16 @@ import pytest
 from autograder.checks import CheckFailed
 from autograder.checks.training import Criterion, assert_learned, watching
 from autograder.errors import UserError
-from autograder.verify.margins import keep_margins, leads_of, measure_margins, read_margins, too_near
+from autograder.verify.margins import (
+    keep_margins,
+    leads_of,
+    measure_margins,
+    network_too_near,
+    read_margins,
+    too_near,
+)
 from autograder.verify.matrix import Lead, Margin, Trouble
+from autograder.verify.networks import read_networks
 from tests.verify.proving import Proving, told
 
 ERROR = "0.5 + abs(draw) / 10"
@@ -118,3 +126,55 @@ def test_a_record_that_cannot_be_read_is_named(proving):
     proving.write("assignments/tiny/margins.json", '{"margins": [1]}')
     with pytest.raises(UserError, match=r"margins.json: this is no record of margins; remove it"):
         read_margins(proving.loaded)
+
+
+NETWORKS = """
+[[networks]]
+id = "slow"
+items = ["two.train"]
+why = "needs longer"
+code = '''
+TRAINED = {error}
+'''
+"""
+
+
+def test_other_right_networks_are_trained_kept_and_held_against_the_threshold(proving):
+    proving.write("assignments/tiny/networks.toml", NETWORKS.format(error="0.9"))
+    (unmeasured,) = [line for line in told(proving.verify("two.train"))[Trouble.MARGIN] if "network" in line]
+    assert unmeasured == "network 'slow': is not on record for two.train; build.py verify --margins 20"
+    margins, failures = measure_margins(proving.loaded, 20, jobs=2)
+    assert [(one.network, one.runs) for one in margins] == [("reference", 20), ("slow", 20)] and not failures
+    keep_margins(proving.loaded, margins)
+    assert Trouble.MARGIN not in told(proving.verify("two.train"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"runs": 1, "least": 0.1, "mean": 0.1, "spread": 0.0}, ""),
+        ({"runs": 1, "least": -0.1, "mean": -0.1, "spread": 0.0}, "its worst training -10.0% of it"),
+        ({"runs": 3, "least": 0.1, "mean": 0.2, "spread": 0.1}, "'slow' is 2.0 standard deviations"),
+        ({"runs": 20, "least": 0.1, "mean": 0.4, "spread": 0.1}, ""),
+    ],
+)
+def test_what_a_network_is_too_near(changes, said):
+    found = network_too_near(margin(network="slow", **changes))
+    assert found is None if not said else said in found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (NETWORKS.format(error="1").replace("two.train", "two.trian"), "no item of training 'two.trian'"),
+        (NETWORKS.format(error="1") + 'alternative = "other"\n', "an alternative, or code, and not both"),
+        (NETWORKS.format(error="1").replace('"slow"', '"reference"'), "'reference' is the reference itself"),
+        (2 * NETWORKS.format(error="1"), "network 'slow' is there twice"),
+        ('[[networks]]\nid = "a"\nitems = ["two.train"]\nwhy = "b"\nalternative = "c"\n', "no alternative 'c'"),
+    ],
+)
+def test_a_wrong_list_of_networks_is_named(proving, text, said):
+    proving.write("assignments/tiny/networks.toml", text)
+    with pytest.raises(UserError, match=r"networks.toml") as raised:
+        read_networks(proving.loaded)
+    assert said in str(raised.value)

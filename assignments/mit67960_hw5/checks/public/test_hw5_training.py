@@ -9,7 +9,7 @@ from autograder.checks.handwriting import digits
 from autograder.checks.training import Criterion, assert_learned
 
 IMAGES = 8
-VAE_STEPS = 150
+VAE_STEPS = 300
 Z_DIMS = 8
 REMAINDER = 0.5
 """Of the mean squared error of the pictures' mean, which is what a model without a code would give."""
@@ -21,7 +21,7 @@ ERROR = 0.6
 
 @item("q5.training", weight=1)
 def test_a_vae_learns_a_few_pictures_by_heart(hw5, hw5_probes, hw5_training_probes):
-    """150 steps of Adam on vae_loss of eight digits are enough to give them back by and large."""
+    """300 steps of Adam on vae_loss of eight digits are enough to give them back by and large."""
     images = (digits(28).images[:IMAGES] + 1) / 2
     model = hw5_probes.built(hw5.VAE, Z_DIMS, 28, True)
     trainee = hw5_training_probes.Trainee(model, hw5.vae_loss, images, 4e-3, VAE_STEPS)

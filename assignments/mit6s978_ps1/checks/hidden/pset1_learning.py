@@ -43,7 +43,7 @@ CHAMFER = 0.08
 PATH_STEPS = 2000
 PATHS = 40
 PATH_LENGTH = 50
-OFF_SURFACE, OFF_ENDS, LONGEST_STEP = 0.06, 0.2, 0.4
+OFF_SURFACE, OFF_ENDS, LONGEST_STEP = 0.08, 0.2, 0.4
 """Mean distance of paths to the surface, mean distance of their ends to the points, and the longest of their steps."""
 
 
