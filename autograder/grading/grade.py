@@ -310,10 +310,12 @@ class _Run:
         if name is None:
             return ""
         if name in self.bench.submission.missing:
-            return f"{name} was not handed in"
+            return f"{name} was not handed in" + "".join(
+                f"; {why}" for why in self.bench.submission.instead.get(name, ())
+            )
         file = self.bench.submission.files[name]
-        if file.found.endswith(".ipynb") and file.cells is None and file.syntax_error:
-            return f"{file.found} is no notebook that can be read: it is damaged, or has merge markers; export it again"
+        if file.refused:
+            return f"{file.found} {file.syntax_error}"
         return f"{file.found} cannot be read as Python: {file.syntax_error}" if file.syntax_error else ""
 
     def _grading_seed(self) -> str:
