@@ -121,6 +121,8 @@ class _Run:
     evidence: dict[str, list[Evidence]] = field(default_factory=dict)
     passed: dict[str, list[Passed]] = field(default_factory=dict)
     done: int = 0
+    planned: frozenset[str] = frozenset()
+    """Items that have a check."""
 
     def check(self, wanted: list[Item], device: torch.device) -> None:
         """Run all checks of the wanted items; what the grader trains for them is on ``device``."""
@@ -146,13 +148,16 @@ class _Run:
 
     def result(self, wanted: list[Item]) -> GradingResult:
         """Return everything that was found out."""
-        from autograder.grading.scoring import score_item
+        from autograder.grading.scoring import NO_CHECK, score_item
 
         items = []
         for item in wanted:
             blocked = self._left_out() if item.training and not self.checks.get(item.id) else ""
             lost = self._unavailable(item) or self.bench.submission.violations.get(item.id, "")
-            items.append(score_item(item, self.checks.get(item.id, []), lost=lost, blocked=blocked))
+            line = score_item(item, self.checks.get(item.id, []), lost=lost, blocked=blocked)
+            if item.is_auto and not (lost or blocked) and self.options.hidden and item.id not in self.planned:
+                line = line.model_copy(update={"outcome": Outcome.ERROR, "message": NO_CHECK})
+            items.append(line)
         return GradingResult(
             assignment=self.assignment.slug,
             assignment_title=self.assignment.manifest.title,
@@ -198,6 +203,7 @@ class _Run:
     def _plan(self, checks: list[Check]) -> None:
         """Reserve every check's time beforehand, so that none can spend another's."""
         self._total = len(checks)
+        self.planned = frozenset(check.item for check in checks)
         self._asked = sum(map(self._limit, checks))
         if self.options.deadline is not None and checks:
             now = time.monotonic()

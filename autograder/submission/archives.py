@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import io
 import stat
@@ -11,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 from autograder.errors import UnreadableHandIn
 from autograder.submission.entries import (
@@ -123,8 +125,7 @@ def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str,
         raise _Refused("is encrypted: hand in a zip without a password")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise _Refused("is compressed in an unusual way: hand in an ordinary zip")
-    with archive.open(info) as stream:
-        return read_entry(stream, path, info.file_size, budget)
+    return read_entry(lambda: archive.open(info), path, info.file_size, budget)
 
 
 def _tar_members(data: bytes, place: _Place) -> Iterator[Entry]:
@@ -141,8 +142,14 @@ def _tar_members(data: bytes, place: _Place) -> Iterator[Entry]:
                 place.refuse(path, "is a link: not followed")
             elif not member.isreg() or member.issparse():
                 place.refuse(path, "is not a regular file: not used")
-            elif stream := archive.extractfile(member):
-                yield read_entry(stream, path, member.size, place.budget)
+            else:
+                yield read_entry(functools.partial(_opened, archive, member), path, member.size, place.budget)
+
+
+def _opened(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    stream = archive.extractfile(member)
+    assert stream is not None  # it is a regular file
+    return stream
 
 
 def _usable_path(name: str, place: _Place) -> str | None:

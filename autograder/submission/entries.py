@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import IO
@@ -85,17 +86,21 @@ class Budget:
         return False
 
 
-def read_entry(stream: IO[bytes], path: str, size: int, budget: Budget, limit: int = MAX_FILE) -> Entry:
-    """Read a file of a known size, a large notebook past its outputs; whoever calls has opened the stream."""
+def read_entry(
+    opened: Callable[[], AbstractContextManager[IO[bytes]]], path: str, size: int, budget: Budget, limit: int = MAX_FILE
+) -> Entry:
+    """Read a file of a known size, a large notebook past its outputs; it is opened only where the budget allows."""
     if not _is_large_notebook(path, size):
         if not budget.take_bytes(size, limit):
             return Entry(path, size, None)
-        data = stream.read(size + 1)
+        with opened() as stream:
+            data = stream.read(size + 1)
         return Entry(path, len(data), data)
     if not budget.take_bytes(size, MAX_NOTEBOOK):
         return Entry(path, size, None)
     try:
-        return Entry(path, size, without_outputs(stream))
+        with opened() as stream:
+            return Entry(path, size, without_outputs(stream))
     except ValueError as error:
         return Entry(path, size, None, f"is not a notebook that can be read: {error}")
 

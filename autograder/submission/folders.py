@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -82,4 +83,4 @@ def read_regular_file(file: Path, path: str, budget: Budget, limit: int = MAX_FI
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("is not a regular file: not used")
-        return read_entry(stream, path, status.st_size, budget, limit)
+        return read_entry(lambda: nullcontext(stream), path, status.st_size, budget, limit)

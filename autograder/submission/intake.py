@@ -66,13 +66,7 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
 
 def _expected_sources(assignment: Assignment) -> list[str]:
     files = assignment.manifest.files
-    names = [name for name in (*files.required, *files.optional) if PurePosixPath(name).suffix in SUBMITTABLE]
-    stems = [PurePosixPath(name).with_suffix("") for name in names]
-    if len(set(stems)) < len(stems):
-        raise UnreadableHandIn(
-            f"{assignment.slug}: two expected files differ in their suffix only; rename one in the manifest"
-        )
-    return names
+    return [name for name in (*files.required, *files.optional) if PurePosixPath(name).suffix in SUBMITTABLE]
 
 
 def _read_entries(path: Path, budget: Budget, notices: Notices) -> list[Entry]:

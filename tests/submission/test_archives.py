@@ -103,7 +103,7 @@ def test_archives_are_opened_two_levels_deep_and_only_where_something_is_missing
     (tmp_path / "outer.zip").write_bytes(nested)
     assert read_submission(tmp_path / "outer.zip", _toy(tmp_path)).files["vae_solution.py"].source == "x = 'inner'"
     (tmp_path / "deeper.zip").write_bytes(zipped([("outer.zip", nested)]))
-    deeper = read_submission(tmp_path / "deeper.zip", _toy(tmp_path))
+    deeper = read_submission(tmp_path / "deeper.zip", make_assignment(tmp_path / "deeper"))
     assert "is an archive within archives: not opened" in deeper.instead["vae_solution.py"][0]
 
 
