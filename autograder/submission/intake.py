@@ -13,7 +13,7 @@ from autograder.submission.archives import foreign_archive, is_archive, read_arc
 from autograder.submission.banned import check_file, report_in_helpers
 from autograder.submission.entries import MAX_ARCHIVE, MAX_FILE, MIB, Budget, Entry, digest, readable_path
 from autograder.submission.folders import read_folder, read_regular_file
-from autograder.submission.helpers import Taken, read_helpers
+from autograder.submission.helpers import Taken, is_free, packages_of_roots, read_helpers, written_modules
 from autograder.submission.matching import Match, match_files, python_files
 from autograder.submission.model import Submission, SubmittedFile
 from autograder.submission.notices import Notices, Topic, printable
@@ -52,6 +52,10 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
         files=frozenset((*returned, *ours)),
     )
     helpers = read_helpers(entries, taken, notices)
+    for name, text in written_modules(files.values()).items():
+        if is_free(name, taken, helpers):
+            helpers[name] = text
+    helpers |= packages_of_roots(taken, {**{file.copy_name: file.source for file in files.values()}, **helpers})
     report_in_helpers(helpers, assignment.manifest.rules.banned_imports, notices)
     return Submission(
         files={name: files[name] for name in expected if name in files},

@@ -19,6 +19,7 @@ from autograder.submission.parsing import MAX_SOURCE, SyntaxProblem
 MAX_CELLS = 2_000
 
 _MERGE_MARK = re.compile(r"^(?:<{7}|>{7}) .*$", re.MULTILINE)
+_WRITES = re.compile(r"\s*%%writefile[ \t]+(-a[ \t]+)?(?:\./)?([A-Za-z_]\w*\.py)[ \t]*(?:\n|$)")
 _NAMED = re.compile(r"\b(?:def|class)(?=[\s\\]+(\w+))")
 _NAMED_ON_A_LINE = re.compile(r"^[^\S\n]*(?:def|class)(?=\s+(\w+))", re.MULTILINE)
 
@@ -144,6 +145,18 @@ def join_cells(sources: list[str]) -> tuple[str, tuple[Cell, ...], list[Remark],
         cells.append(Cell(number, first, len(body)))
         lines += body
     return "\n".join(lines), tuple(cells), remarks, problems
+
+
+def written_modules(sources: list[str]) -> dict[str, str]:
+    """Return what cells with ``%%writefile name.py`` write, by file name; what does not parse is left out."""
+    written: dict[str, str] = {}
+    for source in sources:
+        if found := _WRITES.match(source):
+            before = written.get(found[2], "") if found[1] else ""
+            text, tree, _ = cell_without_commands(clean_text(source[found.end() :], []))
+            if not isinstance(tree, SyntaxProblem):
+                written[found[2]] = before + text
+    return written
 
 
 def _try_dedented(

@@ -14,7 +14,14 @@ from autograder.submission.definitions import Reason, definitions
 from autograder.submission.entries import Entry
 from autograder.submission.executed import read_executed
 from autograder.submission.model import SubmittedFile
-from autograder.submission.notebooks import code_cells, join_cells, looks_like_notebook, other_language, parse_notebook
+from autograder.submission.notebooks import (
+    code_cells,
+    join_cells,
+    looks_like_notebook,
+    other_language,
+    parse_notebook,
+    written_modules,
+)
 from autograder.submission.notices import MAX_PER_FILE, Notices, Topic, printable
 from autograder.submission.parsing import MAX_SOURCE, SyntaxProblem, parse
 from autograder.submission.unbound import unbound_names
@@ -88,7 +95,7 @@ def _read_notebook(file: SubmittedFile, text: str, notices: Notices, wanted: Col
     source, cells, remarks, problems = join_cells(sources)
     if problems and (language := other_language(parse_notebook(text))):
         return _unreadable(file, f"is written in {printable(language, 30)}: only Python is graded", notices)
-    file = replace(file, source=source, cells=cells, executed=read_executed(text))
+    file = replace(file, source=source, cells=cells, executed=read_executed(text), written=written_modules(sources))
     if not cells:
         notices.add(Topic.FILES, file.notice("has no code cells"))
     _add(notices, Topic.COMMANDS, file, remarks)
