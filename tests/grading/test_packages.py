@@ -37,12 +37,8 @@ def test_helpers_of_a_package_are_found(tmp_path, how):
 
 def test_a_stand_in_replaces_nothing_that_is_imported_from_the_hand_in(tmp_path):
     tiny = Tiny(tmp_path)
-    folder = tiny.hand_in(one="from model import double, quadruple\n", model=ONE)
-    (folder / "model.py").write_text(
-        "def double(x, scale=2):\n    return x * scale\n\ndef quadruple(x):\n    return 4 * x\n"
-    )
-    more = "def quadruple(x):\n    return double(x, scale=4)\n"
-    (folder / "one.py").write_text(f"from model import double\n\n{more}")
+    folder = tiny.hand_in(one="from model import double\n\ndef quadruple(x):\n    return double(x, scale=4)\n")
+    (folder / "model.py").write_text("def double(x, scale=2):\n    return x * scale\n")
     run = tiny.grade(folder)
     assert run.outcomes["one.quadruple"] == "PASS", run.stdout + run.stderr
 
