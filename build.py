@@ -142,7 +142,7 @@ def _build(slugs: list[str], out: Path) -> None:
 def _measure(slugs: list[str], item: str, jobs: int, out: Path, measures: Measures) -> None:
     from rich.console import Console
 
-    from autograder.grading.plugin import GraderTrouble
+    from autograder.grading.trouble import GraderTrouble
     from autograder.verify.command import choose, folder_for
     from autograder.verify.measuring import measure
 
@@ -161,7 +161,7 @@ def _measure(slugs: list[str], item: str, jobs: int, out: Path, measures: Measur
 def _verify(slugs: list[str], item: str, jobs: int, out: Path) -> None:
     from rich.console import Console
 
-    from autograder.grading.plugin import GraderTrouble
+    from autograder.grading.trouble import GraderTrouble
     from autograder.verify.command import choose, verify_and_save
     from autograder.verify.tables import show_item, show_summary
 

@@ -28,6 +28,12 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# A number in quotes, or true for 1, is a slip of the pen: nothing is converted.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, le=1e6)]
+Count = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+
+
 class Files(_Table):
     """Which files come from whom."""
 
@@ -45,6 +51,13 @@ class Files(_Table):
             raise ValueError("an assignment needs at least one required file")
         if twice := set(self.required) & set(self.provided):
             raise ValueError(f"{sorted(twice)} cannot be both required and provided")
+        code = [name for name in (*self.required, *self.optional) if PurePosixPath(name).suffix in SUBMITTABLE]
+        for name in (*self.required, *self.optional):
+            if (*self.required, *self.optional).count(name) > 1:
+                raise ValueError(f"{name!r} is named twice")
+        stems = [PurePosixPath(name).with_suffix("") for name in code]
+        if alike := [name for name, stem in zip(code, stems, strict=True) if stems.count(stem) > 1]:
+            raise ValueError(f"{alike} differ in their suffix only, and each may be handed in for the other")
         return self
 
 
@@ -52,7 +65,7 @@ class Statement(_Table):
     """Something to be said in words: one of ``words``, at least so many ``times``; else students read ``notice``."""
 
     words: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
-    times: int = Field(default=1, gt=0)
+    times: Count = Field(default=1, gt=0)
     notice: Annotated[str, Field(min_length=1)]
 
 
@@ -66,12 +79,12 @@ class Rules(_Table):
 class Limits(_Table):
     """Deadlines in seconds and sizes; scaled down together where the whole run has less time."""
 
-    call_seconds: float = Field(default=10.0, gt=0)
-    check_seconds: float = Field(default=20.0, gt=0)
-    load_seconds: float = Field(default=10.0, gt=0)
-    training_seconds: float = Field(default=180.0, gt=0)
+    call_seconds: Number = Field(default=10.0, gt=0)
+    check_seconds: Number = Field(default=20.0, gt=0)
+    load_seconds: Number = Field(default=10.0, gt=0)
+    training_seconds: Number = Field(default=180.0, gt=0)
     """What a check of an item of training may take, in place of the two limits above."""
-    memory_mb: int = Field(default=2048, gt=0)
+    memory_mb: Count = Field(default=2048, gt=0)
 
 
 class LatePolicy(StrEnum):
@@ -92,9 +105,9 @@ class Late(_Table):
     policy: LatePolicy = LatePolicy.NONE
     zone: str = "UTC"
     cutoff: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "23:59"
-    days: int = Field(default=7, gt=0, le=366)
-    lowest: float = Field(default=0.0, ge=0, le=1)
-    grace_minutes: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    days: Count = Field(default=7, gt=0, le=366)
+    lowest: Number = Field(default=0.0, ge=0, le=1)
+    grace_minutes: Number = Field(default=0.0, ge=0)
 
     @model_validator(mode="after")
     def _zone_is_known(self) -> Late:
@@ -119,7 +132,7 @@ class Feedback(_Table):
     """What hidden checks found is one bit each, for every hand-in: it can be delayed, or shown for a few hand-ins."""
 
     hidden: Showing = Showing.AT_ONCE
-    attempts: int | None = Field(default=None, ge=1)
+    attempts: Count | None = Field(default=None, ge=1)
     """Hand-ins of a student that show it at once; later ones show it after the due date."""
 
     @model_validator(mode="after")
@@ -139,12 +152,12 @@ class Item(_Table):
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$")]
     title: str
-    points: float = Field(ge=0, allow_inf_nan=False)
+    points: Number = Field(ge=0)
     kind: Kind
     file: str | None = None
     blanks: tuple[str, ...] = ()
-    extra_credit: bool = False
-    training: bool = False
+    extra_credit: Flag = False
+    training: Flag = False
 
     @property
     def is_auto(self) -> bool:

@@ -167,6 +167,7 @@ def grade(
             if facts.created_at is None:
                 why = f"autograder: {metadata}: does not say when this was handed in; taken as on time"
                 print(why, file=sys.stderr)
+            _compare_points(assignment, facts.total_points)
             result = apply_late_policy(assignment, result, facts.created_at, facts.due_date)
         showing = assignment.manifest.feedback.showing(facts.attempt if facts is not None else 1)
         data = results_json.results_dict(result, showing=showing, metadata=facts)
@@ -238,12 +239,25 @@ def demo(
     raise SystemExit(run_demo(folder, load_assignment(folder, slug), out))
 
 
+def _compare_points(assignment: Assignment, platform: float | None) -> None:
+    """Tell staff where the platform's total is neither that of the rubric nor that of the grader's own part."""
+    from autograder.assignment import Kind
+
+    ours = (assignment.manifest.total(), assignment.manifest.total(Kind.AUTO))
+    if platform is not None and all(abs(platform - total) > 1e-6 for total in ours):
+        print(
+            f"autograder: Gradescope gives {platform:g} points for this assignment, the rubric {ours[0]:g}"
+            f" ({ours[1]:g} of them by the grader): make them agree",
+            file=sys.stderr,
+        )
+
+
 def _grade(
     assignment: Assignment, path: Path, options: object, interruption: Interruption | None = None
 ) -> GradingResult:
     from autograder.grading.grade import Options
     from autograder.grading.grade import grade as run
-    from autograder.grading.plugin import GraderTrouble
+    from autograder.grading.trouble import GraderTrouble
 
     assert isinstance(options, Options)
     try:
@@ -326,5 +340,10 @@ def _make_folder(folder: Path) -> None:
 
 def _status(result: GradingResult) -> int:
     """1 where the grader was at fault or did not get to a check; items that nobody asked for do not count."""
+    from autograder.results import Outcome
+
     tried = any(check.outcome.is_provisional for item in result.items for check in item.checks)
-    return TROUBLE if tried else 0
+    broken = [item.id for item in result.items if item.outcome is Outcome.ERROR and not item.checks]
+    if broken:
+        print(f"autograder: the grader is broken: no check belongs to {', '.join(broken)}", file=sys.stderr)
+    return TROUBLE if tried or broken else 0

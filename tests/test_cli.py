@@ -74,7 +74,8 @@ def test_a_grading_without_checks_collects_none_of_the_current_folder(tiny: Tiny
     (folder / "test_mine.py").write_text("raise SystemExit('collected')")
     done = command("grade", "tiny", str(folder), "--root", str(tiny.root), cwd=folder)
     assert "collected" not in done.stdout + done.stderr
-    assert "0 of 6 points" in done.stdout and "BLOCKED" in done.stdout
+    assert "0 of 6 points" in done.stdout and "ERROR" in done.stdout and done.returncode == 1
+    assert "no check belongs to one.double" in done.stderr
 
 
 def test_out_must_be_a_folder_and_a_deadline_some_time(tiny: Tiny) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 _F = TypeVar("_F", bound=Callable[..., None])
+MAX_WEIGHT = 1e6
 _DECLARATION = "__autograder_declaration__"
 
 
@@ -27,10 +28,10 @@ class Declaration:
 def item(item_id: str, *, weight: float = 1.0) -> Callable[[_F], _F]:
     """Say to which item of the rubric a check belongs, and how much it weighs among that item's checks.
 
-    Raises `ValueError` for a weight that is not positive.
+    Raises `ValueError` for a weight that is not positive, or larger than ``MAX_WEIGHT``.
     """
-    if not weight > 0:
-        raise ValueError(f"the weight of a check of {item_id!r} must be positive, not {weight!r}")
+    if not 0 < weight <= MAX_WEIGHT:
+        raise ValueError(f"the weight of a check of {item_id!r} must be positive and finite, not {weight!r}")
 
     def decorate(function: _F) -> _F:
         declaration = _of(function)

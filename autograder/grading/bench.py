@@ -88,7 +88,7 @@ class Bench:
         """Start one worker to see which walls hold; in strict mode, refuse to grade without those that are needed."""
         if self.interruption.reason:
             return
-        from autograder.grading.plugin import GraderTrouble
+        from autograder.grading.trouble import GraderTrouble
         from autograder.sandbox.failure import WorkersLost
         from autograder.sandbox.jail import missing_walls
 
@@ -250,7 +250,7 @@ def _judge_cuda() -> None:
     """Refuse to fork a process in which CUDA is initialised: no fork of it could compute."""
     import torch
 
-    from autograder.grading.plugin import GraderTrouble
+    from autograder.grading.trouble import GraderTrouble
 
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         raise GraderTrouble("a preloaded module initialises CUDA when it is imported; take it out of `preload`")

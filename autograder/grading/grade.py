@@ -147,6 +147,8 @@ class _Run:
     evidence: dict[str, list[Evidence]] = field(default_factory=dict)
     passed: dict[str, list[Passed]] = field(default_factory=dict)
     done: int = 0
+    planned: frozenset[str] = frozenset()
+    """Items that have a check."""
 
     def check(self, wanted: list[Item], device: torch.device) -> None:
         """Run all checks of the wanted items; what the grader trains for them is on ``device``."""
@@ -172,13 +174,16 @@ class _Run:
 
     def result(self, wanted: list[Item]) -> GradingResult:
         """Return everything that was found out."""
-        from autograder.grading.scoring import score_item
+        from autograder.grading.scoring import NO_CHECK, score_item
 
         items = []
         for item in wanted:
             blocked = self._left_out() if item.training and not self.checks.get(item.id) else ""
             lost = self._unavailable(item) or self.bench.submission.violations.get(item.id, "")
-            items.append(score_item(item, self.checks.get(item.id, []), lost=lost, blocked=blocked))
+            line = score_item(item, self.checks.get(item.id, []), lost=lost, blocked=blocked)
+            if item.is_auto and not (lost or blocked) and self.options.hidden and item.id not in self.planned:
+                line = line.model_copy(update={"outcome": Outcome.ERROR, "message": NO_CHECK})
+            items.append(line)
         return GradingResult(
             assignment=self.assignment.slug,
             assignment_title=self.assignment.manifest.title,
@@ -227,6 +232,7 @@ class _Run:
     def _plan(self, checks: list[Check]) -> None:
         """Reserve every check's time beforehand, so that none can spend another's."""
         self._total = len(checks)
+        self.planned = frozenset(check.item for check in checks)
         self._asked = sum(map(self._limit, checks))
         if self.options.deadline is not None and checks:
             now = time.monotonic()
@@ -344,10 +350,12 @@ class _Run:
         if name is None:
             return ""
         if name in self.bench.submission.missing:
-            return f"{name} was not handed in"
+            return f"{name} was not handed in" + "".join(
+                f"; {why}" for why in self.bench.submission.instead.get(name, ())
+            )
         file = self.bench.submission.files[name]
-        if file.found.endswith(".ipynb") and file.cells is None and file.syntax_error:
-            return f"{file.found} is no notebook that can be read: it is damaged, or has merge markers; export it again"
+        if file.refused:
+            return f"{file.found} {file.syntax_error}"
         return f"{file.found} cannot be read as Python: {file.syntax_error}" if file.syntax_error else ""
 
     def _grading_seed(self) -> str:

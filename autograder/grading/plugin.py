@@ -18,10 +18,7 @@ from autograder.assignment import Assignment
 from autograder.checks.declaring import Declaration, declaration_of
 from autograder.errors import UserError, did_you_mean
 from autograder.grading.running import RemoteName
-
-
-class GraderTrouble(Exception):
-    """The grader or its checks are broken; the run failed and must be repeated once that is mended."""
+from autograder.grading.trouble import GraderTrouble
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,9 @@ class CheckPlugin:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember why a file of checks could not be read."""
         if report.failed:
-            self.problems.append(GraderTrouble(f"{report.nodeid}: cannot be collected:\n{report.longreprtext}"))
+            self.problems.append(
+                GraderTrouble(f"{report.nodeid}: cannot be collected: {_last_error(report.longreprtext)}")
+            )
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the checks of the wanted items, in the order of the rubric, public ones first.
@@ -132,6 +131,12 @@ def run_checks(plugin: CheckPlugin, folders: Iterable[Path], modules: Iterable[s
     pytest.main([*options, *paths], plugins=[plugin, fixtures])
     if plugin.problems:
         raise plugin.problems[0]
+
+
+def _last_error(text: str) -> str:
+    """Return the line of pytest's report that names the exception."""
+    lines = [line.removeprefix("E").strip() for line in text.splitlines() if line.startswith("E ")]
+    return next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else text.strip())
 
 
 def _give(name: str) -> Callable[[], RemoteName]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from autograder.assignment import Item
 from autograder.results import CheckResult, ItemResult, Outcome
 
-NOT_TRIED = "this item has no check that was run"
+NOT_TRIED = "no check of this item was run"
+BROKEN = "a check of the grader broke here, which says nothing about your work; the staff have to repair it"
+NO_CHECK = "the grader has no check for this item, which says nothing about your work; the staff have to add one"
 
 
 def score_item(item: Item, checks: Sequence[CheckResult], *, lost: str = "", blocked: str = "") -> ItemResult:
@@ -31,11 +33,17 @@ def score_item(item: Item, checks: Sequence[CheckResult], *, lost: str = "", blo
     if lost:
         return line.model_copy(update={"outcome": Outcome.FAIL, "message": lost})
     if outcome.is_provisional:
-        reason = blocked or next((c.failure.summary for c in checks if c.outcome is outcome and c.failure), "")
-        return line.model_copy(update={"outcome": outcome, "message": reason or NOT_TRIED})
+        return line.model_copy(update={"outcome": outcome, "message": blocked or _reason(outcome, checks)})
     total = sum(check.weight for check in checks)
     passed = sum(check.weight for check in checks if check.outcome is Outcome.PASS)
-    return line.model_copy(update={"outcome": outcome, "points": round(item.points * passed / total, 4)})
+    return line.model_copy(update={"outcome": outcome, "points": item.points * passed / total})
+
+
+def _reason(outcome: Outcome, checks: Sequence[CheckResult]) -> str:
+    """Say why an item is provisional; what a broken check says is about the reference, and not for students."""
+    if outcome is Outcome.ERROR:
+        return BROKEN
+    return next((c.failure.summary for c in checks if c.outcome is outcome and c.failure), NOT_TRIED)
 
 
 def _outcome(checks: Sequence[CheckResult]) -> Outcome:

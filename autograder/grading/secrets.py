@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
+from autograder.grading.trouble import blaming
 from autograder.references import NOTEBOOK
 
 if TYPE_CHECKING:
@@ -92,10 +93,11 @@ def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
         spec = importlib.util.spec_from_file_location(f"autograder_{path.stem}", path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        for key, mapping in module.STAND_INS.items():
-            _judge_stand_ins(assignment, key, mapping, path)
-            stand_ins[key] = mapping
+        with blaming(path):
+            spec.loader.exec_module(module)
+            for key, mapping in module.STAND_INS.items():
+                _judge_stand_ins(assignment, key, mapping, path)
+                stand_ins[key] = mapping
     return stand_ins
 
 

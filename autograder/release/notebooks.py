@@ -20,6 +20,7 @@ from autograder.release.magics import is_python, without_magics
 from autograder.release.rubric import Rubric
 from autograder.release.source import Source
 from autograder.release.stubs import Removed, Stripped, check_stripped, strip_source
+from autograder.submission.notebooks import other_language, parse_notebook
 
 INSTRUCTOR_ONLY = "instructor-only"
 ANSWER = "answer"
@@ -75,10 +76,10 @@ def notebook_of_text(text: str, file: str) -> str:
 def read_notebook(text: str, file: str) -> dict[str, Any]:
     """Return a notebook of format 4 as plain values; anything else raises `UserError`."""
     try:
-        notebook = json.loads(text)
+        notebook = parse_notebook(text)
     except ValueError as error:
-        raise UserError(f"{file}: not a notebook (no valid JSON): {error}") from None
-    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4 or not isinstance(notebook.get("cells"), list):
+        raise UserError(f"{file}: not a notebook: {error}") from None
+    if notebook.get("nbformat") != 4 or not isinstance(notebook.get("cells"), list):
         raise UserError(f"{file}: not a notebook of format 4; open it in Jupyter and save it")
     for number, cell in enumerate(notebook["cells"], 1):
         if not isinstance(cell, dict) or cell.get("cell_type") not in _CELL_TYPES:
@@ -128,10 +129,8 @@ def _lock(cell: Cell, is_answer: bool) -> None:
 
 
 def _refuse_other_languages(notebook: dict[str, Any], file: str) -> None:
-    metadata = notebook.get("metadata", {})
-    for language in (metadata.get("kernelspec", {}).get("language"), metadata.get("language_info", {}).get("name")):
-        if language and not str(language).casefold().startswith(("python", "ipython")):
-            raise UserError(f"{file}: is written in {language}; only notebooks in Python can become templates")
+    if language := other_language(notebook):
+        raise UserError(f"{file}: is written in {language}; only notebooks in Python can become templates")
 
 
 def _is_for_instructors(cell: Cell, where: Place) -> bool:

@@ -154,7 +154,9 @@ def count_passed(item: ItemResult) -> str:
     if not item.checks:
         return ""
     passed = sum(check.outcome is Outcome.PASS for check in item.checks)
-    return f", {passed} of {plural(len(item.checks), 'check')} passed"
+    open_ = sum(check.outcome.is_provisional for check in item.checks)
+    more = f", {open_} could not be graded" if open_ else ""
+    return f", {passed} of {plural(len(item.checks), 'check')} passed{more}"
 
 
 def _check_text(item: ItemResult, check: CheckResult) -> str:

@@ -242,6 +242,8 @@ class Executor:
             stem, *owners, name = spec["path"].split(".")
             if stem != module.__name__:
                 continue
+            if self._is_from_elsewhere(getattr(module, (*owners, name)[0], None), module):
+                continue
             owner: Any = module
             for part in owners:
                 owner = getattr(owner, part, None)
@@ -252,6 +254,12 @@ class Executor:
             )
             setattr(owner, name, stand_in)
             self._bound[spec["path"]] = vars(owner)[name]
+
+    def _is_from_elsewhere(self, value: Any, module: types.ModuleType) -> bool:
+        """Whether a module of the submission got a function or class by an import from another one of its modules."""
+        home = getattr(value, "__module__", None)
+        assert self.loader is not None
+        return type(home) is str and home != module.__name__ and home in self.loader.modules
 
     def call_trusted(
         self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any], anchor: torch.Tensor | None = None

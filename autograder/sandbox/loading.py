@@ -78,9 +78,14 @@ class Script:
 
 
 @functools.lru_cache(maxsize=256)
-def compiled(source: str, filename: str) -> Script:
-    """Parse and compile a source, once for all sessions of a process; raises what `ast.parse` does."""
+def compiled(source: str, filename: str, *, topmost: bool = False) -> Script:
+    """Parse and compile a source, once for all sessions of a process; raises what `ast.parse` does.
+
+    The ``topmost`` modules were perhaps a package of their own: what they import from it lies beside them.
+    """
     tree = ast.parse(source, filename)
+    if topmost:
+        tree = _Beside().visit(tree)
     flags, statements = 0, []
     for node in tree.body:
         flags |= _future_flags(node)
@@ -92,6 +97,18 @@ def compiled(source: str, filename: str) -> Script:
         imports = isinstance(node, (ast.Import, ast.ImportFrom))
         statements.append(Statement(node.lineno, imports, frozenset(stored_names(node)), result))
     return Script(ast.get_docstring(tree), tuple(statements), tuple(_inner_imports(tree)))
+
+
+class _Beside(ast.NodeTransformer):
+    """Makes ``from .x import y`` and ``from . import x`` imports of what lies beside."""
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
+        if node.level != 1:
+            return node
+        if node.module:
+            node.level = 0
+            return node
+        return ast.copy_location(ast.Import(node.names), node)
 
 
 def _inner_imports(node: ast.AST, *, inside: bool = False) -> Iterator[tuple[int, str]]:
@@ -197,7 +214,7 @@ class Loader(importlib.abc.MetaPathFinder):
         shown = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.name
         linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
         try:
-            script = compiled(source, str(path))
+            script = compiled(source, str(path), topmost=path.parent == self.folder)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None) or 1
             self.report.skipped.append(Skipped(shown, line, type(error).__name__, str(error)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import io
 import os
@@ -12,9 +13,20 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 from autograder.errors import UnreadableHandIn
-from autograder.submission.entries import MAX_DEPTH, MAX_TOTAL, MIB, Budget, Entry, is_code_name, is_used, readable_path
+from autograder.submission.entries import (
+    MAX_DEPTH,
+    MAX_TOTAL,
+    MIB,
+    Budget,
+    Entry,
+    is_code_name,
+    is_used,
+    read_entry,
+    readable_path,
+)
 from autograder.submission.notices import Notices, Topic, printable
 
 MAX_LISTED = 20_000
@@ -25,6 +37,7 @@ MAX_NAME = 255
 """Bytes, as file systems count them: longer names fit in no folder, and would make patterns over names slow."""
 
 _CENTRAL_RECORD = b"PK\x01\x02"
+_FOREIGN = {b"Rar!": "rar", b"7z\xbc\xaf": "7z", b"\xfd7zX": "xz", b"\x28\xb5\x2f\xfd": "zst"}
 _UNIX_SYSTEMS = (3, 19)
 # What Python's readers raise on damaged input, found by fuzzing (RecursionError is a RuntimeError).
 _BROKEN = (
@@ -52,6 +65,14 @@ class _Place:
 def is_archive(data: bytes) -> bool:
     """Say whether the bytes begin like an archive that can be read here."""
     return data[:4] in (b"PK\x03\x04", b"PK\x05\x06") or _is_tar(data)
+
+
+def foreign_archive(entry: Entry) -> str:
+    """Return the kind of an archive that cannot be read here, by how it begins or, unread, by its name; else ""."""
+    if entry.data is not None:
+        return next((kind for begins, kind in _FOREIGN.items() if entry.data.startswith(begins)), "")
+    suffix = entry.name.casefold().rpartition(".")[2]
+    return suffix if suffix in _FOREIGN.values() else ""
 
 
 def read_archive(data: bytes, name: str, budget: Budget, notices: Notices, *, nested: bool = False) -> list[Entry]:
@@ -105,11 +126,7 @@ def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str,
         raise _Refused("is encrypted: hand in a zip without a password")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise _Refused("is compressed in an unusual way: hand in an ordinary zip")
-    if not budget.take_bytes(info.file_size):
-        return Entry(path, info.file_size, None)
-    with archive.open(info) as stream:
-        data = stream.read(info.file_size + 1)
-    return Entry(path, len(data), data)
+    return read_entry(lambda: archive.open(info), path, info.file_size, budget)
 
 
 def _tar_members(data: bytes, place: _Place) -> Iterator[Entry]:
@@ -126,11 +143,14 @@ def _tar_members(data: bytes, place: _Place) -> Iterator[Entry]:
                 place.refuse(path, "is a link: not followed")
             elif not member.isreg() or member.issparse():
                 place.refuse(path, "is not a regular file: not used")
-            elif not place.budget.take_bytes(member.size):
-                yield Entry(path, member.size, None)
-            elif stream := archive.extractfile(member):
-                content = stream.read()
-                yield Entry(path, len(content), content)
+            else:
+                yield read_entry(functools.partial(_opened, archive, member), path, member.size, place.budget)
+
+
+def _opened(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    stream = archive.extractfile(member)
+    assert stream is not None  # it is a regular file
+    return stream
 
 
 def _usable_path(name: str, place: _Place) -> str | None:

@@ -15,6 +15,7 @@ from autograder.submission.notices import printable
 from autograder.submission.parsing import SyntaxProblem, parse
 
 _COMMAND = re.compile(r"\s*(?:[!%?]|(?:pip3?|conda|mamba)\s+(?:install|uninstall|list|show|freeze|update)\b)")
+_FENCE = re.compile(r"\s*```[\w-]*\s*$")
 _HELP = re.compile(r"\s*[\w.*]+\s*\?{1,2}\s*(?:#.*)?$")
 _ASSIGNED_COMMAND = re.compile(r"(\s*[\w.,][\w.,\s]*=\s*)[!%](?!=)")
 _TIMED = re.compile(r"(\s*)%time\s+(?=\S)")
@@ -52,6 +53,8 @@ def cell_without_commands(source: str) -> tuple[str, ast.Module | SyntaxProblem,
 
 
 def _remark(line: str, number: int) -> Remark:
+    if _FENCE.match(line):
+        return Remark("a line of three backticks, which marks code in a text, ignored", number)
     return Remark(f"notebook command ignored: `{printable(line.strip(), 60).replace('`', chr(39))}`", number)
 
 
@@ -77,7 +80,7 @@ def _filler(line: str) -> str | None:
     """Return what stands in for a command at the same indentation, or None where the line is no command."""
     if timed := _TIMED.match(line):
         return timed[1] + line[timed.end() :]
-    if _COMMAND.match(line) or _HELP.match(line):
+    if _FENCE.match(line) or _COMMAND.match(line) or _HELP.match(line):
         return line[: len(line) - len(line.lstrip())] + "pass"
     if assigned := _ASSIGNED_COMMAND.match(line):
         return f"{assigned[1]}None"

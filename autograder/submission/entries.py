@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import IO
 
 from autograder.submission.notices import Notices, Topic
+from autograder.submission.outlines import without_outputs
 
 MIB = 2**20
 MAX_ENTRIES = 5_000
 MAX_DEPTH = 12
 MAX_FILE = 20 * MIB
 """A JSON text can take 24 times its size in memory: this keeps the grader under 500 MB."""
+MAX_NOTEBOOK = 100 * MIB
+"""Of a notebook, which is read past its outputs; as much as Gradescope accepts."""
+OUTLINED_FROM = MIB
+"""Smaller notebooks are read as they are."""
 MAX_TOTAL = 128 * MIB
 MAX_ARCHIVE = 100 * MIB
 """What Gradescope accepts as one upload."""
@@ -28,11 +35,15 @@ _REFUSED_SUFFIXES = {".pth", ".so", ".pyd", ".dll", ".dylib"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of a hand-in; ``data`` is None where the file was too large to read."""
+    """One file of a hand-in; ``data`` is None where the file was too large to read; ``problem`` then may say more.
+
+    The ``data`` of a large notebook are without its outputs (`without_outputs`).
+    """
 
     path: str
     size: int
     data: bytes | None
+    problem: str = ""
 
     @property
     def name(self) -> str:
@@ -73,6 +84,29 @@ class Budget:
             self._said.add(text)
             self.notices.add(Topic.REFUSED, text)
         return False
+
+
+def read_entry(
+    opened: Callable[[], AbstractContextManager[IO[bytes]]], path: str, size: int, budget: Budget, limit: int = MAX_FILE
+) -> Entry:
+    """Read a file of a known size, a large notebook past its outputs; it is opened only where the budget allows."""
+    if not _is_large_notebook(path, size):
+        if not budget.take_bytes(size, limit):
+            return Entry(path, size, None)
+        with opened() as stream:
+            data = stream.read(size + 1)
+        return Entry(path, len(data), data)
+    if not budget.take_bytes(size, MAX_NOTEBOOK):
+        return Entry(path, size, None)
+    try:
+        with opened() as stream:
+            return Entry(path, size, without_outputs(stream))
+    except ValueError as error:
+        return Entry(path, size, None, f"is not a notebook that can be read: {error}")
+
+
+def _is_large_notebook(path: str, size: int) -> bool:
+    return size > OUTLINED_FROM and ".ipynb" in PurePosixPath(path).name.casefold()
 
 
 def is_used(name: str, *, folder: bool, notices: Notices, path: str) -> bool:

@@ -5,10 +5,20 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
-from autograder.submission.entries import MAX_DEPTH, MAX_FILE, Budget, Entry, is_code_name, is_used, readable_path
+from autograder.submission.entries import (
+    MAX_DEPTH,
+    MAX_FILE,
+    Budget,
+    Entry,
+    is_code_name,
+    is_used,
+    read_entry,
+    readable_path,
+)
 from autograder.submission.notices import Notices, Topic
 
 MAX_LISTED = 100_000
@@ -73,7 +83,4 @@ def read_regular_file(file: Path, path: str, budget: Budget, limit: int = MAX_FI
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("is not a regular file: not used")
-        if not budget.take_bytes(status.st_size, limit):
-            return Entry(path, status.st_size, None)
-        data = stream.read(status.st_size)
-        return Entry(path, len(data), data)
+        return read_entry(lambda: nullcontext(stream), path, status.st_size, budget, limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import symtable
 from collections.abc import Iterable, Iterator
 
@@ -40,6 +41,28 @@ def stored_names(statement: ast.stmt) -> set[str]:
 def loaded_names(statement: ast.stmt) -> set[str]:
     """Return the names that running a top-level statement reads."""
     return {n.id for n in own_nodes([statement]) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes annotations away."""
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.AnnAssign):
+            node.annotation = ast.copy_location(ast.Constant(None), node.annotation)
+        return super().generic_visit(node)
+
+
+def without_annotations(statement: ast.stmt) -> ast.stmt:
+    """Return a copy of a statement that reads no annotation."""
+    bare = _Bare().visit(copy.deepcopy(statement))
+    assert isinstance(bare, ast.stmt)
+    return bare
 
 
 def global_names(statement: ast.stmt) -> set[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import keyword
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import PurePosixPath
@@ -12,6 +13,7 @@ from pathlib import PurePosixPath
 from autograder.submission.commands import without_commands
 from autograder.submission.decoding import decode
 from autograder.submission.entries import Entry
+from autograder.submission.model import SubmittedFile
 from autograder.submission.notices import Notices, Topic, printable
 from autograder.submission.parsing import MAX_SOURCE
 
@@ -52,7 +54,48 @@ def read_helpers(entries: Sequence[Entry], taken: Taken, notices: Notices) -> di
         else:
             folded.add(path.casefold())
             helpers[path] = without_commands(decode(entry.data)[0])[0]
-    return helpers
+    return {**_packages(helpers), **helpers}
+
+
+def written_modules(files: Iterable[SubmittedFile]) -> dict[str, str]:
+    """Return the modules that notebooks write with ``%%writefile name.py``, by path."""
+    return {name: text for file in files for name, text in file.written.items()}
+
+
+def is_free(path: str, taken: Taken, helpers: Mapping[str, str | bytes]) -> bool:
+    """Say whether a module may be put there: it takes the place of nothing."""
+    return path not in helpers and _is_wanted(path, taken, Notices())
+
+
+def packages_of_roots(taken: Taken, sources: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
+    """Return modules that make ``src.helpers`` mean ``helpers`` where the expected files were handed in in ``src``.
+
+    Only for a folder that one of the sources imports from; each module is the same object under both names.
+    """
+    names = {PurePosixPath(path).parent.name for path in taken.paths} - {""}
+    roots = {name for name in names if any(_imports_from(name, text) for text in sources.values())}
+    found: dict[str, str | bytes] = {}
+    for root in sorted(roots):
+        if not root.isidentifier() or root in sys.stdlib_module_names or root in _OURS or _is_installed(root):
+            continue
+        inner = {path for path in sources if path.endswith(".py") and not path.startswith(f"{root}/")}
+        for path in inner - {"__init__.py"}:
+            module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            target = f"sys.modules[{module!r}]"
+            found[f"{root}/{path}"] = f"import sys\nimport {module}\nsys.modules[__name__] = {target}\n"
+        found[f"{root}/__init__.py"] = ""
+    return {path: text for path, text in found.items() if path not in sources}
+
+
+def _imports_from(folder: str, text: str | bytes) -> bool:
+    pattern = rf"^\s*(?:from|import)\s+{re.escape(folder)}\b"
+    return isinstance(text, str) and re.search(pattern, text, re.MULTILINE) is not None
+
+
+def _packages(paths: Iterable[str]) -> dict[str, str | bytes]:
+    """Return an empty ``__init__.py`` for each folder of modules: Python needs none of them, the loader does."""
+    folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents if str(folder) != "."}
+    return {f"{folder}/__init__.py": "" for folder in sorted(folders)}
 
 
 def _relative(path: str, roots: list[str]) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path, PurePosixPath
 
 from autograder.assignment import SUBMITTABLE, Assignment
 from autograder.errors import UnreadableHandIn, UserError
-from autograder.submission.archives import is_archive, read_archive
+from autograder.references import NOTEBOOK
+from autograder.submission.archives import foreign_archive, is_archive, read_archive
 from autograder.submission.banned import check_file, report_in_helpers
 from autograder.submission.entries import MAX_ARCHIVE, MAX_FILE, MIB, Budget, Entry, digest, readable_path
 from autograder.submission.folders import read_folder, read_regular_file
-from autograder.submission.helpers import Taken, read_helpers
+from autograder.submission.helpers import Taken, is_free, packages_of_roots, read_helpers, written_modules
 from autograder.submission.matching import Match, match_files, python_files
 from autograder.submission.model import Submission, SubmittedFile
 from autograder.submission.notices import Notices, Topic, printable
@@ -20,8 +21,10 @@ from autograder.submission.provided import provided_files, report_changed
 from autograder.submission.sources import read_source
 from autograder.submission.statements import report_statements
 
+MAX_ARCHIVES_DEEP = 2
+"""Archives within archives that are opened, within one budget."""
+_AS_TEXT = (".md", ".Rmd", ".qmd", ".myst")
 _ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2")
-_FOREIGN_ARCHIVES = {b"Rar!": "rar", b"7z\xbc\xaf": "7z", b"\xfd7zX": "xz"}
 
 
 def read_submission(path: Path, assignment: Assignment) -> Submission:
@@ -49,10 +52,15 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
         files=frozenset((*returned, *ours)),
     )
     helpers = read_helpers(entries, taken, notices)
+    for name, text in written_modules(files.values()).items():
+        if is_free(name, taken, helpers):
+            helpers[name] = text
+    helpers |= packages_of_roots(taken, {**{file.copy_name: file.source for file in files.values()}, **helpers})
     report_in_helpers(helpers, assignment.manifest.rules.banned_imports, notices)
     return Submission(
         files={name: files[name] for name in expected if name in files},
         missing=missing,
+        instead={name: _instead(name, entries, notices) for name in missing},
         helpers=helpers,
         notices=notices.collapsed(),
         violations=violations,
@@ -62,13 +70,7 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
 
 def _expected_sources(assignment: Assignment) -> list[str]:
     files = assignment.manifest.files
-    names = [name for name in (*files.required, *files.optional) if PurePosixPath(name).suffix in SUBMITTABLE]
-    stems = [PurePosixPath(name).with_suffix("") for name in names]
-    if len(set(stems)) < len(stems):
-        raise UnreadableHandIn(
-            f"{assignment.slug}: two expected files differ in their suffix only; rename one in the manifest"
-        )
-    return names
+    return [name for name in (*files.required, *files.optional) if PurePosixPath(name).suffix in SUBMITTABLE]
 
 
 def _read_entries(path: Path, budget: Budget, notices: Notices) -> list[Entry]:
@@ -83,13 +85,15 @@ def _read_entries(path: Path, budget: Budget, notices: Notices) -> list[Entry]:
         raise UnreadableHandIn(f"{shown}: there is no such file or folder") from None
     except (OSError, ValueError) as error:
         raise UnreadableHandIn(f"{shown}: {error.strerror if isinstance(error, OSError) else error}") from None
-    if entry.data is None:
+    if entry.data is None and not entry.problem:
         raise UnreadableHandIn(f"{shown}: is larger than {MAX_ARCHIVE // MIB} MB; hand in only your own files")
-    if kind := _FOREIGN_ARCHIVES.get(entry.data[:4]):
+    if kind := foreign_archive(entry):
         raise UnreadableHandIn(f"{shown}: {kind} archives cannot be read; hand in a zip")
-    if is_archive(entry.data) or path.name.casefold().endswith(_ARCHIVE_SUFFIXES):
+    if entry.data is not None and (is_archive(entry.data) or path.name.casefold().endswith(_ARCHIVE_SUFFIXES)):
         return read_archive(entry.data, path.name, budget, notices)
-    return [entry if entry.size <= MAX_FILE else replace(entry, data=None)]
+    if entry.size > MAX_FILE and not entry.name.casefold().endswith(NOTEBOOK):
+        return [replace(entry, data=None)]
+    return [entry]
 
 
 def _nothing_read(path: Path, notices: Notices) -> str:
@@ -100,17 +104,27 @@ def _nothing_read(path: Path, notices: Notices) -> str:
 def _matched(
     outer: list[Entry], expected: list[str], budget: Budget, notices: Notices
 ) -> tuple[list[Entry], dict[str, Match]]:
-    """Match files; archives within the hand-in are opened, one level deep, only where something is missing."""
+    """Match files; archives within the hand-in are opened, two levels deep, only where something is missing."""
     matches = match_files(outer, expected)
     if len(matches) == len(expected):
         return outer, matches
     entries = list(outer)
-    for entry in sorted(outer, key=lambda entry: entry.path):
-        if entry.data is not None and entry.name.casefold().endswith(_ARCHIVE_SUFFIXES):
+    waiting = [(entry, 0) for entry in sorted(outer, key=lambda entry: entry.path)]
+    while waiting:
+        entry, depth = waiting.pop(0)
+        if kind := foreign_archive(entry):
+            notices.add(Topic.FILES, f"{entry.path}: {kind} archives cannot be read; hand in a zip")
+        elif entry.data is not None and entry.name.casefold().endswith(_ARCHIVE_SUFFIXES):
+            if depth >= MAX_ARCHIVES_DEEP:
+                notices.add(Topic.FILES, f"{entry.path}: is an archive within archives: not opened; hand in one zip")
+                continue
             try:
-                entries += read_archive(entry.data, entry.path, budget, notices, nested=True)
+                inner = read_archive(entry.data, entry.path, budget, notices, nested=True)
             except UserError as error:
-                notices.add(Topic.REFUSED, str(error))
+                notices.add(Topic.FILES, str(error))
+                continue
+            entries += inner
+            waiting += [(each, depth + 1) for each in inner]
     return entries, match_files(entries, expected)
 
 
@@ -140,6 +154,15 @@ def _missing(entries: Sequence[Entry], matches: dict[str, Match], assignment: As
         for name in assignment.manifest.files.required
         if name not in matches and (PurePosixPath(name).suffix in SUBMITTABLE or name.casefold() not in names)
     )
+
+
+def _instead(name: str, entries: Sequence[Entry], notices: Notices) -> tuple[str, ...]:
+    """Say what was found in place of a missing file: archives that were not opened, a notebook as Markdown."""
+    archives = [text for text in notices.texts(Topic.FILES) if "archive" in text]
+    stem = PurePosixPath(name).stem.casefold()
+    texts = [e.path for e in entries if PurePosixPath(e.name.casefold()).stem == stem and e.name.endswith(_AS_TEXT)]
+    found = [f"{printable(path)} is a notebook as text: hand in the {name} itself" for path in sorted(texts)]
+    return (*archives[:2], *found[:1])
 
 
 def _report_matches(

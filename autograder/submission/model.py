@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,10 @@ class SubmittedFile:
     """The code cells in order where a notebook was handed in; each is a run of whole lines of ``source``."""
     executed: Executed | None = None
     """How the notebook had been run; None where a script was handed in."""
+    written: Mapping[str, str] = field(default_factory=dict)
+    """Modules that cells of the notebook write with ``%%writefile``, by file name."""
+    refused: bool = False
+    """Whether the file as a whole cannot be read; ``syntax_error`` then is the rest of a sentence about it."""
     syntax_error: str = ""
     """Empty, or such as ``line 12: invalid syntax: `x = = 3` ``; ``source`` then cannot be loaded as a whole."""
 
@@ -64,6 +68,8 @@ class Submission:
     """By expected name; required files and those optional ones that were handed in."""
     missing: tuple[str, ...]
     """Required files that were not handed in."""
+    instead: Mapping[str, tuple[str, ...]]
+    """What was there in place of a missing file, such as an archive that cannot be read, as sentences."""
     helpers: Mapping[str, str | bytes]
     """Other modules by path relative to the hand-in's root; none shadows a module of Python or of a package."""
     notices: tuple[Notice, ...]

@@ -18,13 +18,15 @@ from autograder.submission.parsing import MAX_SOURCE, SyntaxProblem
 
 MAX_CELLS = 2_000
 
+_MERGE_MARK = re.compile(r"^(?:<{7}|>{7}) .*$", re.MULTILINE)
+_WRITES = re.compile(r"\s*%%writefile[ \t]+(-a[ \t]+)?(?:\./)?([A-Za-z_]\w*\.py)[ \t]*(?:\n|$)")
 _NAMED = re.compile(r"\b(?:def|class)(?=[\s\\]+(\w+))")
 _NAMED_ON_A_LINE = re.compile(r"^[^\S\n]*(?:def|class)(?=\s+(\w+))", re.MULTILINE)
 
 
 def looks_like_notebook(text: str) -> bool:
     """Say whether the text is a notebook, whatever its file is called."""
-    return text.lstrip()[:1] == "{" and '"nbformat"' in text
+    return text.lstrip()[:1] == "{" and ('"nbformat"' in text or ('"cells"' in text and '"cell_type"' in text))
 
 
 def code_cells(text: str, wanted: Collection[str] = ()) -> list[str]:
@@ -45,13 +47,42 @@ def code_cells(text: str, wanted: Collection[str] = ()) -> list[str]:
 
 def notebook_cells(text: str) -> list[dict[str, Any]]:
     """Return the cells of all types as they are; raise ValueError where the text is no notebook."""
+    return list(_cells(parse_notebook(text)))
+
+
+def parse_notebook(text: str) -> dict[str, Any]:
+    """Return a notebook as plain values, out of what Jupyter's server wraps it in.
+
+    Raises ValueError with the reason where the text is none: the one reader of hand-ins and of references.
+    """
+    if (found := _MERGE_MARK.search(text)) is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        raise ValueError(f"it has marks of a merge that was not finished (line {line}: `{found[0].strip()}`)")
     try:
         notebook = json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if not isinstance(notebook, dict):
+    except json.JSONDecodeError as error:
+        if not text[error.pos :].strip() or error.msg.startswith("Unterminated string"):
+            raise ValueError("it breaks off in the middle: the file was not saved or uploaded whole") from None
+        raise ValueError(f"it is damaged (no JSON: {error.msg}, line {error.lineno})") from None
+    if isinstance(notebook, dict) and isinstance(inner := notebook.get("content"), dict) and "cells" not in notebook:
+        notebook = inner
+    if not isinstance(notebook, dict) or not {"cells", "worksheets"} & notebook.keys():
         raise ValueError("it holds no cells")
-    return list(_cells(notebook))
+    return notebook
+
+
+def other_language(notebook: Mapping[str, Any]) -> str:
+    """Return the language that a notebook says it is written in, "" for Python and where it says nothing."""
+    metadata = notebook.get("metadata")
+    for table, key in (("kernelspec", "language"), ("language_info", "name"), ("kernelspec", "name")):
+        part = metadata.get(table) if isinstance(metadata, dict) else None
+        name = part.get(key) if isinstance(part, dict) else None
+        if isinstance(name, str) and name:
+            is_python = name.casefold().startswith(("python", "ipython")) or (key, table) == ("name", "kernelspec")
+            return "" if is_python else name
+    return ""
 
 
 def _with_lost_cells(cells: list[tuple[bool, str]], lost: Collection[str]) -> Iterator[str]:
@@ -114,6 +145,18 @@ def join_cells(sources: list[str]) -> tuple[str, tuple[Cell, ...], list[Remark],
         cells.append(Cell(number, first, len(body)))
         lines += body
     return "\n".join(lines), tuple(cells), remarks, problems
+
+
+def written_modules(sources: list[str]) -> dict[str, str]:
+    """Return what cells with ``%%writefile name.py`` write, by file name; what does not parse is left out."""
+    written: dict[str, str] = {}
+    for source in sources:
+        if found := _WRITES.match(source):
+            before = written.get(found[2], "") if found[1] else ""
+            text, tree, _ = cell_without_commands(clean_text(source[found.end() :], []))
+            if not isinstance(tree, SyntaxProblem):
+                written[found[2]] = before + text
+    return written
 
 
 def _try_dedented(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,14 @@ from autograder.submission.definitions import Reason, definitions
 from autograder.submission.entries import Entry
 from autograder.submission.executed import read_executed
 from autograder.submission.model import SubmittedFile
-from autograder.submission.notebooks import code_cells, join_cells, looks_like_notebook
+from autograder.submission.notebooks import (
+    code_cells,
+    join_cells,
+    looks_like_notebook,
+    other_language,
+    parse_notebook,
+    written_modules,
+)
 from autograder.submission.notices import MAX_PER_FILE, Notices, Topic, printable
 from autograder.submission.parsing import MAX_SOURCE, SyntaxProblem, parse
 from autograder.submission.unbound import unbound_names
@@ -38,7 +46,7 @@ def read_source(name: str, entry: Entry, notices: Notices, wanted: Collection[st
     """
     file = SubmittedFile(name=name, found=printable(entry.path), source="")
     if entry.data is None:
-        return _unreadable(file, f"is too large to be read ({entry.size / 1e6:.0f} MB)", notices)
+        return _unreadable(file, entry.problem or f"is too large to be read ({entry.size / 1e6:.0f} MB)", notices)
     text, remarks = decode(entry.data)
     _add(notices, Topic.ENCODING, file, remarks)
     if not text.strip():
@@ -46,10 +54,24 @@ def read_source(name: str, entry: Entry, notices: Notices, wanted: Collection[st
         return ReadSource(file, ast.Module([], []))
     if looks_like_notebook(text):
         return _read_notebook(file, text, notices, wanted)
+    if why := _foreign(text, entry.name):
+        return _unreadable(file, why, notices)
     if len(text) > MAX_SOURCE:
         return _unreadable(file, f"is longer than {MAX_SOURCE // 2**20} MB: not read", notices)
     read = _read_python(file, text, notices)
     return _without_runs(read, notices, wanted) if name.endswith(".ipynb") else read
+
+
+def _foreign(text: str, name: str) -> str:
+    """Say what a file is that is no Python source whatever its name; "" where it may be one."""
+    if re.match(r"\s*<(?:!doctype|html)\b", text, re.IGNORECASE):
+        return "is an HTML page, not what was to be handed in: download the file itself, not the page that shows it"
+    if name.casefold().endswith(".ipynb") and text.lstrip()[:1] in "{[":
+        try:
+            parse_notebook(text)
+        except ValueError as error:
+            return f"is not a valid notebook: {printable(error, 200)}"
+    return ""
 
 
 def _read_python(file: SubmittedFile, text: str, notices: Notices) -> ReadSource:
@@ -67,11 +89,13 @@ def _read_notebook(file: SubmittedFile, text: str, notices: Notices, wanted: Col
     try:
         sources = code_cells(text, wanted)
     except ValueError as error:
-        return _unreadable(file, f"is not a valid notebook: {printable(error)}", notices)
+        return _unreadable(file, f"is not a valid notebook: {printable(error, 200)}", notices)
     if sum(map(len, sources)) > MAX_SOURCE:
         return _unreadable(file, f"has more than {MAX_SOURCE // 2**20} MB of code: not read", notices)
     source, cells, remarks, problems = join_cells(sources)
-    file = replace(file, source=source, cells=cells, executed=read_executed(text))
+    if problems and (language := other_language(parse_notebook(text))):
+        return _unreadable(file, f"is written in {printable(language, 30)}: only Python is graded", notices)
+    file = replace(file, source=source, cells=cells, executed=read_executed(text), written=written_modules(sources))
     if not cells:
         notices.add(Topic.FILES, file.notice("has no code cells"))
     _add(notices, Topic.COMMANDS, file, remarks)
@@ -104,7 +128,7 @@ def _without_runs(read: ReadSource, notices: Notices, wanted: Collection[str]) -
 
 def _unreadable(file: SubmittedFile, why: str, notices: Notices) -> ReadSource:
     notices.add(Topic.SYNTAX, file.notice(why))
-    return ReadSource(replace(file, syntax_error=why), None)
+    return ReadSource(replace(file, syntax_error=why, refused=True), None)
 
 
 def _add(notices: Notices, topic: Topic, file: SubmittedFile, remarks: list[Remark]) -> None:

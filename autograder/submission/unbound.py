@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autograder.submission.globals import global_names, loaded_names, stored_names
+from autograder.submission.globals import global_names, loaded_names, stored_names, without_annotations
 
 _GIVEN = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__", "__builtins__", "get_ipython", "display"}
 
@@ -33,13 +33,25 @@ def unbound_names(whole: ast.Module, run: ast.Module) -> Iterator[Unbound]:
     if "*" in binding:  # `from x import *` may bind anything
         return
     seen: set[str] = set(_GIVEN)
+    postponed = False
     for statement in run.body:
+        postponed = postponed or _postpones_annotations(statement)
+        if postponed:
+            statement = without_annotations(statement)
         missing = {n for n in loaded_names(statement) - seen if binding.get(n, statement.lineno + 1) > statement.lineno}
         missing |= {name for name in global_names(statement) - seen if name not in binding}
         lines = _first_lines(statement) if missing else {}
         for name in sorted(missing):
             seen.add(name)
             yield Unbound(name, lines.get(name, 0), binding.get(name))
+
+
+def _postpones_annotations(statement: ast.stmt) -> bool:
+    """Whether annotations are text from here on; Jupyter keeps to it in the cells that follow."""
+    match statement:
+        case ast.ImportFrom(module="__future__", names=names):
+            return any(alias.name == "annotations" for alias in names)
+    return False
 
 
 def _declared_global(statement: ast.stmt) -> set[str]:

@@ -117,7 +117,7 @@ def _receive(child: _Child) -> Any:
 
 
 def _trouble(what: str) -> Exception:
-    from autograder.grading.plugin import GraderTrouble
+    from autograder.grading.trouble import GraderTrouble
 
     return GraderTrouble(what)
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from autograder.errors import UserError
-from autograder.grading.plugin import GraderTrouble
+from autograder.grading.trouble import GraderTrouble
 from autograder.verify.children import Lost, in_children
 
 TASK_SECONDS = 600.0

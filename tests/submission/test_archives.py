@@ -95,12 +95,16 @@ def test_archive_within_a_folder_and_within_an_archive(tmp_path, inner):
     assert f"found {inner}/vae_solution.py: used it" in said(submission)
 
 
-def test_archives_are_opened_one_level_deep_and_only_where_something_is_missing(tmp_path):
+def test_archives_are_opened_two_levels_deep_and_only_where_something_is_missing(tmp_path):
     inner = zipped([("vae_solution.py", "x = 'inner'")])
     submission = hand_in(tmp_path, {"hw.zip": inner, "vae_solution.py": CODE})
     assert submission.files["vae_solution.py"].source == CODE and submission.notices == ()
-    (tmp_path / "outer.zip").write_bytes(zipped([("middle.zip", zipped([("hw.zip", inner)]))]))
-    assert read_submission(tmp_path / "outer.zip", _toy(tmp_path)).missing == ("vae_solution.py",)
+    nested = zipped([("middle.zip", zipped([("hw.zip", inner)]))])
+    (tmp_path / "outer.zip").write_bytes(nested)
+    assert read_submission(tmp_path / "outer.zip", _toy(tmp_path)).files["vae_solution.py"].source == "x = 'inner'"
+    (tmp_path / "deeper.zip").write_bytes(zipped([("outer.zip", nested)]))
+    deeper = read_submission(tmp_path / "deeper.zip", make_assignment(tmp_path / "deeper"))
+    assert "is an archive within archives: not opened" in deeper.instead["vae_solution.py"][0]
 
 
 def link_in_zip(name, target):

@@ -112,6 +112,7 @@ def test_copy_can_be_read_by_anybody_and_imported(tmp_path):
     assert modes == {
         "inner": 0o755,
         "pkg": 0o755,
+        "__init__.py": 0o644,
         "x.py": 0o644,
         "vae_solution.py": 0o644,
         "ps3.py": 0o644,

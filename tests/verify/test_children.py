@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from autograder.errors import UserError
-from autograder.grading.plugin import GraderTrouble
+from autograder.grading.trouble import GraderTrouble
 from autograder.verify.children import Handler, Lost, in_children
 
 

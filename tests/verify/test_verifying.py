@@ -8,7 +8,7 @@ import os
 import pytest
 
 from autograder.errors import UserError
-from autograder.grading.plugin import GraderTrouble
+from autograder.grading.trouble import GraderTrouble
 from autograder.mutants import read_catalogue
 from autograder.verify.equivalence import INPUTS, chunks_of
 from autograder.verify.matrix import Role

@@ -67,7 +67,7 @@ def results_dict(
         test["visibility"] = showing.value if later else Visibility.VISIBLE.value
     summary = "\n\n".join(_summary_blocks(result, withheld_text(result, showing) if any(withheld) else ""))
     return {
-        "score": _finite(sum(test.get("score", 0.0) for test in tests) * (result.late or Lateness()).coefficient),
+        "score": _total(result),
         "execution_time": round(max(0.0, _finite(result.times.total)), 3),
         "output": shorten(summary, OUTPUT_LIMIT),
         "output_format": "text",
@@ -112,10 +112,21 @@ def _output(item: ItemResult, limit: int, room: Room) -> dict[str, str]:
     return {"output": page, "output_format": "html"} if page else {"output": text}
 
 
+def _total(result: GradingResult) -> float:
+    """Return the score: items are added as they are, and only their sum is rounded."""
+    given = sum(_given(item) for item in result.items if item.kind is Kind.AUTO)
+    return _finite(given * (result.late or Lateness()).coefficient)
+
+
+def _given(item: ItemResult) -> float:
+    points = item.points if math.isfinite(item.points) else 0.0
+    return min(max(0.0, points), max(0.0, item.max_points if math.isfinite(item.max_points) else 0.0))
+
+
 def _score(item: ItemResult) -> dict[str, Any]:
     most = max(0.0, _finite(item.max_points))
     return {
-        "score": min(max(0.0, _finite(item.points)), most),
+        "score": _finite(_given(item)),
         "max_score": most,
         "status": "passed" if item.outcome is Outcome.PASS else "failed",
     }

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from autograder.assignment import Item, Showing
 from autograder.grading.scoring import score_item
-from autograder.reports.plain import item_text, next_steps, total_line
-from autograder.reports.text import one_line
+from autograder.reports.plain import item_text, next_steps
+from autograder.reports.text import one_line, points, worth
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
 
 WHEN = {
@@ -40,7 +40,10 @@ def withheld_text(result: GradingResult, showing: Showing) -> str:
     """Return what students read in place of the results of items with hidden checks."""
     public = public_part(result)
     told = [item for item in public.items if item.kind is Kind.AUTO]
-    blocks = [f"What hidden checks found is shown {WHEN[showing]}. The public checks found this:", total_line(public)]
+    blocks = [
+        f"Hidden checks have a say in these points; what they found is shown {WHEN[showing]}.",
+        f"By the public checks alone: {points(public.points)} of {worth(public.max_points)}. Item by item:",
+    ]
     blocks += [f"{one_line(f'{item.title} ({item.id})')}: {item_text(item)}" for item in told]
     if closed := [item.id for item in result.items if not _is_open(item)]:
         blocks.append(f"Only hidden checks look at: {', '.join(closed)}.")

@@ -48,13 +48,14 @@ def test_nothing_that_is_seen_at_once_depends_on_hidden_checks(showing: Showing)
 
 def test_what_public_checks_found_is_told_instead() -> None:
     output = results_dict(graded(Outcome.FAIL, points=0.0), showing=Showing.AFTER_DUE_DATE)["output"]
-    assert "What hidden checks found is shown after the due date." in output
+    assert "what they found is shown after the due date." in output
     assert "vae kl (vae.kl): 1 of 2 points, 1 of 2 checks passed" in output
     assert "too large by a factor of about 2" in output
     assert "vae sample (vae.sample): 1 of 1 point" in output
     assert "ddpm loss (ddpm.loss): 0 of 3 points" in output and "ddpm.py is not in the hand-in" in output
     assert "Only hidden checks look at: vae.nll." in output and "late" not in output
-    assert "2 of 6 points in the public checks" in output and "Next: start with vae.kl" in output
+    assert "when you hand in" not in output
+    assert "By the public checks alone: 2 of 6 points." in output and "Next: start with vae.kl" in output
 
 
 def test_by_default_all_is_shown() -> None:
