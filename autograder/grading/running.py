@@ -65,16 +65,27 @@ class Evidence:
     drawn: Mapping[str, Any]
     replies: Sequence[Any]
 
-    def replay(self, session: Session) -> Sequence[Any] | None:
+    def replay(self, session: Session, *, shift: int = 0) -> Sequence[Any] | None:
         """Run the check on the same example in another session, and return what is replied there.
 
-        One reply more than here is a difference already, and ends the check.
+        One reply more than here is a difference already, and ends the check. With a ``shift``, generators start at
+        another point.
         """
-        session.begin(self.runner.seed)
+        session.begin(self.runner.seed + shift)
         session.example.enough = len(self.replies)
         with suppress(Exception, WorkerLost, EnoughReplies):
             self.runner.run_body(session, self.drawn)
         return session.example.replies
+
+    def holds(self, session: Session) -> bool:
+        """Whether the check passes on the same example in another session."""
+        session.open_another = None
+        session.begin(self.runner.seed)
+        try:
+            self.runner.run_body(session, self.drawn)
+        except (Exception, WorkerLost):
+            return False
+        return True
 
 
 @dataclass(frozen=True)

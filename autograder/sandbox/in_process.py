@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,13 @@ from autograder.sandbox.wire import Closed, Frame
 
 
 class InProcessChannel:
-    """Runs an executor in this process. Its modules and its generators are kept apart from ours."""
+    """Runs an executor in this process. Its modules and its generators are kept apart from ours.
 
-    def __init__(self) -> None:
+    ``arithmetic`` is active while the executor works, and may be entered again and again.
+    """
+
+    def __init__(self, arithmetic: AbstractContextManager[object] | None = None) -> None:
+        self._arithmetic = arithmetic or nullcontext()
         self._serve: Serve | None = None
         self._executor: Executor | None = Executor(self._make_loader, self._upcall)
         self._random = (torch.default_generator.get_state(), np.random.get_state(), random.getstate())
@@ -32,7 +36,7 @@ class InProcessChannel:
         if self._executor is None:
             raise Closed
         self._serve = serve
-        with self._activated():
+        with self._activated(), self._arithmetic:
             answer, parts = self._executor.handle(Frame(header, bytearray(b"".join(buffers))))
         return Frame(answer, bytearray(b"".join(parts)))
 
