@@ -19,10 +19,11 @@ from autograder.checks.declaring import Declaration
 from autograder.checks.describing import describe
 from autograder.checks.secret import keeping_secret
 from autograder.checks.showing import collecting_exhibits
+from autograder.checks.tensor_assertions import UNFILLED
 from autograder.results import Exhibit, Failure, Outcome
-from autograder.sandbox.example import Call, EnoughReplies
+from autograder.sandbox.example import Call, EnoughReplies, Raised
 from autograder.sandbox.failure import SubmissionFault, SubmissionRaised, WorkerLost
-from autograder.sandbox.remote import is_remote
+from autograder.sandbox.remote import is_ellipsis
 from autograder.sandbox.session import Session
 from autograder.sandbox.stand_ins import StandIns
 
@@ -103,6 +104,8 @@ class Fault:
     error: BaseException
     calls: list[Call] = field(default_factory=list)
     evidence: Evidence | None = None
+    came: Any = None
+    """What was replied last."""
 
 
 class _EnoughShrinking(BaseException):
@@ -161,7 +164,8 @@ class CheckRunner:
             except (Exception, WorkerLost) as error:
                 if not _is_rejection(error):
                     evidence = found[0].evidence if found else self._evidence(error, stand_ins, drawn, session)
-                    found.append(Fault(drawn, error, session.example.calls, evidence))
+                    came = session.example.replies[-1] if session.example.replies else None
+                    found.append(Fault(drawn, error, session.example.calls, evidence, came))
                     if len(found) > self.max_shrinks:
                         raise _EnoughShrinking from error
                 raise
@@ -242,17 +246,21 @@ class CheckRunner:
             failure = Failure(summary=error.summary)
         else:
             note = "".join(traceback.format_exception(error, limit=-6))
-            failure = Failure(summary="the check cannot use what came back: a value of another kind was expected")
+            failure = _of_another_kind(fault.came)
         call = fault.calls[-1] if fault.calls else None
         if call is not None:
-            inputs = tuple(f"{name} = {_shown(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs)
+            inputs = tuple(f"{name} = {describe(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs)
             failure = failure.model_copy(update={"call": call.text, "inputs": inputs})
         stopped = isinstance(error, WorkerLost)
         return Verdict(Outcome.FAIL, _without_addresses(failure), builtin, note, fault.evidence, stopped=stopped)
 
 
-def _shown(value: Any) -> str:
-    return repr(value) if is_remote(value) else describe(value)
+def _of_another_kind(came: Any) -> Failure:
+    """Say that a check could not even use what came."""
+    if is_ellipsis(came) or (isinstance(came, (tuple, list)) and any(map(is_ellipsis, came))):
+        return Failure(summary=f"what came back is still `...`: {UNFILLED}", got=describe(came))
+    summary = "the check cannot use what came back: a value of another kind was expected"
+    return Failure(summary=summary, got="" if isinstance(came, Raised) else describe(came))
 
 
 def _is_rejection(error: BaseException) -> bool:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
+import linecache
 import random
+import sys
 import traceback
 import types
 from collections.abc import Callable, Mapping
@@ -28,6 +30,7 @@ Upcall = Callable[[Any, list[memoryview]], Frame]
 """Sends a question to the trusted side in the middle of a request, and returns its answer."""
 
 MAX_TEXT = 2000
+MAX_NAME = 100
 _PLAIN = (bool, int, float, str, type(None), tuple, list, dict, np.ndarray, np.generic, torch.dtype, torch.device)
 
 
@@ -48,6 +51,8 @@ class Executor:
         self._arguments: list[tuple[torch.Tensor, int]] = []
         self._stand_ins: list[dict[str, Any]] = []
         self._bound: dict[str, Any] = {}
+        self._caught: BaseException | None = None
+        """What the submission's constructor raised first in this example, where a probe went on without it."""
         self._closed: list[Any] = []
         """Figures that the submission has closed since the example began."""
 
@@ -61,7 +66,7 @@ class Executor:
         try:
             return getattr(self, "_do_" + request["op"])(request, decoder)  # type: ignore[no-any-return]
         except Missing as error:
-            return {"k": "missing", "name": str(error)}, []
+            return {"k": "missing", "name": str(error), "cause": self._cause()}, []
         except BaseException as error:  # the one boundary at which a submission's exceptions are caught
             return self._describe(error), []
 
@@ -69,6 +74,7 @@ class Executor:
         """Start an example: forget the last one's objects, restart all generators."""
         self._objects.clear()
         self._leaves.clear()
+        self._caught = None
         figures.close_all()
         self._closed.clear()
         # torch.manual_seed would queue a call for every CUDA device each time
@@ -84,7 +90,7 @@ class Executor:
     def _do_start(self, request: Any, decoder: Decoder) -> Reply:
         """Take the settings of the loader and the stand-ins; nothing is loaded yet."""
         self._stand_ins = [{**spec, "value": decoder.decode(spec["value"])} for spec in request["stand_ins"]]
-        self.loader = self._make_loader({**request["loader"], "bind": self._bind})
+        self.loader = self._make_loader({**request["loader"], "bind": self._bind, "on_caught": self._on_caught})
         return self._answer(None)
 
     def _do_load(self, request: Any, decoder: Decoder) -> Reply:
@@ -219,20 +225,48 @@ class Executor:
         return reply, encoder.buffers
 
     def _describe(self, error: BaseException) -> Any:
-        folder = str(self.loader.folder) if self.loader is not None else ""
-        frames = []
-        for frame in traceback.extract_tb(error.__traceback__)[-40:]:
-            if folder and frame.filename.startswith(folder):
-                shown = frame.filename[len(folder) :].lstrip("/")
-                frames.append([shown, frame.lineno or 0, frame.name, (frame.line or "")[:200]])
+        described = self._describe_alone(error)
+        # a name that is missing is what an unfinished constructor leaves behind
+        return {**described, "cause": self._cause() if isinstance(error, AttributeError) else None}
+
+    def _describe_alone(self, error: BaseException) -> dict[str, Any]:
+        frames = [
+            [self._shown(frame.f_code.co_filename), line, frame.f_code.co_qualname]
+            for frame, line in traceback.walk_tb(error.__traceback__)
+            if self._is_submitted(frame.f_code.co_filename)
+        ]
+        source = ""
+        if frames and self.loader is not None:
+            source = linecache.getline(str(self.loader.folder / frames[-1][0]), frames[-1][1]).strip()[:200]
         builtin = next((c.__name__ for c in type(error).__mro__ if vars(builtins).get(c.__name__) is c), "Exception")
         return {
             "k": "raised",
             "type": type(error).__name__[:100],
             "text": safe_text(error, MAX_TEXT),
             "builtin": builtin,
-            "where": frames[-3:],
+            "function": frames[0][2][:MAX_NAME] if frames else "",
+            "where": [*frames[-1][:2], source] if frames else None,
         }
+
+    def _cause(self) -> Any:
+        return None if self._caught is None else self._describe_alone(self._caught)
+
+    def _on_caught(self) -> None:
+        """Remember the exception that a probe is handling, where a constructor of the submission raised it."""
+        error = sys.exc_info()[1]
+        if error is None or self._caught is not None:
+            return
+        codes = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
+        first = next((code for code in codes if self._is_submitted(code.co_filename)), None)
+        if first is not None and first.co_name == "__init__":
+            self._caught = error
+
+    def _is_submitted(self, filename: str) -> bool:
+        return self.loader is not None and filename.startswith(str(self.loader.folder))
+
+    def _shown(self, filename: str) -> str:
+        assert self.loader is not None
+        return filename[len(str(self.loader.folder)) :].lstrip("/")
 
     # stand-ins
 
