@@ -66,23 +66,24 @@ class Explainer:
 
     def explain(self, item: str, evidence: Sequence[Evidence], passed: Sequence[Passed] = ()) -> Mutant | None:
         """Return the one mutant of an item that explains what failed and what passed; None where not exactly one."""
-        fixed = self._without_chance(evidence)
-        distances = self.distances(item, fixed or evidence)
-        agreeing = self._chosen(item, distances, evidence, passed)
+        fixed = self._without_chance(evidence) or list(evidence)
+        others = [piece for piece in evidence if piece not in fixed]
+        distances = self.distances(item, fixed)
+        agreeing = self._chosen(item, distances, others, passed)
         if agreeing is None and (nearest := self._nearest(item, distances)) is not None:
-            wider = self._in_coarse_units(item, nearest, distances, fixed or evidence)
-            agreeing = self._chosen(item, wider, evidence, passed)
+            wider = self._in_coarse_units(item, nearest, distances, fixed)
+            agreeing = self._chosen(item, wider, others, passed)
         return agreeing
 
     def _chosen(
-        self, item: str, distances: dict[str, float], evidence: Sequence[Evidence], passed: Sequence[Passed]
+        self, item: str, distances: dict[str, float], failed: Sequence[Evidence], passed: Sequence[Passed]
     ) -> Mutant | None:
-        """Return the one mutant that is so near, and nothing else, and that fails and passes what the submission does."""
+        """Return the one mutant that is near, and nothing else, of those that fail and pass what the submission does."""
         near = [name for name in distances if distances[name] < AGREES * APART]
         if REFERENCE in near or not any(distances[name] <= AGREES for name in near):
             return None
         mutants = [mutant for mutant in self.catalogue.of_item(item) if mutant.id in near]
-        fitting = {m.id: distances[m.id] for m in mutants if self._passes(m, passed) and self._fails(m, evidence)}
+        fitting = {m.id: distances[m.id] for m in mutants if self._passes(m, passed) and self._fails(m, failed)}
         if not fitting:
             return None
         first, *others = sorted(fitting, key=lambda name: fitting[name])

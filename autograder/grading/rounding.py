@@ -56,4 +56,3 @@ class CoarseArithmetic(TorchDispatchMode):
         factor = (1 - UNIT * part).to(torch.promote_types(value.dtype, torch.float32))
         coarse = (value * factor).to(value.dtype)
         return value.copy_(coarse) if in_place else coarse
-

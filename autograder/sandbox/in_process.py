@@ -50,7 +50,13 @@ class InProcessChannel:
 
     def _make_loader(self, settings: Mapping[str, Any]) -> Loader:
         extra, notebooks = map(Path, settings["extra"]), settings.get("notebooks")
-        loader = Loader(Path(settings["folder"]), bind=settings["bind"], on_caught=settings["on_caught"], extra=extra, notebooks=notebooks)
+        loader = Loader(
+            Path(settings["folder"]),
+            bind=settings["bind"],
+            on_caught=settings["on_caught"],
+            extra=extra,
+            notebooks=notebooks,
+        )
         sys.meta_path.append(loader)
         return loader
 
