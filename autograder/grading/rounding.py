@@ -16,24 +16,73 @@ from torch.utils._python_dispatch import TorchDispatchMode
 UNIT = 2.0**-22
 """Largest relative error of one operation: a few of float32's roundings, also where a mistake is tried in float64."""
 ARITHMETIC = frozenset(
-    """
-    add sub rsub mul div reciprocal pow sqrt rsqrt exp expm1 log log1p log2 log10 sin cos tan tanh sigmoid softplus
-    sum mean var std prod cumprod cumsum logsumexp _softmax _log_softmax addmm mm bmm baddbmm mv dot linear
-    linalg_vector_norm norm addcmul addcdiv lerp linspace convolution native_layer_norm native_group_norm
-    native_batch_norm binary_cross_entropy binary_cross_entropy_with_logits mse_loss smooth_l1_loss huber_loss
-    """.split()
+    [
+        "add",
+        "sub",
+        "rsub",
+        "mul",
+        "div",
+        "reciprocal",
+        "pow",
+        "sqrt",
+        "rsqrt",
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "log2",
+        "log10",
+        "sin",
+        "cos",
+        "tan",
+        "tanh",
+        "sigmoid",
+        "softplus",
+        "sum",
+        "mean",
+        "var",
+        "std",
+        "prod",
+        "cumprod",
+        "cumsum",
+        "logsumexp",
+        "_softmax",
+        "_log_softmax",
+        "addmm",
+        "mm",
+        "bmm",
+        "baddbmm",
+        "mv",
+        "dot",
+        "linear",
+        "linalg_vector_norm",
+        "norm",
+        "addcmul",
+        "addcdiv",
+        "lerp",
+        "linspace",
+        "convolution",
+        "native_layer_norm",
+        "native_group_norm",
+        "native_batch_norm",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
+        "mse_loss",
+        "smooth_l1_loss",
+        "huber_loss",
+    ]
 )
 """Operations of torch that round, by their names in ATen. What only moves, picks or draws numbers is exact."""
 
 
-class CoarseArithmetic(TorchDispatchMode):
+class CoarseArithmetic(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While it is active, each result of arithmetic is made smaller by a random part, `UNIT` at most.
 
     Smaller and never larger, so that a probability stays one. Draws nothing from torch's default generator.
     """
 
     def __init__(self, seed: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._generator = torch.Generator().manual_seed(seed)
 
     def __torch_dispatch__(

@@ -35,7 +35,11 @@ _PLAIN = (bool, int, float, str, type(None), tuple, list, dict, np.ndarray, np.g
 
 
 class Missing(Exception):
-    """A name that the trusted side asked for does not exist."""
+    """A name that the trusted side asked for does not exist; ``of`` is the object that lacks it."""
+
+    def __init__(self, name: str, of: object = None) -> None:
+        super().__init__(name)
+        self.of = of
 
 
 class Executor:
@@ -51,8 +55,8 @@ class Executor:
         self._arguments: list[tuple[torch.Tensor, int]] = []
         self._stand_ins: list[dict[str, Any]] = []
         self._bound: dict[str, Any] = {}
-        self._caught: BaseException | None = None
-        """What the submission's constructor raised first in this example, where a probe went on without it."""
+        self._caught: tuple[BaseException | None, type | None] = (None, None)
+        """What a constructor of the submission raised first in this example, where a probe went on, and its class."""
         self._closed: list[Any] = []
         """Figures that the submission has closed since the example began."""
 
@@ -66,7 +70,7 @@ class Executor:
         try:
             return getattr(self, "_do_" + request["op"])(request, decoder)  # type: ignore[no-any-return]
         except Missing as error:
-            return {"k": "missing", "name": str(error), "cause": self._cause()}, []
+            return {"k": "missing", "name": str(error), "cause": self._cause(error.of)}, []
         except BaseException as error:  # the one boundary at which a submission's exceptions are caught
             return self._describe(error), []
 
@@ -74,7 +78,7 @@ class Executor:
         """Start an example: forget the last one's objects, restart all generators."""
         self._objects.clear()
         self._leaves.clear()
-        self._caught = None
+        self._caught = None, None
         figures.close_all()
         self._closed.clear()
         # torch.manual_seed would queue a call for every CUDA device each time
@@ -168,7 +172,7 @@ class Executor:
             try:
                 value = getattr(value, name)
             except AttributeError:
-                raise Missing(".".join(path[: depth + 1])) from None
+                raise Missing(".".join(path[: depth + 1]), value) from None
         return value
 
     def _decode_special(self, tree: list[Any], decoder: Decoder) -> Any:
@@ -227,11 +231,12 @@ class Executor:
     def _describe(self, error: BaseException) -> Any:
         described = self._describe_alone(error)
         # a name that is missing is what an unfinished constructor leaves behind
-        return {**described, "cause": self._cause() if isinstance(error, AttributeError) else None}
+        cause = self._cause(getattr(error, "obj", None)) if isinstance(error, AttributeError) else None
+        return {**described, "cause": cause}
 
     def _describe_alone(self, error: BaseException) -> dict[str, Any]:
-        frames = [
-            [self._shown(frame.f_code.co_filename), line, frame.f_code.co_qualname]
+        frames: list[tuple[str, int, str]] = [
+            (self._shown(frame.f_code.co_filename), line, frame.f_code.co_qualname)
             for frame, line in traceback.walk_tb(error.__traceback__)
             if self._is_submitted(frame.f_code.co_filename)
         ]
@@ -248,18 +253,20 @@ class Executor:
             "where": [*frames[-1][:2], source] if frames else None,
         }
 
-    def _cause(self) -> Any:
-        return None if self._caught is None else self._describe_alone(self._caught)
+    def _cause(self, lacking: object) -> Any:
+        """Describe what the constructor of an object had raised that lacks a name now; None if it raised nothing."""
+        error, kind = self._caught
+        return None if error is None or type(lacking) is not kind else self._describe_alone(error)
 
     def _on_caught(self) -> None:
         """Remember the exception that a probe is handling, where a constructor of the submission raised it."""
         error = sys.exc_info()[1]
-        if error is None or self._caught is not None:
+        if error is None or self._caught[0] is not None:
             return
-        codes = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
-        first = next((code for code in codes if self._is_submitted(code.co_filename)), None)
-        if first is not None and first.co_name == "__init__":
-            self._caught = error
+        frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+        first = next((frame for frame in frames if self._is_submitted(frame.f_code.co_filename)), None)
+        if first is not None and first.f_code.co_name == "__init__" and first.f_code.co_argcount:
+            self._caught = error, type(first.f_locals[first.f_code.co_varnames[0]])
 
     def _is_submitted(self, filename: str) -> bool:
         return self.loader is not None and filename.startswith(str(self.loader.folder))

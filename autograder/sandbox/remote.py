@@ -8,7 +8,7 @@ collides with a student's names; verbs are functions: `fetch`, `gradients`, `sub
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard, TypeVar
 
 import torch
 
@@ -68,7 +68,7 @@ def state(remote: Remote) -> tuple[Session, str | int, tuple[str, ...], str]:
     return object.__getattribute__(remote, "_Remote__state")  # type: ignore[no-any-return]
 
 
-def is_remote(value: object) -> bool:
+def is_remote(value: object) -> TypeGuard[Remote]:
     """Whether a value is a remote, without asking the value anything."""
     return type(value) is Remote
 

@@ -12,7 +12,27 @@ import textwrap
 from collections.abc import Callable, Iterator
 
 METHODS = frozenset(
-    "exp log sqrt rsqrt square abs sum mean clamp cumprod flatten reshape sigmoid expm1 log1p tanh pow sin cos".split()
+    [
+        "exp",
+        "log",
+        "sqrt",
+        "rsqrt",
+        "square",
+        "abs",
+        "sum",
+        "mean",
+        "clamp",
+        "cumprod",
+        "flatten",
+        "reshape",
+        "sigmoid",
+        "expm1",
+        "log1p",
+        "tanh",
+        "pow",
+        "sin",
+        "cos",
+    ]
 )
 """Functions of torch that are methods of a tensor, too, with the tensor as first argument."""
 _MODULES = frozenset({"torch", "F", "np", "math", "nn", "plt", "self"})
