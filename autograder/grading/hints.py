@@ -78,7 +78,7 @@ class Explainer:
     def _chosen(
         self, item: str, distances: dict[str, float], failed: Sequence[Evidence], passed: Sequence[Passed]
     ) -> Mutant | None:
-        """Return the one mutant that is near, and nothing else, of those that fail and pass what the submission does."""
+        """Return the one mutant that is near, alone among those that fail and pass what the submission does."""
         near = [name for name in distances if distances[name] < AGREES * APART]
         if REFERENCE in near or not any(distances[name] <= AGREES for name in near):
             return None
