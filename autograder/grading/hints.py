@@ -30,7 +30,7 @@ from autograder.grading.secrets import open_trusted
 from autograder.mutants import Catalogue, Mutant
 from autograder.references import NOTEBOOK, reference_name, reference_path
 from autograder.results import Outcome
-from autograder.sandbox.example import Raised
+from autograder.sandbox.example import Asked, Raised
 from autograder.sandbox.remote import is_remote
 from autograder.sandbox.stand_ins import StandIns
 
@@ -66,6 +66,12 @@ class Explainer:
 
     def explain(self, item: str, evidence: Sequence[Evidence], passed: Sequence[Passed] = ()) -> Mutant | None:
         """Return the one mutant of an item that explains what failed and what passed; None where not exactly one."""
+        found = self._explain(item, evidence, passed)
+        if found is None and any(piece.unaided is not None for piece in evidence):
+            found = self._explain(item, [piece.unaided or piece for piece in evidence], passed)
+        return found
+
+    def _explain(self, item: str, evidence: Sequence[Evidence], passed: Sequence[Passed]) -> Mutant | None:
         fixed = self._without_chance(evidence) or list(evidence)
         others = [piece for piece in evidence if piece not in fixed]
         distances = self.distances(item, fixed)
@@ -201,6 +207,8 @@ def distance(one: Any, other: Any, coarse: Sequence[Any] = ()) -> float:
         return _tensor_distance(torch.tensor(one), torch.tensor(other))
     if is_remote(one) and is_remote(other):
         return 0.0  # what an object is called is no reply
+    if isinstance(one, Asked) and isinstance(other, Asked):
+        return 0.0  # what follows from it shows in other replies
     if isinstance(one, Raised) and isinstance(other, Raised):
         return 0.0 if sorted(one.summary.split()) == sorted(other.summary.split()) else math.inf
     if type(one) is not type(other):

@@ -65,6 +65,8 @@ class Evidence:
     stand_ins: StandIns | None
     drawn: Mapping[str, Any]
     replies: Sequence[Any]
+    unaided: Evidence | None = None
+    """What the same check found without stand-ins, which code may pass by."""
 
     def replay(self, session: Session, *, shift: int = 0) -> Sequence[Any] | None:
         """Run the check on the same example in another session, and return what is replied there.
@@ -139,7 +141,10 @@ class CheckRunner:
             fault = self._try(open_session, variant, shown)
             if fault is None:
                 return Verdict(Outcome.PASS, exhibits=tuple(shown))
-            first = first or fault
+            if first is None:
+                first = fault
+            elif first.evidence is not None:
+                first = replace(first, evidence=replace(first.evidence, unaided=fault.evidence))
         assert first is not None
         rerun = open_reference is not None and not (self.costly and isinstance(first.error, _OF_THE_SUBMISSION))
         trouble = self._fails_on_reference(first, open_reference) if open_reference is not None and rerun else ""

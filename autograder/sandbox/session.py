@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 
 from autograder.sandbox.callbacks import Answer, Callbacks, kind_of
-from autograder.sandbox.example import Call, Example, Raised
+from autograder.sandbox.example import Asked, Call, Example, Raised
 from autograder.sandbox.failure import AuthorError, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import Remote, is_remote, state
 from autograder.sandbox.stand_ins import Callback, Lent, StandIns
@@ -241,8 +241,10 @@ class Session:
         except Misbehaved:
             self._channel.close()
             raise WorkerLost(f"the answer to {self._doing} cannot be read") from None
-        if request["op"] in ("call", "get", "has", "gradients", "drawn"):
+        if request["op"] in ("call", "get", "gradients", "drawn"):
             self.example.remember(reply)
+        elif request["op"] == "has":
+            self.example.remember(Asked(reply is True))
         return reply
 
     def _believe(self, frame: Frame) -> Any:
