@@ -38,7 +38,7 @@ AGREES = 1e-4
 """Farthest relative distance of replies that are the same up to the roundings of float32, none of them amplified."""
 WIDEST = 1e-2
 """Farthest relative distance that amplified roundings may explain; wrong formulas differ by more almost everywhere."""
-AMPLIFIED = 16.0
+AMPLIFIED = 64.0
 """How many times farther than coarser arithmetic carries a mistake an equal formula may be from it."""
 COARSE_RUNS = 3
 APART = 10.0
