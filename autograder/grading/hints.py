@@ -38,8 +38,12 @@ AGREES = 1e-4
 """Farthest relative distance of replies that are the same up to the roundings of float32, none of them amplified."""
 WIDEST = 1e-2
 """Farthest relative distance that amplified roundings may explain; wrong formulas differ by more almost everywhere."""
-AMPLIFIED = 64.0
-"""How many times farther than coarser arithmetic carries a mistake an equal formula may be from it."""
+AMPLIFIED = 512.0
+"""How many times farther than coarser arithmetic carries a mistake an equal formula may be from it.
+
+Another formula may amplify roundings a hundred times as much (a weighted mean of two estimates with weights 1 / variance
+does); `WIDEST` bounds it, and every other explanation must be farther by `APART` in the same units.
+"""
 COARSE_RUNS = 3
 APART = 10.0
 """How many times farther every other explanation must be."""
