@@ -12,6 +12,8 @@ import math
 import numpy as np
 import torch
 
+from autograder.sandbox.remote import is_ellipsis, is_remote, kind_of_remote
+
 MAX_NUMBERS = 32  # a tensor with more entries than this is summarised
 MAX_ENTRIES = 8  # of a list, a tuple or a dictionary
 MAX_TEXT = 60  # characters of a string
@@ -46,6 +48,8 @@ def describe_type(value: object) -> str:
     """Return ``a number``, ``a tuple of 3 values``, ``a NumPy array of shape (2,)`` and the like: what, not which."""
     if value is None:
         return "None"
+    if is_remote(value):
+        return "`...`" if is_ellipsis(value) else _with_article(kind_of_remote(value) or "object")
     if isinstance(value, torch.Tensor):
         return _with_article(f"{describe_dtype(value.dtype)} tensor of shape {describe_shape(value.shape)}")
     if isinstance(value, np.ndarray):
@@ -69,6 +73,8 @@ def _with_article(noun: str) -> str:
 
 def _describe(value: object, depth: int) -> str:
     kind = type(value)
+    if is_remote(value):
+        return repr(value)
     if isinstance(value, torch.Tensor):
         return _describe_tensor(value)
     if isinstance(value, np.ndarray):

@@ -9,8 +9,10 @@ import torch
 
 from autograder.checks.describing import describe, describe_dtype, describe_number, describe_shape, describe_type
 from autograder.checks.failure import CheckFailed
+from autograder.sandbox.remote import is_ellipsis
 
 FLOATS = (torch.float32, torch.float64)
+UNFILLED = "something there has not been written yet"
 INTEGERS = (torch.int64,)  # what torch indexes and counts with
 
 
@@ -26,6 +28,8 @@ def assert_tensor(
     Judged in this order, so that the first message is the one that matters. ``value`` may be anything at all: nothing
     of it is called before it is known to be a tensor. Raises `CheckFailed`.
     """
+    if is_ellipsis(value):
+        raise CheckFailed(f"{name} is still `...`: {UNFILLED}", expected=_wanted(shape, dtypes), got="...")
     if not isinstance(value, torch.Tensor):
         raise CheckFailed(
             f"{name} is {describe_type(value)}, not a tensor{_why_no_tensor(value)}",

@@ -2,8 +2,13 @@
 
 The first failing example of every failed check of an item is run again, in process, on each mutant of that item and on
 the reference; what they reply is compared with what the submission replied. A mistake explains the item if its replies
-agree in all of them, if it passes the checks that the submission passed, and if no other mistake, nor the reference,
-comes near. Nothing of the submission runs here, and everything that a hint says was written by the instructor.
+agree in all of them, as nearly as roundings allow, if it passes the checks that the submission passed, and if no other
+mistake, nor the reference, comes near. Nothing of the submission runs here, and everything that a hint says was written
+by the instructor.
+
+How far roundings may carry equal formulas is measured: the nearest mistake is run in coarser arithmetic (`rounding`).
+Where replies depend on random numbers, equal formulas may use them in another order: such an example also agrees if the
+mistake fails its check, provided that there are others to compare.
 """
 
 from __future__ import annotations
@@ -19,17 +24,27 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.grading.rounding import CoarseArithmetic
 from autograder.grading.running import CheckRunner, Evidence
 from autograder.grading.secrets import open_trusted
 from autograder.mutants import Catalogue, Mutant
 from autograder.references import NOTEBOOK, reference_name, reference_path
 from autograder.results import Outcome
-from autograder.sandbox.example import Raised
+from autograder.sandbox.example import Asked, Raised
 from autograder.sandbox.remote import is_remote
 from autograder.sandbox.stand_ins import StandIns
 
 AGREES = 1e-4
-"""Farthest relative distance of replies that are the same up to the roundings of float32."""
+"""Farthest relative distance of replies that are the same up to the roundings of float32, none of them amplified."""
+WIDEST = 1e-2
+"""Farthest relative distance that amplified roundings may explain; wrong formulas differ by more almost everywhere."""
+AMPLIFIED = 512.0
+"""How many times farther than coarser arithmetic carries a mistake an equal formula may be from it.
+
+Another formula may amplify roundings a hundred times as much (a weighted mean of two estimates with weights 1 / variance
+does); `WIDEST` bounds it, and every other explanation must be farther by `APART` in the same units.
+"""
+COARSE_RUNS = 3
 APART = 10.0
 """How many times farther every other explanation must be."""
 FLOOR = 1e-5
@@ -55,11 +70,31 @@ class Explainer:
 
     def explain(self, item: str, evidence: Sequence[Evidence], passed: Sequence[Passed] = ()) -> Mutant | None:
         """Return the one mutant of an item that explains what failed and what passed; None where not exactly one."""
-        distances = self.distances(item, evidence)
+        found = self._explain(item, evidence, passed)
+        if found is None and any(piece.unaided is not None for piece in evidence):
+            found = self._explain(item, [piece.unaided or piece for piece in evidence], passed)
+        return found
+
+    def _explain(self, item: str, evidence: Sequence[Evidence], passed: Sequence[Passed]) -> Mutant | None:
+        fixed = self._without_chance(evidence) or list(evidence)
+        others = [piece for piece in evidence if piece not in fixed]
+        distances = self.distances(item, fixed)
+        agreeing = self._chosen(item, distances, others, passed)
+        if agreeing is None and (nearest := self._nearest(item, distances)) is not None:
+            wider = self._in_coarse_units(item, nearest, distances, fixed)
+            agreeing = self._chosen(item, wider, others, passed)
+        return agreeing
+
+    def _chosen(
+        self, item: str, distances: dict[str, float], failed: Sequence[Evidence], passed: Sequence[Passed]
+    ) -> Mutant | None:
+        """Return the one mutant that is near, alone among those that fail and pass what the submission does."""
         near = [name for name in distances if distances[name] < AGREES * APART]
+        if REFERENCE in near or not any(distances[name] <= AGREES for name in near):
+            return None
         mutants = [mutant for mutant in self.catalogue.of_item(item) if mutant.id in near]
-        fitting = {mutant.id: distances[mutant.id] for mutant in mutants if self._passes(mutant, passed)}
-        if REFERENCE in near or not fitting:
+        fitting = {m.id: distances[m.id] for m in mutants if self._passes(m, passed) and self._fails(m, failed)}
+        if not fitting:
             return None
         first, *others = sorted(fitting, key=lambda name: fitting[name])
         if fitting[first] > AGREES or any(fitting[name] < APART * max(fitting[first], FLOOR) for name in others):
@@ -71,12 +106,40 @@ class Explainer:
         reference. Without evidence nothing is near."""
         if not evidence or any(_is_unwritten(piece.replies) for piece in evidence):
             return {}
-        found = {}
-        for mutant in self.catalogue.of_item(item):
-            found[mutant.id] = self._distance(self._variant(mutant), evidence)
+        return {name: self._distance(folder, evidence) for name, folder in self._folders(item).items()}
+
+    def _folders(self, item: str) -> dict[str, Path]:
         assert self.catalogue.assignment.reference is not None
-        found[REFERENCE] = self._distance(self.catalogue.assignment.reference, evidence)
-        return found
+        found = {mutant.id: self._variant(mutant) for mutant in self.catalogue.of_item(item)}
+        return {**found, REFERENCE: self.catalogue.assignment.reference}
+
+    def _nearest(self, item: str, distances: dict[str, float]) -> str | None:
+        """Return the mutant that amplified roundings may have carried away, None where there is none."""
+        names = [name for name in distances if name != REFERENCE and AGREES < distances[name] <= WIDEST]
+        return min(names, key=lambda name: distances[name], default=None)
+
+    def _in_coarse_units(
+        self, item: str, nearest: str, distances: dict[str, float], evidence: Sequence[Evidence]
+    ) -> dict[str, float]:
+        """Return distances in which what coarser arithmetic does to one mutant counts as rounding."""
+        folders = self._folders(item)
+        coarse = [
+            [self._replies(folders[nearest], piece, coarse=CoarseArithmetic(run)) for run in range(COARSE_RUNS)]
+            for piece in evidence
+        ]
+        within = [name for name in distances if distances[name] < WIDEST * APART]
+        return {**distances, **{name: self._distance(folders[name], evidence, coarse) for name in within}}
+
+    def _without_chance(self, evidence: Sequence[Evidence]) -> list[Evidence]:
+        """Return the evidence in which the reference's replies do not depend on random numbers."""
+        reference = self.catalogue.assignment.reference
+        if len(evidence) < 2 or reference is None:
+            return []
+        return [
+            piece
+            for piece in evidence
+            if distance(self._replies(reference, piece), self._replies(reference, piece, shift=1)) <= AGREES
+        ]
 
     def _variant(self, mutant: Mutant) -> Path:
         if mutant.id not in self._prepared:
@@ -100,17 +163,34 @@ class Explainer:
         )
         return all(verdict.outcome is Outcome.PASS for verdict in verdicts)
 
-    def _distance(self, folder: Path, evidence: Sequence[Evidence]) -> float:
+    def _fails(self, mutant: Mutant, evidence: Sequence[Evidence]) -> bool:
+        """Whether a mutant fails on every example that the submission failed on."""
+        return all(self._fails_on(self._variant(mutant), piece) for piece in evidence)
+
+    def _fails_on(self, folder: Path, piece: Evidence) -> bool:
+        session = open_trusted(self.catalogue.assignment, folder, piece.stand_ins)
+        try:
+            return not piece.holds(session)
+        finally:
+            session.close()
+
+    def _distance(self, folder: Path, evidence: Sequence[Evidence], coarse: Sequence[Sequence[Any]] = ()) -> float:
         farthest = 0.0
-        for piece in evidence:
-            session = open_trusted(self.catalogue.assignment, folder, piece.stand_ins)
-            try:
-                farthest = max(farthest, distance(piece.replies, piece.replay(session)))
-            finally:
-                session.close()
-            if farthest >= AGREES * APART:
+        for number, piece in enumerate(evidence):
+            apart = distance(piece.replies, self._replies(folder, piece), coarse[number] if coarse else ())
+            farthest = max(farthest, apart)
+            if farthest >= WIDEST * APART:
                 break  # it is not near, however far
         return farthest
+
+    def _replies(
+        self, folder: Path, piece: Evidence, *, shift: int = 0, coarse: CoarseArithmetic | None = None
+    ) -> Sequence[Any] | None:
+        session = open_trusted(self.catalogue.assignment, folder, piece.stand_ins, coarse)
+        try:
+            return piece.replay(session, shift=shift)
+        finally:
+            session.close()
 
 
 def _is_unwritten(replies: Sequence[Any]) -> bool:
@@ -118,34 +198,45 @@ def _is_unwritten(replies: Sequence[Any]) -> bool:
     return isinstance(replies[-1], Raised) and replies[-1].summary.endswith("is not implemented yet")
 
 
-def distance(one: Any, other: Any) -> float:
+def distance(one: Any, other: Any, coarse: Sequence[Any] = ()) -> float:
     """Return how far two replies are apart: 0 for the same, inf for different kinds, relative for numbers.
 
     Entries of a tensor are weighed by their own size, and by a hundredth of the largest, so that a difference in a
-    small entry counts while roundings of a cancelled one do not.
+    small entry counts while roundings of a cancelled one do not. ``coarse`` are replies of another computation in
+    coarser arithmetic: an entry that they spread over weighs more.
     """
     if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
-        return _tensor_distance(one.detach(), other.detach())
+        return _tensor_distance(one.detach(), other.detach(), [c for c in coarse if isinstance(c, torch.Tensor)])
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return _tensor_distance(torch.tensor(one), torch.tensor(other))
     if is_remote(one) and is_remote(other):
         return 0.0  # what an object is called is no reply
+    if isinstance(one, Asked) and isinstance(other, Asked):
+        return 0.0  # what follows from it shows in other replies
+    if isinstance(one, Raised) and isinstance(other, Raised):
+        return 0.0 if sorted(one.summary.split()) == sorted(other.summary.split()) else math.inf
     if type(one) is not type(other):
         return math.inf
-    if isinstance(one, (list, tuple)):
-        if len(one) != len(other):
-            return math.inf
-        return max(map(distance, one, other), default=0.0)
     if isinstance(one, dict):
         if list(one) != list(other):
             return math.inf
-        return max((distance(one[key], other[key]) for key in one), default=0.0)
+        return distance(list(one.values()), list(other.values()), [list(c.values()) for c in coarse if type(c) is dict])
+    if isinstance(one, (list, tuple)):
+        if len(one) != len(other):
+            return math.inf
+        parts = [[c[k] for c in coarse if isinstance(c, (list, tuple)) and k < len(c)] for k in range(len(one))]
+        return max(map(distance, one, other, parts), default=0.0)
     if isinstance(one, float):
-        return _tensor_distance(torch.tensor(one, dtype=torch.float64), torch.tensor(other, dtype=torch.float64))
+        spread = [_number(c) for c in coarse if isinstance(c, float)]
+        return _tensor_distance(_number(one), _number(other), spread)
     return 0.0 if one == other else math.inf
 
 
-def _tensor_distance(one: torch.Tensor, other: torch.Tensor) -> float:
+def _number(value: float) -> torch.Tensor:
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def _tensor_distance(one: torch.Tensor, other: torch.Tensor, coarse: Sequence[torch.Tensor] = ()) -> float:
     if one.shape != other.shape or one.is_floating_point() != other.is_floating_point():
         return math.inf
     if not one.numel():
@@ -157,4 +248,14 @@ def _tensor_distance(one: torch.Tensor, other: torch.Tensor) -> float:
     a, b = a.masked_fill(odd, 0.0), b.masked_fill(odd, 0.0)
     size = torch.maximum(a.abs(), b.abs())
     scale = size + size.max() / 100
-    return float(((a - b).abs() / scale.clamp_min(1e-300)).max())
+    rounded = torch.minimum(AMPLIFIED * _spread(coarse, b), WIDEST * scale)
+    return float(((a - b).abs() / (scale + rounded / AGREES).clamp_min(1e-300)).max())
+
+
+def _spread(coarse: Sequence[torch.Tensor], like: torch.Tensor) -> torch.Tensor:
+    """Return how far the entries of some tensors are apart at most; 0 where they cannot be compared."""
+    fitting = [c.detach().double() for c in coarse if c.shape == like.shape and c.is_floating_point()]
+    if len(fitting) < 2:
+        return torch.zeros_like(like)
+    stacked = torch.stack(fitting)
+    return torch.nan_to_num(stacked.amax(0) - stacked.amin(0), nan=0.0, posinf=0.0, neginf=0.0)

@@ -19,11 +19,12 @@ from autograder.checks.declaring import Declaration
 from autograder.checks.describing import describe
 from autograder.checks.secret import keeping_secret
 from autograder.checks.showing import collecting_exhibits
+from autograder.checks.tensor_assertions import UNFILLED
 from autograder.grading.interruption import Bound, unbounded
 from autograder.results import Exhibit, Failure, Outcome
-from autograder.sandbox.example import Call, EnoughReplies
+from autograder.sandbox.example import Call, EnoughReplies, Raised
 from autograder.sandbox.failure import NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
-from autograder.sandbox.remote import is_remote
+from autograder.sandbox.remote import is_ellipsis
 from autograder.sandbox.session import Session
 from autograder.sandbox.stand_ins import StandIns
 
@@ -68,17 +69,30 @@ class Evidence:
     stand_ins: StandIns | None
     drawn: Mapping[str, Any]
     replies: Sequence[Any]
+    unaided: Evidence | None = None
+    """What the same check found without stand-ins, which code may pass by."""
 
-    def replay(self, session: Session) -> Sequence[Any] | None:
+    def replay(self, session: Session, *, shift: int = 0) -> Sequence[Any] | None:
         """Run the check on the same example in another session, and return what is replied there.
 
-        One reply more than here is a difference already, and ends the check.
+        One reply more than here is a difference already, and ends the check. With a ``shift``, generators start at
+        another point.
         """
-        session.begin(self.runner.seed)
+        session.begin(self.runner.seed + shift)
         session.example.enough = len(self.replies)
         with suppress(Exception, WorkerLost, EnoughReplies):
             self.runner.run_body(session, self.drawn)
         return session.example.replies
+
+    def holds(self, session: Session) -> bool:
+        """Whether the check passes on the same example in another session."""
+        session.open_another = None
+        session.begin(self.runner.seed)
+        try:
+            self.runner.run_body(session, self.drawn)
+        except (Exception, WorkerLost):
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,8 @@ class Fault:
     error: BaseException
     calls: list[Call] = field(default_factory=list)
     evidence: Evidence | None = None
+    came: Any = None
+    """What was replied last."""
 
 
 class _EnoughShrinking(BaseException):
@@ -136,7 +152,10 @@ class CheckRunner:
             fault = self._try(open_session, variant, shown)
             if fault is None:
                 return Verdict(Outcome.PASS, exhibits=tuple(shown))
-            first = first or fault
+            if first is None:
+                first = fault
+            elif first.evidence is not None:
+                first = replace(first, evidence=replace(first.evidence, unaided=fault.evidence))
         assert first is not None
         rerun = open_reference is not None and not (self.costly and isinstance(first.error, _OF_THE_SUBMISSION))
         if open_reference is not None and rerun:
@@ -166,7 +185,8 @@ class CheckRunner:
             except (Exception, WorkerLost) as error:
                 if not _is_rejection(error):
                     evidence = found[0].evidence if found else self._evidence(error, stand_ins, drawn, session)
-                    found.append(Fault(drawn, error, session.example.calls, evidence))
+                    came = session.example.replies[-1] if session.example.replies else None
+                    found.append(Fault(drawn, error, session.example.calls, evidence, came))
                     if len(found) > self.max_shrinks:
                         raise _EnoughShrinking from error
                 raise
@@ -247,18 +267,22 @@ class CheckRunner:
             failure = Failure(summary=error.summary)
         else:
             note = "".join(traceback.format_exception(error, limit=-6))
-            failure = Failure(summary="the check cannot use what came back: a value of another kind was expected")
+            failure = _of_another_kind(fault.came)
         call = fault.calls[-1] if fault.calls else None
         if call is not None:
-            inputs = tuple(f"{name} = {_shown(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs)
+            inputs = tuple(f"{name} = {describe(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs)
             failure = failure.model_copy(update={"call": call.text, "inputs": inputs})
         stopped, limit = isinstance(error, WorkerLost), error.limit if isinstance(error, WorkerLost) else ""
         failure = _without_addresses(failure)
         return Verdict(Outcome.FAIL, failure, builtin, note, fault.evidence, stopped=stopped, limit=limit)
 
 
-def _shown(value: Any) -> str:
-    return repr(value) if is_remote(value) else describe(value)
+def _of_another_kind(came: Any) -> Failure:
+    """Say that a check could not even use what came."""
+    if is_ellipsis(came) or (isinstance(came, (tuple, list)) and any(map(is_ellipsis, came))):
+        return Failure(summary=f"what came back is still `...`: {UNFILLED}", got=describe(came))
+    summary = "the check cannot use what came back: a value of another kind was expected"
+    return Failure(summary=summary, got="" if isinstance(came, Raised) else describe(came))
 
 
 def _is_rejection(error: BaseException) -> bool:

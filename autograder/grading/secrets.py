@@ -7,6 +7,7 @@ import itertools
 import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,16 @@ def open_reference(assignment: Assignment) -> Session:
     return open_trusted(assignment, assignment.reference, None)
 
 
-def open_trusted(assignment: Assignment, folder: Path, stand_ins: StandIns | None) -> Session:
-    """Return an in-process session with a folder of trusted solution files; provided files are found beside them."""
+def open_trusted(
+    assignment: Assignment,
+    folder: Path,
+    stand_ins: StandIns | None,
+    arithmetic: AbstractContextManager[object] | None = None,
+) -> Session:
+    """Return an in-process session with a folder of trusted solution files; provided files are found beside them.
+
+    ``arithmetic`` is active while one of them runs.
+    """
     from autograder.sandbox.in_process import InProcessChannel
     from autograder.sandbox.session import Session
 
@@ -57,7 +66,7 @@ def open_trusted(assignment: Assignment, folder: Path, stand_ins: StandIns | Non
     notebooks = [Path(name) for name in assignment.manifest.files.required if name.endswith(NOTEBOOK)]
     wanted = {path.stem: sorted(assignment.manifest.names_wanted(path.name)) for path in notebooks}
     loader = {"folder": str(folder), "extra": extra, "notebooks": wanted}
-    session = Session(InProcessChannel(), loader=loader, stand_ins=stand_ins)
+    session = Session(InProcessChannel(arithmetic), loader=loader, stand_ins=stand_ins)
     session.executed = lambda module: _executed(folder, module) if module in wanted else None
     return session
 

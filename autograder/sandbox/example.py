@@ -41,6 +41,13 @@ class Raised:
     summary: str
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A reply that only says whether a name is there: how code is cut into parts, and nothing of what it computes."""
+
+    found: bool
+
+
 @dataclass
 class Example:
     """What belongs to one example: tensors sent as leaves, calls made, replies."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
+import linecache
 import random
+import sys
 import traceback
 import types
 from collections.abc import Callable, Mapping
@@ -28,11 +30,16 @@ Upcall = Callable[[Any, list[memoryview]], Frame]
 """Sends a question to the trusted side in the middle of a request, and returns its answer."""
 
 MAX_TEXT = 2000
+MAX_NAME = 100
 _PLAIN = (bool, int, float, str, type(None), tuple, list, dict, np.ndarray, np.generic, torch.dtype, torch.device)
 
 
 class Missing(Exception):
-    """A name that the trusted side asked for does not exist."""
+    """A name that the trusted side asked for does not exist; ``of`` is the object that lacks it."""
+
+    def __init__(self, name: str, of: object = None) -> None:
+        super().__init__(name)
+        self.of = of
 
 
 class Executor:
@@ -48,6 +55,9 @@ class Executor:
         self._arguments: list[tuple[torch.Tensor, int]] = []
         self._stand_ins: list[dict[str, Any]] = []
         self._bound: dict[str, Any] = {}
+        self._caught: tuple[BaseException | None, type | None] = (None, None)
+        """What a constructor of the submission raised first in this example, where a probe went on, and its class."""
+        self._seed, self._calls = 0, 0
         self._closed: list[Any] = []
         """Figures that the submission has closed since the example began."""
 
@@ -61,7 +71,7 @@ class Executor:
         try:
             return getattr(self, "_do_" + request["op"])(request, decoder)  # type: ignore[no-any-return]
         except Missing as error:
-            return {"k": "missing", "name": str(error)}, []
+            return {"k": "missing", "name": str(error), "cause": self._cause(error.of)}, []
         except BaseException as error:  # the one boundary at which a submission's exceptions are caught
             return self._describe(error), []
 
@@ -69,12 +79,11 @@ class Executor:
         """Start an example: forget the last one's objects, restart all generators."""
         self._objects.clear()
         self._leaves.clear()
+        self._caught = None, None
         figures.close_all()
         self._closed.clear()
-        # torch.manual_seed would queue a call for every CUDA device each time
-        torch.default_generator.manual_seed(seed)
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
+        self._seed, self._calls = seed, 0
+        _restart_generators(seed)
 
     # the operations
 
@@ -84,7 +93,7 @@ class Executor:
     def _do_start(self, request: Any, decoder: Decoder) -> Reply:
         """Take the settings of the loader and the stand-ins; nothing is loaded yet."""
         self._stand_ins = [{**spec, "value": decoder.decode(spec["value"])} for spec in request["stand_ins"]]
-        self.loader = self._make_loader({**request["loader"], "bind": self._bind})
+        self.loader = self._make_loader({**request["loader"], "bind": self._bind, "on_caught": self._on_caught})
         return self._answer(None)
 
     def _do_load(self, request: Any, decoder: Decoder) -> Reply:
@@ -100,6 +109,9 @@ class Executor:
 
     def _do_call(self, request: Any, decoder: Decoder) -> Reply:
         target = self._resolve(request["base"], request["path"])
+        self._calls += 1
+        if isinstance(request["base"], int):  # what its constructor drew depends on its networks, and must not matter
+            _restart_generators((self._seed * 6364136223846793005 + self._calls * 1442695040888963407) % 2**63)
         args, kwargs = decoder.decode(request["args"]), decoder.decode(request["kwargs"])
         figures.remember_closed(self._closed)
         return self._answer(target(*args, **kwargs))
@@ -162,7 +174,7 @@ class Executor:
             try:
                 value = getattr(value, name)
             except AttributeError:
-                raise Missing(".".join(path[: depth + 1])) from None
+                raise Missing(".".join(path[: depth + 1]), value) from None
         return value
 
     def _decode_special(self, tree: list[Any], decoder: Decoder) -> Any:
@@ -219,20 +231,51 @@ class Executor:
         return reply, encoder.buffers
 
     def _describe(self, error: BaseException) -> Any:
-        folder = str(self.loader.folder) if self.loader is not None else ""
-        frames = []
-        for frame in traceback.extract_tb(error.__traceback__)[-40:]:
-            if folder and frame.filename.startswith(folder):
-                shown = frame.filename[len(folder) :].lstrip("/")
-                frames.append([shown, frame.lineno or 0, frame.name, (frame.line or "")[:200]])
+        described = self._describe_alone(error)
+        # a name that is missing is what an unfinished constructor leaves behind
+        cause = self._cause(getattr(error, "obj", None)) if isinstance(error, AttributeError) else None
+        return {**described, "cause": cause}
+
+    def _describe_alone(self, error: BaseException) -> dict[str, Any]:
+        frames: list[tuple[str, int, str]] = [
+            (self._shown(frame.f_code.co_filename), line, frame.f_code.co_qualname)
+            for frame, line in traceback.walk_tb(error.__traceback__)
+            if self._is_submitted(frame.f_code.co_filename)
+        ]
+        source = ""
+        if frames and self.loader is not None:
+            source = linecache.getline(str(self.loader.folder / frames[-1][0]), frames[-1][1]).strip()[:200]
         builtin = next((c.__name__ for c in type(error).__mro__ if vars(builtins).get(c.__name__) is c), "Exception")
         return {
             "k": "raised",
             "type": type(error).__name__[:100],
             "text": safe_text(error, MAX_TEXT),
             "builtin": builtin,
-            "where": frames[-3:],
+            "function": frames[0][2][:MAX_NAME] if frames else "",
+            "where": [*frames[-1][:2], source] if frames else None,
         }
+
+    def _cause(self, lacking: object) -> Any:
+        """Describe what the constructor of an object had raised that lacks a name now; None if it raised nothing."""
+        error, kind = self._caught
+        return None if error is None or type(lacking) is not kind else self._describe_alone(error)
+
+    def _on_caught(self) -> None:
+        """Remember the exception that a probe is handling, where a constructor of the submission raised it."""
+        error = sys.exc_info()[1]
+        if error is None or self._caught[0] is not None:
+            return
+        frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+        first = next((frame for frame in frames if self._is_submitted(frame.f_code.co_filename)), None)
+        if first is not None and first.f_code.co_name == "__init__" and first.f_code.co_argcount:
+            self._caught = error, type(first.f_locals[first.f_code.co_varnames[0]])
+
+    def _is_submitted(self, filename: str) -> bool:
+        return self.loader is not None and filename.startswith(str(self.loader.folder))
+
+    def _shown(self, filename: str) -> str:
+        assert self.loader is not None
+        return filename[len(str(self.loader.folder)) :].lstrip("/")
 
     # stand-ins
 
@@ -307,6 +350,13 @@ class Executor:
         if answer.header.get("k") != "answer":
             raise TypeError(str(answer.header.get("text", "the stand-in gave no answer")))
         return answer
+
+
+def _restart_generators(seed: int) -> None:
+    # torch.manual_seed would queue a call for every CUDA device each time
+    torch.default_generator.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
 
 
 def _callback(executor: Executor, spec: dict[str, Any], module: types.ModuleType, own: Any) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,15 @@ from autograder.sandbox.wire import Closed, Deadline, Frame
 
 
 class InProcessChannel:
-    """Runs an executor in this process. Its modules and its generators are kept apart from ours."""
+    """Runs an executor in this process. Its modules and its generators are kept apart from ours.
+
+    ``arithmetic`` is active while the executor works, and may be entered again and again.
+    """
 
     meter: Meter | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, arithmetic: AbstractContextManager[object] | None = None) -> None:
+        self._arithmetic = arithmetic or nullcontext()
         self._serve: Serve | None = None
         self._executor: Executor | None = Executor(self._make_loader, self._upcall)
         self._random = (torch.default_generator.get_state(), np.random.get_state(), random.getstate())
@@ -35,7 +39,7 @@ class InProcessChannel:
         if self._executor is None:
             raise Closed
         self._serve = serve
-        with self._activated():
+        with self._activated(), self._arithmetic:
             answer, parts = self._executor.handle(Frame(header, bytearray(b"".join(buffers))))
         return Frame(answer, bytearray(b"".join(parts)))
 
@@ -49,7 +53,13 @@ class InProcessChannel:
 
     def _make_loader(self, settings: Mapping[str, Any]) -> Loader:
         extra, notebooks = map(Path, settings["extra"]), settings.get("notebooks")
-        loader = Loader(Path(settings["folder"]), bind=settings["bind"], extra=extra, notebooks=notebooks)
+        loader = Loader(
+            Path(settings["folder"]),
+            bind=settings["bind"],
+            on_caught=settings["on_caught"],
+            extra=extra,
+            notebooks=notebooks,
+        )
         sys.meta_path.append(loader)
         return loader
 

@@ -29,6 +29,8 @@ from autograder.submission.globals import stored_names
 from autograder.submission.notebooks import code_cells, join_cells, looks_like_notebook
 
 Binder = Callable[[types.ModuleType], None]
+ON_CAUGHT = "__autograder_on_caught__"
+"""The global of a probe that is called where the probe goes on after an exception."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +80,17 @@ class Script:
 
 
 @functools.lru_cache(maxsize=256)
-def compiled(source: str, filename: str, *, topmost: bool = False) -> Script:
+def compiled(source: str, filename: str, *, topmost: bool = False, watched: bool = False) -> Script:
     """Parse and compile a source, once for all sessions of a process; raises what `ast.parse` does.
 
-    The ``topmost`` modules were perhaps a package of their own: what they import from it lies beside them.
+    The ``topmost`` modules were perhaps a package of their own: what they import from it lies beside them. In one that
+    is ``watched``, what an ``except`` catches is first handed to the module's global `ON_CAUGHT`.
     """
     tree = ast.parse(source, filename)
     if topmost:
         tree = _Beside().visit(tree)
+    if watched:
+        tree = ast.fix_missing_locations(_Watched().visit(tree))
     flags, statements = 0, []
     for node in tree.body:
         flags |= _future_flags(node)
@@ -129,6 +134,16 @@ def definitions_of(text: str, wanted: frozenset[str]) -> str:
     return definitions(text, ast.parse(text), wanted).source
 
 
+class _Watched(ast.NodeTransformer):
+    """Lets every handler begin by saying what it has caught."""
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
+        self.generic_visit(node)
+        call = ast.Call(ast.Name(ON_CAUGHT, ast.Load()), [], [])
+        node.body.insert(0, ast.copy_location(ast.Expr(call), node))
+        return node
+
+
 class StatementTooSlow(BaseException):
     """A top-level statement ran longer than it may; raised by the alarm, past ``except Exception``."""
 
@@ -137,7 +152,8 @@ class Loader(importlib.abc.MetaPathFinder):
     """Loads the modules of one folder; names that are importable without it are never shadowed.
 
     ``skip`` holds (file, line) of statements known to be too slow. ``bind`` is called after every statement, with the
-    module, to put stand-ins in their places. ``extra`` holds single files that are loaded beside the folder's.
+    module, to put stand-ins in their places. ``extra`` holds single files that are loaded beside the folder's; whenever
+    one of them catches an exception, ``on_caught`` is called while it is handled.
     ``notebooks`` maps modules that are notebooks, or such as text, to the names that are wanted of them: only their
     definitions are run. (What was handed in comes here with its definitions only.) In ``unordered`` modules, made of
     cells that may have changed places, what fails for want of a name is tried again when the rest has run.
@@ -150,6 +166,7 @@ class Loader(importlib.abc.MetaPathFinder):
         extra: Iterable[Path] = (),
         skip: Iterable[tuple[str, int]] = (),
         bind: Binder | None = None,
+        on_caught: Callable[[], None] = lambda: None,
         statement_seconds: float | None = None,
         notebooks: Mapping[str, Collection[str]] | None = None,
         unordered: Collection[str] = (),
@@ -161,6 +178,7 @@ class Loader(importlib.abc.MetaPathFinder):
         self.inert: list[str] = []
         self._skip = frozenset(skip)
         self._bind = bind
+        self._on_caught = on_caught
         self._seconds = statement_seconds
         self._notebooks = notebooks or {}
         self._unordered = frozenset((*unordered, *self._notebooks))
@@ -213,8 +231,11 @@ class Loader(importlib.abc.MetaPathFinder):
             source = definitions_of(source, frozenset(self._notebooks[module.__name__]))
         shown = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.name
         linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
+        watched = module.__name__ in self._extra
+        if watched:
+            vars(module)[ON_CAUGHT] = self._on_caught
         try:
-            script = compiled(source, str(path), topmost=path.parent == self.folder)
+            script = compiled(source, str(path), topmost=path.parent == self.folder, watched=watched)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None) or 1
             self.report.skipped.append(Skipped(shown, line, type(error).__name__, str(error)))

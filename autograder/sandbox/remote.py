@@ -8,7 +8,7 @@ collides with a student's names; verbs are functions: `fetch`, `gradients`, `sub
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard, TypeVar
 
 import torch
 
@@ -43,9 +43,10 @@ class Remote:
         raise TypeError(f"cannot assign {name!r} to a remote: use substitute(remote.{name}, value)")
 
     def __repr__(self) -> str:
-        _, base, path, kind = state(self)
-        start = base if isinstance(base, str) else f"<{kind} object>" if kind else "<object>"
-        return ".".join([str(start), *path])
+        _, base, path, _ = state(self)
+        kind = kind_of_remote(Remote(*state(self)[:2], (), state(self)[3]))
+        start = base if isinstance(base, str) else f"<{kind or 'some'} object>"
+        return "..." if is_ellipsis(self) else ".".join([start, *path])
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError(f"{self!r} has no value on this side: use fetch(), or compare what it returns")
@@ -67,9 +68,23 @@ def state(remote: Remote) -> tuple[Session, str | int, tuple[str, ...], str]:
     return object.__getattribute__(remote, "_Remote__state")  # type: ignore[no-any-return]
 
 
-def is_remote(value: object) -> bool:
+def is_remote(value: object) -> TypeGuard[Remote]:
     """Whether a value is a remote, without asking the value anything."""
     return type(value) is Remote
+
+
+def kind_of_remote(remote: Remote) -> str:
+    """Return the class name of the object that a remote stands for, as its worker says; "" where it was not said.
+
+    It is a name, whatever the worker says; only public checks may show it.
+    """
+    _, _, path, kind = state(remote)
+    return kind if not path and kind.isidentifier() else ""
+
+
+def is_ellipsis(value: object) -> bool:
+    """Whether a value is a remote that stands for ``...``."""
+    return type(value) is Remote and kind_of_remote(value) == "ellipsis"
 
 
 def fetch(remote: Any) -> Any:

@@ -11,7 +11,7 @@ import torch
 
 from autograder.sandbox.callbacks import Answer, Callbacks, kind_of
 from autograder.sandbox.clock import Meter, Over, Span, Wait
-from autograder.sandbox.example import Call, Example, Raised
+from autograder.sandbox.example import Asked, Call, Example, Raised
 from autograder.sandbox.failure import AuthorError, NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import Remote, is_remote, state
 from autograder.sandbox.stand_ins import Callback, Lent, StandIns
@@ -20,6 +20,7 @@ from autograder.sandbox.wire import Closed, Deadline, DeadlinePassed, Frame, Mis
 from autograder.submission.executed import Executed
 
 MAX_TEXT = 2000
+MAX_NAME = 100
 
 BUILTIN_EXCEPTIONS = frozenset(
     name
@@ -252,8 +253,10 @@ class Session:
         except Misbehaved:
             self._channel.close()
             raise WorkerLost(f"the answer to {self._doing} cannot be read") from None
-        if request["op"] in ("call", "get", "has", "gradients", "drawn"):
+        if request["op"] in ("call", "get", "gradients", "drawn"):
             self.example.remember(reply)
+        elif request["op"] == "has":
+            self.example.remember(Asked(reply is True))
         return reply
 
     def _out_of_time(self, wait: Wait) -> BaseException:
@@ -288,32 +291,52 @@ class Session:
             self._judge_changes(header.get("changed"), decoder)
             return value
         if kind == "missing":
-            self._raise_missing(header.get("name"))
+            self._raise_missing(header)
         if kind == "raised":
             self._raise_raised(header)
         raise Misbehaved("an answer of an unknown kind")
 
-    def _raise_missing(self, name: Any) -> None:
+    def _raise_missing(self, header: dict[str, Any]) -> None:
+        name = f"there is no `{_text(header.get('name'))[:200]}`"
+        if isinstance(cause := header.get("cause"), dict):
+            raise self._raised(cause, then=name)
         skipped = [entry for report in self._loaded.values() for entry in report[0] if isinstance(entry, list)]
         why = ""
         if skipped and len(skipped[0]) == 5:
             file, line, error, message = (_text(part) for part in skipped[0][:4])
             why = f"; line {line} of {file} did not run: {error}: {message}"
-        raise SubmissionRaised(f"there is no `{_text(name)[:200]}`{why}", builtin="AttributeError")
+        raise SubmissionRaised(f"{name}{why}", builtin="AttributeError")
 
     def _raise_raised(self, header: dict[str, Any]) -> None:
+        raised = self._raised(header)
+        cause = header.get("cause")
+        raise self._raised(cause, then=raised.summary) if isinstance(cause, dict) else raised
+
+    def _raised(self, header: dict[str, Any], then: str = "") -> SubmissionRaised:
+        """Return what an answer says of an exception; ``then`` is what came of it, where a probe had gone on."""
         kind, text, builtin = (_text(header.get(key)) for key in ("type", "text", "builtin"))
         where = header.get("where")
         at = ""
-        if isinstance(where, list) and where and isinstance(where[-1], list) and len(where[-1]) == 4:
-            file, line, _, source = (_text(part) for part in where[-1])
+        if isinstance(where, list) and len(where) == 3:
+            file, line, source = map(_text, where)
             at = f"{self.place(file, int(line) if line.isdecimal() else 0)}: {source}"
         if builtin not in BUILTIN_EXCEPTIONS:
             builtin = "Exception"
+        doing = self._done_by(header.get("function"), known=not then)
+        after = f"; after that, {then}" if then else ""
         if kind == "NotImplementedError":
-            raise SubmissionRaised(f"{self._doing} is not implemented yet", got=at, builtin=builtin)
+            return SubmissionRaised(f"{doing} is not implemented yet{after}", got=at, builtin=builtin)
         raised = f"{kind}: {text}" if text else kind
-        raise SubmissionRaised(f"{self._doing} raised {raised}", got=at, builtin=builtin)
+        return SubmissionRaised(f"{doing} raised {raised}{after}", got=at, builtin=builtin)
+
+    def _done_by(self, function: Any, *, known: bool) -> str:
+        """Name the submission's own function that raised; what was asked for (where it is ``known``) may be a probe."""
+        name = function if isinstance(function, str) else ""
+        plain = name[:MAX_NAME].replace(".<locals>", "")
+        if not all(part.isidentifier() for part in plain.split(".")):
+            return self._doing
+        asked = self._doing.removesuffix("()").rpartition(".")[2]
+        return self._doing if known and asked in plain.split(".") else f"{plain}()"
 
     def _judge_changes(self, changed: Any, decoder: Decoder) -> None:
         if changed is not None and not isinstance(changed, list):

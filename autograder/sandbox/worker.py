@@ -68,6 +68,7 @@ def _make_loader(settings: Mapping[str, Any]) -> Loader:
         extra=map(Path, settings["extra"]),
         skip=[(file, line) for file, line in settings["skip"]],
         bind=settings["bind"],
+        on_caught=settings["on_caught"],
         statement_seconds=settings["statement_seconds"],
         unordered=settings.get("unordered", ()),
     )
