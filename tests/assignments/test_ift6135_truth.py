@@ -69,3 +69,19 @@ def test_heads_that_get_pixels_earn_nothing(suite, tmp_path, attack):
 def test_a_decoder_of_another_interface_is_right(suite, tmp_path):
     extra = HIDDEN_DECODER + USES_THE_HIDDEN_DECODER
     assert earned(suite, tmp_path, "vae.decode", "vae_solution.py", extra) == 2
+
+
+CONSTANT_LOSS = """
+def p_losses(denoise_model, x_start, t):
+    noise = torch.randn_like(x_start)
+    x_t = q_sample(x_start, t, noise)
+    RECORD
+    return F.smooth_l1_loss(0.6 * x_t + 3.0 * t.reshape(-1, 1, 1, 1) / 1000 - 1.2, noise)
+"""
+RECORD = "denoise_model.__dict__.update(images=[x_t], times=[t])"
+
+
+@pytest.mark.parametrize("record", ["pass", RECORD])
+def test_a_loss_that_never_asks_the_model_earns_nothing(suite, tmp_path, record):
+    source = CONSTANT_LOSS.replace("RECORD", record)
+    assert earned(suite, tmp_path, "ddpm.p_losses", "ddpm_solution.py", source) == 0
