@@ -21,9 +21,6 @@ MAX_ANSWERED_BYTES = 256 * 2**20
 
 MAX_CALLBACKS = 100_000
 
-MAX_PENDING = 4
-"""Outputs of lent models whose gradient may still come; those before them are forgotten."""
-
 CALLBACK_BYTES = 512 * 2**20
 """What one callback may allocate on this side: its inputs are the submission's, and two thin ones broadcast to a
 tensor that no machine holds."""
@@ -43,8 +40,8 @@ class Callbacks:
         """Start an example: no gradient of an earlier answer can be asked for any more."""
         self.answered: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
         self.answered_bytes = 0
-        self.pending: list[int] = []
-        """Answers of lent models whose gradient may still come."""
+        self.pending: dict[int, Lent] = {}
+        """Answers of lent models whose gradient may still come, and of which model each is."""
 
     def number(self, function: Callback | Lent) -> int:
         """Return the number by which a worker knows a function; one that is new gets the next."""
@@ -80,19 +77,19 @@ class Callbacks:
         asked = self._functions[number]
         with bounded_memory(CALLBACK_BYTES):
             value = asked.function(*args, **kwargs)
-        call = self._remember(value, inputs, isinstance(asked, Lent))
+        call = self._remember(value, inputs, asked if isinstance(asked, Lent) else None)
         encoder = Encoder()
         return {"k": "answer", "call": call, "v": encoder.encode(value)}, encoder.buffers
 
-    def _remember(self, value: Any, inputs: list[torch.Tensor], lent: bool) -> int:
+    def _remember(self, value: Any, inputs: list[torch.Tensor], lent: Lent | None) -> int:
         """Keep what the product of an answer with a cotangent will need; return the answer's number."""
         call = len(self.answered)
         outputs = [part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, torch.Tensor)]
-        if not lent and not any(tensor.requires_grad for tensor in inputs):
+        if lent is None and not any(tensor.requires_grad for tensor in inputs):
             outputs, inputs = [], []
-        if lent:
-            self.pending.append(call)
-            for old in self.pending[:-MAX_PENDING]:
+        if lent is not None:
+            self.pending[call] = lent
+            for old in [other for other, model in self.pending.items() if model is lent][: -lent.pending]:
                 self._forget(old)
         self.answered_bytes += sum(tensor.nbytes for tensor in (*outputs, *inputs))
         if self.answered_bytes > MAX_ANSWERED_BYTES or call > MAX_CALLBACKS:
@@ -102,7 +99,7 @@ class Callbacks:
 
     def _forget(self, call: int) -> None:
         """Give back what was kept of an answer of a lent model."""
-        self.pending.remove(call)
+        del self.pending[call]
         outputs, inputs = self.answered[call]
         self.answered_bytes -= sum(tensor.nbytes for tensor in (*outputs, *inputs))
         self.answered[call] = ([], [torch.empty(0)] * len(inputs))  # a gradient that is asked for is None

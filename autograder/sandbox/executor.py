@@ -367,6 +367,8 @@ def _callback(executor: Executor, spec: dict[str, Any], module: types.ModuleType
     def stand_in(*args: Any, **kwargs: Any) -> Any:
         if known is not None and not kwargs.keys() <= set(known):
             args, kwargs = _in_order(own, args, kwargs)
+        if known is not None:
+            args, kwargs = _understood(own, known, len(known) + (fields is not None), args, kwargs)
         if fields is not None:
             args = (*(getattr(args[0], name) for name in fields), *args[1:])
         try:
@@ -396,6 +398,19 @@ def _in_order(own: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     if any(parameter.kind is not parameter.POSITIONAL_OR_KEYWORD for parameter in ordered):
         return args, kwargs
     return tuple(bound.arguments[parameter.name] for parameter in ordered), {}
+
+
+def _understood(
+    own: Any, known: list[str], most: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return arguments without those that only the submission's own function has; all, where that takes none such."""
+    if len(args) <= most and kwargs.keys() <= set(known):
+        return args, kwargs
+    try:
+        inspect.signature(own).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return args, kwargs
+    return args[:most], {name: value for name, value in kwargs.items() if name in known}
 
 
 class LentModule(torch.nn.Module):

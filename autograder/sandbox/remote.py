@@ -120,12 +120,14 @@ def fresh(*modules: Remote) -> list[Remote]:
     return [Remote(other, state(module)[1]) for module in modules]
 
 
-def lend(function: Callable[..., Any]) -> Lent:
+def lend(function: Callable[..., Any], *, pending: int = 4) -> Lent:
     """Return a model of this side as something that can be an argument of a call; see `Lent`.
+
+    ``pending`` outputs are kept for their gradients, with all that a product with them needs.
 
     ``function`` must itself refuse inputs that it should not see, by raising: they are the submission's.
     """
-    return Lent(function)
+    return Lent(function, pending)
 
 
 def gradients(

@@ -407,7 +407,7 @@ def _names_of(stand_in: Callback) -> list[str] | None:
         parameters = inspect.signature(stand_in.function).parameters.values()
     except ValueError:  # a function of torch's own
         return None
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+    if any(parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) for parameter in parameters):
         return None
     return [parameter.name for parameter in parameters][len(stand_in.fields or ()) :]
 

@@ -39,10 +39,12 @@ class Lent:
     """A model or function that stays on the trusted side, given to a submission's function as an argument.
 
     The worker gets a module that asks this side for every output. What flows back through an output becomes gradients
-    of the parameters of ``function``, here, where the worker reaches neither them nor the optimiser. Made by `lend`.
+    of the parameters of ``function``, here, where the worker reaches neither them nor the optimiser. ``pending`` is the
+    number of outputs whose gradient may still come; those before them are forgotten. Made by `lend`.
     """
 
     function: Callable[..., Any]
+    pending: int = 4
 
 
 StandIns = Mapping[str, Canned | Callback]

@@ -318,3 +318,11 @@ def test_the_template_gets_nothing_and_its_notebooks_are_not_run(tmp_path: Path)
     said = json.dumps(results)
     assert "unet.py: was changed; ours is used when grading" in said
     assert ".ipynb: " not in said and "no pictures in" not in said
+
+
+def test_a_head_of_another_name_is_right(suite: CheckSuite, tmp_path: Path) -> None:
+    source = (ASSIGNMENT.reference / "vae.py").read_text(encoding="utf-8")
+    first, second = source.split("class CVAE")
+    (tmp_path / "vae.py").write_text(first.replace("logvar_layer", "log_variance_layer") + "class CVAE" + second)
+    found = suite.score(tmp_path, items=["vae.init", "vae.forward"])
+    assert all(result.points == result.max_points for result in found.values())

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from autograder.sandbox.callbacks import MAX_PENDING
 from autograder.sandbox.failure import AuthorError, SubmissionRaised
 from autograder.sandbox.remote import fetch, fresh, lend
 
@@ -83,9 +82,9 @@ def test_outputs_without_a_backward_are_forgotten(start, backend, line):
     lent = lend(line)
     answer = session.module("s").forward_only(lent, torch.ones(5, 1), 10)
     assert answer.tolist() == [[3.0]] * 5
-    assert len(session.callbacks.pending) == MAX_PENDING and len(session.callbacks.answered) == 10
-    assert sum(bool(outputs) for outputs, _ in session.callbacks.answered.values()) == MAX_PENDING
-    assert session.callbacks.answered_bytes == MAX_PENDING * 2 * 5 * 4
+    assert len(session.callbacks.pending) == lent.pending and len(session.callbacks.answered) == 10
+    assert sum(bool(outputs) for outputs, _ in session.callbacks.answered.values()) == lent.pending
+    assert session.callbacks.answered_bytes == lent.pending * 2 * 5 * 4
 
 
 def test_a_second_backward_teaches_nothing_more(start, backend, line):

@@ -309,6 +309,25 @@ def test_a_stand_in_takes_the_names_of_the_function_that_it_stands_for(start, ba
         s.wrong(torch.tensor(1.0))
 
 
+def test_arguments_that_only_the_submissions_function_takes_are_ignored(start, backend):
+    source = """
+class Box:
+    def drawn(self, noise=None, *, scale=1):
+        pass
+def scaled(x, factor=2, offset=None):
+    pass
+def use(x):
+    return [Box().drawn(None), Box().drawn(noise=None, scale=2), scaled(x, 2, None), scaled(x, offset=None)]
+def wrong(x):
+    return scaled(x, 2, None, None)
+"""
+    stand_ins = {"s.Box.drawn": Callback(lambda: 7.0, fields=()), "s.scaled": Callback(lambda x, factor=2: x * factor)}
+    s = start(backend, source, stand_ins=stand_ins).module("s")
+    assert [float(value) for value in s.use(torch.tensor(3.0))] == [7.0, 7.0, 6.0, 6.0]
+    with pytest.raises(SubmissionRaised, match="cannot use what it was given"):
+        s.wrong(torch.tensor(3.0))
+
+
 def test_names_that_the_trusted_side_knows_go_there_as_they_are(start, backend):
     """Where the submission has them in another order, they still mean what they say."""
     source = "def scaled(t, x_0):\n    pass\ndef use(x):\n    return scaled(x_0=x, t=3)\n"

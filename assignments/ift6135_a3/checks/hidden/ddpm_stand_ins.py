@@ -25,7 +25,7 @@ NAMES = (
 
 
 def predicted_noise(x: Tensor, t: Tensor) -> Tensor:
-    """What ``ddpm_probes.NoisePredictor(0.5, 1000.0, -1.0)`` predicts: the model of every check of the whole chain."""
+    """What ``known_model(0.5, 1000.0, -1.0)`` predicts: the model of every check of the whole chain."""
     return 0.5 * x.double() + diffusion.at(t.double(), torch.arange(len(t)), x) - 1.0
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from _oracles.diffusion import Tables, at, huber_mean, linear_betas, q_sample
+from ift6135_a3.checks.public.test_ddpm_forward import known_model
 from torch import Tensor
 
-from autograder.checks import CheckFailed, fetch, given, gradients, item
+from autograder.checks import AffineNoise, CheckFailed, given, gradients, item, teach
 from autograder.checks.closeness import assert_close, assert_gradients_close
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.strategies import NoisingProblem, noising_problems
@@ -63,10 +64,10 @@ def test_noise_of_its_own(ddpm_solution: Any) -> None:
 
 @item("ddpm.p_losses", weight=1.5)
 @given(examples=6, problem=noising_problems(T))
-def test_loss_and_its_gradient(ddpm_solution: Any, ddpm_probes: Any, problem: NoisingProblem) -> None:
+def test_loss_and_its_gradient(ddpm_solution: Any, problem: NoisingProblem) -> None:
     """The loss compares the prediction for the noisy images with the noise in them, and trains the model."""
-    model = ddpm_probes.NoisePredictor(*MODEL)
-    loss = assert_tensor(ddpm_solution.p_losses(model, problem.images, problem.t), shape=(), name="the loss")
+    model = known_model(*MODEL)
+    loss = assert_tensor(ddpm_solution.p_losses(model.lent, problem.images, problem.t), shape=(), name="the loss")
     seen = _seen(model, problem.images, problem.t)
     parameters = [torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in MODEL]
     gain, tilt, bias = parameters
@@ -74,19 +75,19 @@ def test_loss_and_its_gradient(ddpm_solution: Any, ddpm_probes: Any, problem: No
     distance = (predicted - _noise_in(seen, problem.images, problem.t)).abs()
     due = torch.where(distance < 1, distance**2 / 2, distance - 0.5).mean()
     assert_close(loss, huber_mean(predicted.detach(), _noise_in(seen, problem.images, problem.t)), scale=LOSS_SCALE)
-    arriving = gradients(loss, [fetch(getattr(model, name)) for name in ("gain", "tilt", "bias")])
+    arriving = teach(loss, [model.gain, model.tilt, model.bias])
     names = ["the model's gain", "the model's tilt", "the model's bias"]
     # The derivative of the prediction by each parameter is at most about 4 (the noisy image, a time, 1).
     assert_gradients_close(arriving, torch.autograd.grad(due, parameters), names, of="the loss", scale=4 * LOSS_SCALE)
 
 
 @item("ddpm.p_losses", weight=0.5)
-def test_noise_of_the_loss(ddpm_solution: Any, ddpm_probes: Any) -> None:
+def test_noise_of_the_loss(ddpm_solution: Any) -> None:
     """The noise is standard normal, and fresh in every call, for each image and each pixel."""
     images, noise = _images(), []
-    model = ddpm_probes.NoisePredictor(*MODEL)
+    model = known_model(*MODEL)
     for _ in range(2):
-        assert_tensor(ddpm_solution.p_losses(model, images, MIXED), shape=(), name="the loss")
+        assert_tensor(ddpm_solution.p_losses(model.lent, images, MIXED), shape=(), name="the loss")
         noise.append(_noise_in(_seen(model, images, MIXED), images, MIXED))
     assert_standard_normal(noise[0], **EFFECTS)
     assert_independent(*noise)
@@ -111,9 +112,9 @@ def _noise_in(noisy: Tensor, images: Tensor, t: Tensor) -> Tensor:
     return (noisy.double() - clean) / at(TABLES.sqrt_one_minus_alphas_cumprod, t, images)
 
 
-def _seen(model: Any, images: Tensor, t: Tensor) -> Tensor:
+def _seen(model: AffineNoise, images: Tensor, t: Tensor) -> Tensor:
     """The images that the model saw last, after a look at the time indices that came with them."""
-    seen, times = fetch(model.images), fetch(model.times)
-    if not seen or times[-1].tolist() != t.tolist():
+    seen = model.asked_last(t)
+    if seen is None:
         raise CheckFailed("the model must be asked about the given time indices, one for each image")
-    return assert_tensor(seen[-1], shape=images.shape, name="the model's input")
+    return assert_tensor(seen, shape=images.shape, name="the model's input")

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from ift6135_a3.checks.public.test_vae_log_likelihood import KnownLikelihood, estimate
 from ift6135_a3.checks.public.test_vae_model import (
     IMAGE,
+    KnownDecoder,
+    KnownEncoder,
     World,
-    assert_decoded,
     build,
     distribution,
     image_tensor,
     leaves_of,
     pictures,
-    posterior_of,
     three_tensors,
 )
 
@@ -32,6 +32,7 @@ from autograder.checks import (
     images,
     item,
     seeds,
+    teach,
 )
 
 DIMS = [1, 2, 3]
@@ -67,22 +68,24 @@ def truths(world, leaves):
 def test_posterior_density_and_gradients(vae_solution, vae_probes, x, seed):
     """The density of q(z|x) is right for every image, and training would reach both heads and what is before them."""
     world = World(z_dim=9, seed=seed)
-    leaves = leaves_of(world, "mean_bias", "logvar_bias")
     pixels = x.clone().requires_grad_()
-    model, parts = build(vae_solution, vae_probes, world, **leaves)
-    found = distribution(model.encode(pixels), "encode(x)")
-    q, z = posterior_of(model, parts, world, x), normal(len(x), 9, seed=seed)
+    known = KnownEncoder(world, vae_solution, vae_probes)
+    found = distribution(known.model.encode(pixels), "encode(x)")
+    (q, usual), z = known.posterior(x), normal(len(x), 9, seed=seed)
     assert_close(found.mode(), q.mean)
     nll = assert_tensor(found.nll(z, dims=[1]), shape=(len(x),))
     assert_close(nll, negative_log_likelihood(z, q.mean, q.logvar))
-    w, inner = truths(world, leaves)
+    w, inner = truths(world, known.biases)
     true_pixels = x.double().requires_grad_()
     density = negative_log_likelihood(z, *heads(true_pixels, w))
-    if "encoder" in parts:
+    arriving = known.gradients(nll, pixels)
+    if usual:
         truth = torch.autograd.grad(density.sum(), [true_pixels, *inner])
-        assert_gradients_close(gradients(nll, [pixels, *leaves.values()]), truth, ["x", "mean", "logvar"])
-    elif any(gradient is None for gradient in gradients(nll, [pixels, *leaves.values()])):
+        assert_gradients_close(arriving, truth, ["x", "mean", "logvar"])
+        return
+    if any(gradient is None for gradient in arriving):
         raise CheckFailed("q(z|x) is cut off from the image or from a head")
+    known.assert_used(x)
 
 
 # vae.decode
@@ -93,23 +96,25 @@ def test_posterior_density_and_gradients(vae_solution, vae_probes, x, seed):
 def test_likelihood_density_and_gradients(vae_solution, vae_probes, seed, batch):
     """p(x|z) has the identity as its covariance wherever x lies, and training would reach the decoder and z."""
     world = World(z_dim=9, seed=seed)
-    leaves = leaves_of(world, "decoder_bias")
     z, x = normal(batch, 9, seed=seed).requires_grad_(), 3 * pictures(batch, seed)
-    model, parts = build(vae_solution, vae_probes, world, **leaves)
+    model = build(vae_solution, vae_probes, world)
+    known = KnownDecoder(world, vae_probes, model)
     found = distribution(model.decode(z), "decode(z)")
     mode = found.mode()
-    assert_decoded(mode, parts, world, z.detach())
+    direct = known.assert_mode(mode, z.detach())
     nll = assert_tensor(found.nll(x), shape=(batch,))
     unit = torch.zeros_like(x)
     assert_close(nll, negative_log_likelihood(x, mode.detach(), unit, dims=DIMS))
-    w, inner = truths(world, leaves)
+    w, inner = truths(world, {"decoder_bias": known.bias})
     true_z = z.detach().double().requires_grad_()
     density = negative_log_likelihood(x, decoded(true_z, w), unit, dims=DIMS)
-    if "decoder" in parts:
+    arriving = gradients(nll, [z])
+    arriving += [known.bias.grad] if arriving[0] is not None else teach(nll, [known.bias])
+    if direct:
         truth = torch.autograd.grad(density.sum(), [true_z, *inner])
-        assert_gradients_close(gradients(nll, [z, *leaves.values()]), truth, ["z", "the decoder"])
-    elif gradients(nll, [z])[0] is None:
-        raise CheckFailed("p(x|z) is cut off from z")
+        assert_gradients_close(arriving, truth, ["z", "the decoder"])
+    elif any(gradient is None for gradient in arriving):
+        raise CheckFailed("p(x|z) is cut off from z or from the decoder")
 
 
 # vae.sample
@@ -119,7 +124,7 @@ def test_likelihood_density_and_gradients(vae_solution, vae_probes, seed, batch)
 def test_every_latent_coordinate_of_a_sample_is_standard_normal(vae_solution, vae_probes):
     """Each coordinate of the z behind a sample is N(0, 1), whatever the encoder has learnt."""
     world = World(z_dim=6, seed=1)
-    model, _ = build(vae_solution, vae_probes, world, mean_bias=torch.full((6,), 5.0))
+    model = build(vae_solution, vae_probes, world, mean_bias=torch.full((6,), 5.0))
     drawn = [world.latents(image_tensor(model.sample(160), 160, "sample"), "sample") for _ in range(2)]
     for z in drawn:
         assert_standard_normal(z, unit=Unit.COORDINATE, mean_effect=1.0, std_effect=2.5)
@@ -136,7 +141,7 @@ def test_forward_and_its_gradients(vae_solution, vae_probes, x, seed):
     world = World(z_dim=9, seed=seed)
     leaves = leaves_of(world, "mean_bias", "logvar_bias", "decoder_bias")
     pixels = x.clone().requires_grad_()
-    model, _ = build(vae_solution, vae_probes, world, **leaves)
+    model = build(vae_solution, vae_probes, world, **leaves)
     mode, nll, kl = three_tensors(model.forward(pixels), len(x))
     noise = world.posterior(x).whiten(world.latents(mode, "forward"))
     w, inner = truths(world, leaves)
@@ -162,7 +167,7 @@ def test_interpolated_images(vae_solution, vae_probes, seed, n):
     """Every image of the path is the mode of p(x|z) at its own point of the line between the two latent vectors."""
     world = World(z_dim=9, seed=seed)
     z_1, z_2 = 2 * normal(2, 1, 9, seed=seed)
-    model, _ = build(vae_solution, vae_probes, world)
+    model = build(vae_solution, vae_probes, world)
     got = image_tensor(vae_solution.interpolate(model, z_1, z_2, n), n, "interpolate")
     weight = torch.linspace(0, 1, n, dtype=torch.float64)[:, None]
     path = world.decoded((1 - weight) * z_1 + weight * z_2)

@@ -1,16 +1,18 @@
 """Known networks in the places of a VAE's own, so that a check can tell what every method should give.
 
 They are built beside the submission, from given weights, and hold no answer: each is one affine map (the decoder may
-bend its pixels), and each stands where the constructor put a network of the same kind.
+bend its pixels), and each stands where the constructor put a network of the same kind. None of them tells what it saw:
+where a check needs to know that, the grader's own network answers in the place of one of these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 IMAGE = (3, 32, 32)
 
@@ -39,7 +41,7 @@ class Encoder(Known):
 
 
 class Head(Known):
-    """Features to ``(batch, z_dim)``, from the first of the features; remembers what it was given as ``seen``.
+    """Features to ``(batch, z_dim)``, from the first of the features.
 
     Its weight has zeros for the other features, so that it is as wide as that of the layer which it stands for.
     """
@@ -52,8 +54,7 @@ class Head(Known):
         self.out_features, self.in_features = self.weight.shape
 
     def forward(self, features: Tensor) -> Tensor:
-        self.seen = features.reshape(len(features), -1)[:, : self.known]
-        return self.seen @ self.weight[:, : self.known].T + self.bias
+        return features.reshape(len(features), -1)[:, : self.known] @ self.weight[:, : self.known].T + self.bias
 
 
 class Decoder(Known):
@@ -71,8 +72,8 @@ class Decoder(Known):
         return (self.bias + (pixels.asinh() if self.bent else pixels)).reshape(len(z), *self.shape)
 
 
-def plant(model: nn.Module, world: Mapping[str, Any]) -> list[str]:
-    """Put known networks into ``model``, in evaluation mode; return which of encoder, mean, logvar, decoder they are.
+def plant(model: nn.Module, world: Mapping[str, Any]) -> nn.Module:
+    """Put known networks into ``model``, in evaluation mode, and return it.
 
     Encoder and decoder are looked for by name, or else by what they do: one of them stays as it is where no single
     module does its work. ``world`` is kept on the model, each value as an attribute ``world_...``.
@@ -94,7 +95,50 @@ def plant(model: nn.Module, world: Mapping[str, Any]) -> list[str]:
         setattr(model, name, Head(world[f"{name}_weight"], world[f"{name}_bias"], inputs))
     for name, value in world.items():
         setattr(model, f"world_{name}", value)
-    return ["mean", "logvar", *["encoder"] * (encoder is not None), *["decoder"] * (decoder is not None)]
+    return model
+
+
+def answer_for(part: nn.Module, shape: Sequence[int], answer: Callable[..., Tensor]) -> None:
+    """Let ``answer(shape, ...)`` give the output of a network, ``shape`` for each of its inputs."""
+    object.__setattr__(part, "forward", lambda *args, **kwargs: answer(list(shape), *args, **kwargs))
+
+
+def answer_for_first(model: nn.Module, answer: Callable[..., Tensor]) -> None:
+    """Let ``answer`` give what the first network gives that `encode` asks."""
+    for part, shape in _asked(model.encode, torch.zeros(2, *IMAGE))[:1]:
+        answer_for(part, shape, answer)
+
+
+def answer_for_last(model: nn.Module, z_dim: int, answer: Callable[..., Tensor]) -> None:
+    """Let ``answer`` give what the last network gives that `decode` asks for an image."""
+    asked = _asked(model.decode, torch.zeros(2, z_dim))
+    for part, shape in [entry for entry in asked if entry[1].numel() == torch.Size(IMAGE).numel()][-1:]:
+        answer_for(part, shape, answer)
+
+
+@torch.no_grad()
+def _asked(method: Callable[[Tensor], Any], example: Tensor) -> list[tuple[nn.Module, torch.Size]]:
+    """The networks that a method asks itself, in order, not those within them; and the shape of one output of each."""
+    inside: list[nn.Module] = []
+    asked: list[tuple[nn.Module, torch.Size]] = []
+
+    def enter(part: nn.Module, args: Any) -> None:
+        inside.append(part)
+
+    def leave(part: nn.Module, args: Any, output: Any) -> None:
+        inside.pop()
+        if not inside and isinstance(output, Tensor) and output.ndim > 1:
+            asked.append((part, output.shape[1:]))
+
+    hooks = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave)]
+    try:
+        method(example)
+    except Exception:  # what is wrong with the method will show in the check
+        pass
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return asked
 
 
 def _find(

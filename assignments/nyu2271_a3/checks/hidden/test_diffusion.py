@@ -19,7 +19,7 @@ from nyu2271_a3.checks.hidden.diffusion_stand_ins import moved
 from nyu2271_a3.checks.public.test_diffusion import loss_of, some_images, some_noise, start_of, times_of
 from torch import Tensor
 
-from autograder.checks import CheckFailed, assert_uniform_integers, fetch, given, gradients, item, seeds
+from autograder.checks import AffineNoise, CheckFailed, assert_uniform_integers, given, gradients, item, seeds, teach
 from autograder.checks.closeness import assert_close, assert_gradients_close
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.strategies import NoisingProblem, noising_problems
@@ -34,8 +34,8 @@ MODEL = (0.6, 0.1, -0.8)  # gain, tilt and bias of the known model
 
 def built(diffusion: Any, diffusion_probes: Any, *, size: int = 6, channels: int = 2, timesteps: int = T, model=MODEL):
     """A Diffusion of the hand-in around a known model, and that model."""
-    predictor = diffusion_probes.NoisePredictor(*model)
-    return diffusion_probes.diffusion_of(diffusion.Diffusion, predictor, size, channels, timesteps), predictor
+    predictor = AffineNoise(*model, int64_times=True)
+    return diffusion_probes.diffusion_of(diffusion.Diffusion, predictor.lent, size, channels, timesteps), predictor
 
 
 # diffusion.schedule
@@ -114,17 +114,17 @@ def test_loss_and_its_gradient(diffusion, diffusion_probes, problem):
     predicted = gain * x_t.double() + at(tilt * torch.arange(T), problem.t, x_t) + bias
     due = (predicted - problem.noise.double()).abs().mean()
     assert_close(loss, due.detach(), name="the loss")
-    arriving = gradients(loss, [fetch(getattr(predictor, name)) for name in ("gain", "tilt", "bias")])
+    arriving = teach(loss, [predictor.gain, predictor.tilt, predictor.bias])
     names = [f"the model's {name}" for name in ("gain", "tilt", "bias")]
     assert_gradients_close(arriving, torch.autograd.grad(due, parameters), names, of="the loss", scale=float(T))
 
 
-def seen_by(predictor: Any, t: Tensor) -> Tensor:
+def seen_by(predictor: AffineNoise, t: Tensor) -> Tensor:
     """The images that the model saw last, after a look at the time indices that came with them."""
-    images, times = fetch(predictor.images), fetch(predictor.times)
-    if not images or times[-1].tolist() != t.tolist():
+    seen = predictor.asked_last(t)
+    if seen is None:
         raise CheckFailed("the model must be asked about the given time indices, one for each image")
-    return images[-1]
+    return seen
 
 
 # diffusion.forward
@@ -213,7 +213,7 @@ def test_the_way_back(diffusion, diffusion_probes):
         model, predictor = built(diffusion, diffusion_probes, size=SIZE, timesteps=timesteps)
         start = some_noise(batch, 2, SIZE, timesteps).tanh()
         result = assert_tensor(model.p_sample_loop(start), shape=start.shape)
-        if fetch(predictor.times):  # the hand-in's own p_sample, or its own way to do without
+        if predictor.times:  # the hand-in's own p_sample, or its own way to do without
             assert_chain(predictor, start, result, timesteps)
             continue
         due = start.double()
@@ -222,10 +222,10 @@ def test_the_way_back(diffusion, diffusion_probes):
         assert_close(result, (due + 1) / 2, scale=1.0)
 
 
-def assert_chain(predictor: Any, start: Tensor, result: Tensor, timesteps: int) -> None:
+def assert_chain(predictor: AffineNoise, start: Tensor, result: Tensor, timesteps: int) -> None:
     """Raise `CheckFailed` unless the model saw a chain from ``start``, and the result is its end."""
     tables = Tables(1 - cosine_alphas(timesteps))
-    images, times = fetch(predictor.images), fetch(predictor.times)
+    images, times = predictor.images, predictor.times
     if [t.tolist() for t in times] != [[index] * len(start) for index in reversed(range(timesteps))]:
         raise CheckFailed("the model must be asked about every time index once, from the last to 0")
     if not torch.equal(images[0], start):

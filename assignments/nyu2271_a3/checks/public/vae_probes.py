@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 IMAGE = (1, 28, 28)
 PIXELS = 784
+PIECES = ("encoder", "mu_layer", "logvar_layer", "decoder")
 
 
 class Known(nn.Module):
@@ -54,30 +55,45 @@ def known_model(kind: type[nn.Module], sizes: Mapping[str, int], world: Mapping[
     Its constructor may be unfinished or wrong. The decoder gives images, or flat ones where `forward` shapes them.
     """
     model = _constructed(kind, sizes)
-    model.encoder = Affine(world["encoder_weight"], world["encoder_bias"])
-    model.mu_layer = Affine(world["mu_weight"], world["mu_bias"])
-    model.logvar_layer = Affine(world["logvar_weight"], world["logvar_bias"])
+    names = _names(model)
+    setattr(model, names["encoder"], Affine(world["encoder_weight"], world["encoder_bias"]))
+    setattr(model, names["mu_layer"], Affine(world["mu_weight"], world["mu_bias"]))
+    setattr(model, names["logvar_layer"], Affine(world["logvar_weight"], world["logvar_bias"]))
     for shape in (IMAGE, (PIXELS,), IMAGE):
-        model.decoder = Decoder(world["decoder_weight"], world["decoder_bias"], shape)
+        setattr(model, names["decoder"], Decoder(world["decoder_weight"], world["decoder_bias"], shape))
         if _gives_images(model, sizes):
             break
     return model
 
 
+def _names(model: nn.Module) -> dict[str, str]:
+    """The names of the four pieces in this model: where one is missing, and one other network is there, it is that."""
+    children = dict(model.named_children())
+    missing = [piece for piece in PIECES if piece not in children]
+    others = [name for name in children if name not in PIECES]
+    renamed = dict(zip(missing, others, strict=True)) if len(missing) == len(others) == 1 else {}
+    return {piece: renamed.get(piece, piece) for piece in PIECES}
+
+
+def _piece(model: nn.Module, piece: str) -> nn.Module:
+    found: nn.Module = getattr(model, _names(model)[piece])
+    return found
+
+
 def heads(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """What `mu_layer` and `logvar_layer` make of the features of images or of flat inputs."""
-    features = _called(model.encoder, x)
-    return model.mu_layer(features), model.logvar_layer(features)
+    features = _called(_piece(model, "encoder"), x)
+    return _piece(model, "mu_layer")(features), _piece(model, "logvar_layer")(features)
 
 
 def decoded(model: nn.Module, z: Tensor) -> Tensor:
     """What the model's own decoder makes of latent vectors, flat: ``(N, pixels)``."""
-    return model.decoder(z).flatten(1)
+    return _piece(model, "decoder")(z).flatten(1)
 
 
 def decoded_far(model: nn.Module, z: Tensor) -> Tensor:
     """The same for a decoder with weights and z a hundred times as large, whose last layer sees huge numbers."""
-    exaggerated = copy.deepcopy(model.decoder)
+    exaggerated = copy.deepcopy(_piece(model, "decoder"))
     with torch.no_grad():
         for parameter in exaggerated.parameters():
             parameter.mul_(100)
@@ -86,12 +102,12 @@ def decoded_far(model: nn.Module, z: Tensor) -> Tensor:
 
 def out_of_reach(model: nn.Module, x: Tensor, z: Tensor) -> list[str]:
     """The pieces that an optimiser of `model.parameters()` would leave as they are."""
-    features = _called(model.encoder, x)
+    features = _called(_piece(model, "encoder"), x)
     outputs = {
         "encoder": features,
-        "mu_layer": model.mu_layer(features.detach()),
-        "logvar_layer": model.logvar_layer(features.detach()),
-        "decoder": model.decoder(z),
+        "mu_layer": _piece(model, "mu_layer")(features.detach()),
+        "logvar_layer": _piece(model, "logvar_layer")(features.detach()),
+        "decoder": _piece(model, "decoder")(z),
     }
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [name for name, output in outputs.items() if not _reaches(output, parameters)]

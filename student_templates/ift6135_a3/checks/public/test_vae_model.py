@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch.distributions import Normal
@@ -17,7 +17,8 @@ from autograder.checks import (
     assert_independent,
     assert_standard_normal,
     assert_tensor,
-    fetch,
+    exceeds,
+    falls_below,
     given,
     gradients,
     images,
@@ -26,10 +27,12 @@ from autograder.checks import (
     seeds,
 )
 from autograder.checks.describing import describe_type
+from autograder.checks.watching import Watched
 
 IMAGE = (3, 32, 32)
 PIXELS = math.prod(IMAGE)
 FEATURES = 12
+MAX_FEATURES = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +89,11 @@ class World:
 
 
 def build(vae_solution, vae_probes, world, **replaced):
-    """A VAE with the networks of ``world`` in it, and the names of the parts that are known."""
+    """A VAE with the networks of ``world`` in it."""
     model = vae_solution.VAE(
         in_channels=3, decoder_features=4, encoder_features=4, z_dim=world.z_dim, input_size=32, device="cpu"
     )
-    return model, vae_probes.plant(model, {**world.tensors, "bent": True, **replaced})
+    return vae_probes.plant(model, {**world.tensors, "bent": True, **replaced})
 
 
 def distribution(value, name):
@@ -128,12 +131,18 @@ def leaves_of(world, *names):
     return {name: world.tensors[name].clone().requires_grad_() for name in names}
 
 
+def assert_arrived(arriving, names, output):
+    """Raise `CheckFailed` where training on ``output`` would leave something as it is."""
+    for gradient, name in zip(arriving, names, strict=True):
+        if gradient is None or not bool((gradient != 0).any()):
+            raise CheckFailed(
+                f"no gradient of {output} reaches {name}: it was cut off on the way (detached, or no_grad)"
+            )
+
+
 def assert_reached(output, leaves, name):
     """Raise `CheckFailed` where training on ``output`` would leave one of the leaves as it is."""
-    found = gradients(output, list(leaves.values()))
-    for gradient, leaf in zip(found, leaves, strict=True):
-        if gradient is None or not bool((gradient != 0).any()):
-            raise CheckFailed(f"no gradient of {name} reaches {leaf}: it was cut off on the way (detached, or no_grad)")
+    assert_arrived(gradients(output, list(leaves.values())), leaves, name)
 
 
 def pictures(batch: int, seed: int = 0) -> torch.Tensor:
@@ -144,39 +153,120 @@ def pictures(batch: int, seed: int = 0) -> torch.Tensor:
 # vae.encode
 
 
-def posterior_of(model, parts, world, x):
-    """The true posterior; where no single module is the encoder, from the features that reached the heads."""
-    return world.posterior(x, None if "encoder" in parts else fetch(model.mean.seen))
+class KnownEncoder:
+    """A model with known networks in it, whose heads see here what they are asked.
+
+    ``biases`` are leaves of the heads. Code that takes a head's weights instead has those of the known ones.
+    """
+
+    def __init__(self, world, vae_solution, vae_probes):
+        self.world, self.probes, self.sign = world, vae_probes, 1.0
+        self.biases = leaves_of(world, "mean_bias", "logvar_bias")
+        self.model = build(vae_solution, vae_probes, world, **self.biases)
+        self.first = Watched(self._features)
+        self.heads = {name: Watched(partial(self._head, name)) for name in ("mean", "logvar")}
+        for name, head in self.heads.items():
+            vae_probes.answer_for(getattr(self.model, name), [world.z_dim], head.lent)
+
+    def _features(self, shape, x):
+        if not FEATURES <= math.prod(shape) <= MAX_FEATURES or x.shape[1] != PIXELS:
+            raise TypeError(f"the encoder needs images of {PIXELS} values, and must give {FEATURES} features or more")
+        known = self.sign * x @ self.world.tensors["features"].to(x.dtype).T
+        return torch.nn.functional.pad(known, (0, math.prod(shape) - FEATURES))
+
+    def _head(self, name, shape, features):
+        if features.shape[1] < FEATURES:
+            raise TypeError(f"the {name} head needs {FEATURES} features or more")
+        weight, bias = self.world.tensors[f"{name}_weight"], self.biases[f"{name}_bias"]
+        return features[:, :FEATURES] @ weight.to(features.dtype).T + bias
+
+    def posterior(self, x):
+        """q(z|x) of the features that the heads got, and whether these are the known encoder's.
+
+        A head that was not asked must have had the known encoder's features.
+        """
+        due = x.double().flatten(1) @ self.world.tensors["features"].double().T
+        got = [due if (seen := head.seen_for(len(x))) is None else seen.double() for head in self.heads.values()]
+        features = [part[:, :FEATURES] for part in got]
+        known = not any(exceeds((part - due).abs(), 1e-3 * (1 + due.abs())) for part in features)
+        mean, logvar = (self.world.posterior(x, part) for part in features)
+        return DiagonalGaussian(mean.mean, logvar.logvar), known
+
+    def gradients(self, output, x):
+        """Of ``output`` with respect to x and to the biases of both heads, None where none arrives."""
+        there = gradients(output, [x, *self.biases.values()])
+        here = [None, *(leaf.grad for leaf in self.biases.values())]
+        return [lent if gradient is None else gradient for gradient, lent in zip(there, here, strict=True)]
+
+    def assert_used(self, x):
+        """Raise `CheckFailed` unless features of another encoder come from the images by way of its first network."""
+        self.probes.answer_for_first(self.model, self.first.lent)
+        features = []
+        for self.sign in (1.0, -1.0):
+            self.model.encode(x)
+            asked = self.first.seen_for(len(x))
+            if asked is None or not torch.equal(asked.double(), x.double().flatten(1)):
+                raise CheckFailed("encode(x) does not ask its encoder about the images x")
+            features.append([head.seen_for(len(x)) for head in self.heads.values()])
+        for before, after, name in zip(*features, self.heads, strict=True):
+            if before is None or after is None or falls_below((after - before).abs().amax(1), 1e-6):
+                raise CheckFailed(f"what self.{name} gets in encode(x) does not depend on what the encoder gives")
 
 
 @item("vae.encode", weight=1)
 def test_the_posterior_is_centred_and_as_wide_as_the_heads_say(vae_solution, vae_probes):
     """encode(x) has its mode at the mean head's output and scatters with the variance whose logarithm logvar gives."""
-    world, x = World(z_dim=40), pictures(64).requires_grad_()
-    leaves = leaves_of(world, "mean_bias", "logvar_bias")
-    model, parts = build(vae_solution, vae_probes, world, **leaves)
-    found = distribution(model.encode(x), "encode(x)")
-    q = posterior_of(model, parts, world, x.detach())
+    x = pictures(64).requires_grad_()
+    known = KnownEncoder(World(z_dim=40), vae_solution, vae_probes)
+    found = distribution(known.model.encode(x), "encode(x)")
+    q, usual = known.posterior(x.detach())
     assert_close(found.mode(), q.mean, name="the mode of encode(x)")
     sample = assert_tensor(found.sample(), shape=q.shape, name="a sample of encode(x)")
     assert_standard_normal(q.whiten(sample), name="a sample of encode(x), standardised,")
-    assert_reached(
-        sample, {"x": x, "the mean head": leaves["mean_bias"], "the logvar head": leaves["logvar_bias"]}, "q(z|x)"
-    )
+    assert_arrived(known.gradients(sample, x), ("x", "the mean head", "the logvar head"), "q(z|x)")
+    if not usual:
+        known.assert_used(x.detach())
 
 
 # vae.decode
 
 
-def assert_decoded(image, parts, world, z):
-    """Raise `CheckFailed` unless ``image`` is that of the decoder; an unknown one must tell latent vectors apart."""
-    name = "the mode of decode(z)"
-    if "decoder" in parts:
-        assert_close(image, world.decoded(z), name=name)
-        return
-    assert_tensor(image, shape=(len(z), *IMAGE), name=name)
-    if len(z) > 1 and bool(((image - image[:1]).flatten(1).abs().amax(1)[1:] == 0).any()):
-        raise CheckFailed(f"{name} is the same for different latent vectors")
+class KnownDecoder:
+    """The grader's network in the place of the last that `decode` asks; ``bias`` is a leaf that gradients arrive at.
+
+    It gives the image of a latent vector where it gets one; else that of a sketch of what it gets.
+    """
+
+    def __init__(self, world, vae_probes, model):
+        self.world = world
+        self.bias = world.tensors["decoder_bias"].clone().requires_grad_()
+        self.last = Watched(lambda shape, inputs: self._image(inputs))
+        vae_probes.answer_for_last(model, world.z_dim, self.last.lent)
+
+    def _image(self, inputs):
+        weight = self.world.tensors["decoder_weight"].to(inputs.dtype)
+        return self.bias + (self._sketch(inputs) @ weight.T).asinh()
+
+    def _sketch(self, inputs):
+        """As many numbers as a latent vector has: those, or sums of inputs with random signs."""
+        size = self.world.z_dim
+        if inputs.shape[1] == size:
+            return inputs
+        signs = torch.randint(2, inputs.shape[1:], generator=torch.Generator().manual_seed(self.world.seed)) * 2 - 1
+        signed = torch.nn.functional.pad(inputs * signs, (0, -inputs.shape[1] % size))
+        return signed.reshape(len(inputs), size, -1).sum(2)
+
+    def assert_mode(self, mode, z):
+        """Raise `CheckFailed` unless the mode is the decoder's image; return whether that got ``z`` itself."""
+        inputs = self.last.seen_for(len(z))
+        if inputs is None:
+            raise CheckFailed("decode(z) does not ask its decoder for an image (batch, 3, 32, 32) of each z")
+        direct = inputs.shape[1] == self.world.z_dim
+        due = self.world.decoded(z if direct else self._sketch(inputs))
+        assert_close(mode, due, name="the mode of decode(z)")
+        if falls_below((due - due[:1]).flatten(1).abs().amax(1)[1:], 1e-9):
+            raise CheckFailed("the mode of decode(z) is the same for different latent vectors")
+        return direct
 
 
 @item("vae.decode", weight=1)
@@ -184,10 +274,11 @@ def test_the_likelihood_is_centred_on_the_decoder_with_unit_variance(vae_solutio
     """decode(z) has its mode at the decoder's image, and its samples scatter about that with variance 1."""
     world = World(z_dim=7)
     z = torch.randn(4, 7, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    model, parts = build(vae_solution, vae_probes, world)
+    model = build(vae_solution, vae_probes, world)
+    known = KnownDecoder(world, vae_probes, model)
     found = distribution(model.decode(z), "decode(z)")
     mode = found.mode()
-    assert_decoded(mode, parts, world, z.detach())
+    known.assert_mode(mode, z.detach())
     assert_reached(mode, {"z": z}, "decode(z)")
     sample = assert_tensor(found.sample(), shape=(4, *IMAGE), name="a sample of decode(z)")
     noise = sample.double() - mode.detach().double()
@@ -201,7 +292,7 @@ def test_the_likelihood_is_centred_on_the_decoder_with_unit_variance(vae_solutio
 def test_samples_are_decoded_from_the_prior(vae_solution, vae_probes):
     """sample(n) gives n images whose latent vectors are standard normal, as many numbers as z_dim says, all fresh."""
     world = World(z_dim=37)
-    model, _ = build(vae_solution, vae_probes, world)
+    model = build(vae_solution, vae_probes, world)
     drawn = [image_tensor(model.sample(64), 64, "sample(64)") for _ in range(2)]
     latents = [world.latents(images, "sample(64)") for images in drawn]
     for z in latents:
@@ -213,7 +304,7 @@ def test_samples_are_decoded_from_the_prior(vae_solution, vae_probes):
 def test_a_batch_of_one_sample_is_still_a_batch(vae_solution, vae_probes):
     """sample(1) gives one image, decoded from a latent vector, in a tensor (1, 3, 32, 32)."""
     world = World(z_dim=5)
-    model, _ = build(vae_solution, vae_probes, world)
+    model = build(vae_solution, vae_probes, world)
     for n in (2, 1):
         world.latents(image_tensor(model.sample(n), n, f"sample({n})"), f"sample({n})")
 
@@ -226,7 +317,7 @@ def test_forward_reconstructs_from_one_sample_per_image(vae_solution, vae_probes
     """forward(x) returns mode, nll, kl; the mode is decoded from a fresh sample of q(z|x), one for each image."""
     world, x = World(z_dim=37), pictures(64)
     q = world.posterior(x)
-    model, _ = build(vae_solution, vae_probes, world)
+    model = build(vae_solution, vae_probes, world)
     modes = [three_tensors(model.forward(x), 64)[0] for _ in range(2)]
     noise = [q.whiten(world.latents(mode, "forward(x)")) for mode in modes]
     for whitened in noise:
@@ -240,7 +331,7 @@ def test_forward_returns_both_terms_of_the_elbo(vae_solution, vae_probes, x, see
     """nll is that of the image under p(x|z) at the mode returned; kl is that of q(z|x); both can be trained on."""
     world = World(z_dim=6, seed=seed)
     heads, decoder = leaves_of(world, "mean_bias", "logvar_bias"), leaves_of(world, "decoder_bias")
-    model, _ = build(vae_solution, vae_probes, world, **heads, **decoder)
+    model = build(vae_solution, vae_probes, world, **heads, **decoder)
     mode, nll, kl = three_tensors(model.forward(x), len(x))
     log_densities = Normal(mode.detach().double(), 1.0).log_prob(x.double()).flatten(1)
     assert_close(nll, -log_densities.sum(1), name="the nll that forward returns")
@@ -260,7 +351,7 @@ def test_the_path_is_straight_and_includes_both_ends(vae_solution, vae_probes, s
     """interpolate decodes evenly spaced points of the line from one latent vector to the other, ends included."""
     world = World(z_dim=6, seed=seed)
     ends = torch.randn(2, 1, 6, generator=torch.Generator().manual_seed(seed))
-    model, _ = build(vae_solution, vae_probes, world)
+    model = build(vae_solution, vae_probes, world)
     for n in (2, 5, 10):
         name = f"interpolate(model, z_1, z_2, {n})"
         path = image_tensor(vae_solution.interpolate(model, *ends, n), n, name)

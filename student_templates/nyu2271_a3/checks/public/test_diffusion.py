@@ -3,6 +3,7 @@
 import torch
 
 from autograder.checks import (
+    AffineNoise,
     CheckFailed,
     assert_close,
     assert_independent,
@@ -10,11 +11,11 @@ from autograder.checks import (
     assert_tensor,
     assert_uniform_integers,
     exists,
-    fetch,
-    gradients,
+    falls_below,
     item,
     show_images,
     substitute,
+    teach,
 )
 from autograder.checks.normality import Unit
 
@@ -50,8 +51,8 @@ def some_noise(batch, channels, size, seed=0):
 
 def built(diffusion, diffusion_probes, *, size=6, channels=3, timesteps=T, model=(0.0, 0.0, 0.5)):
     """Your Diffusion around a known model, and that model."""
-    predictor = diffusion_probes.NoisePredictor(*model)
-    return diffusion_probes.diffusion_of(diffusion.Diffusion, predictor, size, channels, timesteps), predictor
+    predictor = AffineNoise(*model, int64_times=True)
+    return diffusion_probes.diffusion_of(diffusion.Diffusion, predictor.lent, size, channels, timesteps), predictor
 
 
 def scaled(factors, images):
@@ -108,10 +109,10 @@ def test_the_price_of_a_known_error(diffusion, diffusion_probes):
         model, predictor = built(diffusion, diffusion_probes, model=(0.0, 0.0, bias))
         loss = loss_of(model)(images, t, noise)
         assert_close(loss, (noise.double() - bias).abs().mean(), name=f"the loss of a model that predicts {bias}")
-        times = fetch(predictor.times)
+        times = list(predictor.times)
         if not times or times[-1].tolist() != t.tolist():
             raise CheckFailed("the model must get the time indices t as they are")
-        arriving = gradients(loss, [fetch(predictor.bias)])[0]
+        arriving = teach(loss, [predictor.bias])[0]
         share = (noise < bias).double().mean() - (noise > bias).double().mean()
         if arriving is None:
             raise CheckFailed("no gradient of the loss reaches the model")
@@ -134,7 +135,7 @@ def times_of(model, predictor, images, noise):
         assert_close(result[:, 1:], due, name="the images and the noise that p_losses gets (their means)", scale=1.0)
         return result[:, 0].detach().round().long()
     assert_tensor(result, shape=(), name="the loss")
-    times = fetch(predictor.times)
+    times = list(predictor.times)
     if not times or times[-1].shape != (len(images),):
         raise CheckFailed("the model is never asked about these images, one time index for each")
     again = assert_tensor(loss_of(model)(images, times[-1], noise), shape=(), name="the loss of p_losses").detach()
@@ -183,7 +184,7 @@ def test_other_steps_add_noise_to_the_posterior_mean(diffusion, diffusion_probes
             images = torch.tensor([row[0] for row in rows]).reshape(-1, 1, 1, 1).expand(-1, 3, SIZE, SIZE)
             t = torch.full((len(rows),), index)
             step = assert_tensor(model.p_sample(images.clone(), t, index), shape=images.shape)
-            times = fetch(predictor.times)
+            times = list(predictor.times)
             if not times or times[-1].tolist() != t.tolist():
                 raise CheckFailed(f"p_sample at index {index} must ask the model about that index")
             due = torch.tensor([row[1] for row in rows]).reshape(-1, 1, 1, 1)
@@ -207,7 +208,7 @@ def test_every_index_in_order(diffusion, diffusion_probes):
         model, predictor = built(diffusion, diffusion_probes, timesteps=timesteps, model=(0.5, 0.1, -0.2))
         start = some_noise(2, 3, SIZE).tanh()
         result = assert_tensor(model.p_sample_loop(start), shape=start.shape, name="the result of p_sample_loop")
-        times, seen = fetch(predictor.times), fetch(predictor.images)
+        times, seen = list(predictor.times), list(predictor.images)
         if not times:  # the grader's p_sample, which needs no model and knows no chance
             x = start
             for index in reversed(range(timesteps)):
@@ -248,10 +249,10 @@ def start_of(model, predictor, batch, shape):
     be its own, which moves the noise by a constant.
     """
     result = assert_tensor(model.sample(batch), shape=shape, name=f"sample({batch})")
-    seen = fetch(predictor.images)
+    seen = list(predictor.images)
     if not seen:
         moved = assert_tensor(model.p_sample_loop(torch.zeros(shape)), shape=shape, name="p_sample_loop of zeros")
-        if fetch(predictor.images):
+        if predictor.images:
             raise CheckFailed("sample never asks the model: it must go through p_sample_loop")
         return (result - moved).detach()
     start = assert_tensor(seen[0], shape=shape, name="the noise at the start")
@@ -281,7 +282,7 @@ PARTS = ("0 %", "25 %", "50 %", "75 %", "99 %")
 def assert_panels(value, shape):
     """Five images in a stack, not all of them alike."""
     panels = assert_tensor(value, shape=(5, *shape), name="the stack of five images").detach().double()
-    if bool((panels - panels[:1]).abs().max() < 1e-4):
+    if falls_below((panels - panels[:1]).abs().max(), 1e-4):
         raise CheckFailed("all panels of the figure are the same")
     return panels
 
@@ -296,7 +297,7 @@ def test_the_forward_figure_leads_from_picture_to_noise(diffusion, diffusion_pro
     show_images("Forward process, part of T", dict(zip(PARTS, panels, strict=True)))
     for changed, name in (((-images, noise), "picture"), ((images, -noise), "noise")):
         other = assert_tensor(trainer.forward_process(model, *changed, 40), shape=panels.shape).detach().double()
-        if bool((other - panels).abs().max() < 1e-4):
+        if falls_below((other - panels).abs().max(), 1e-4):
             raise CheckFailed(f"no image of the figure depends on the {name}")
 
 
@@ -309,5 +310,5 @@ def test_the_backward_figure_leads_away_from_noise(diffusion, diffusion_probes, 
     show_images("Backward process of an untrained model, part of the way", dict(zip(PARTS, panels, strict=True)))
     if not torch.equal(panels[0], start.double()):
         raise CheckFailed("the first image of the figure must be the one that the chain starts from")
-    if len(fetch(predictor.times)) < 11:
+    if len(predictor.times) < 11:
         raise CheckFailed("the model must be asked at every step of the way back")
