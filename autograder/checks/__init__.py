@@ -5,6 +5,7 @@ from autograder.checks.declaring import given, item
 from autograder.checks.failure import CheckFailed
 from autograder.checks.gaussians import DiagonalGaussian, standardised_noise
 from autograder.checks.means import assert_bounded_mean, assert_equals_monte_carlo_mean, assert_mean
+from autograder.checks.noise_predictors import AffineNoise, NoisePredictor, teach
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.notebooks import assert_all_cells_run, notebook_of
 from autograder.checks.recording import PValue, record_p_values
@@ -27,11 +28,13 @@ from autograder.sandbox.remote import Remote, exists, fetch, fresh, gradients, i
 from autograder.sandbox.stand_ins import Callback, Canned, StandIns
 
 __all__ = [
+    "AffineNoise",
     "Callback",
     "Canned",
     "CheckFailed",
     "DiagonalGaussian",
     "Figure",
+    "NoisePredictor",
     "PValue",
     "Panel",
     "Remote",
@@ -77,6 +80,7 @@ __all__ = [
     "show_images",
     "standardised_noise",
     "substitute",
+    "teach",
     "tensors",
     "timesteps",
 ]
