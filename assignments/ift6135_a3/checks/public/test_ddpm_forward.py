@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.checks import CheckFailed, fetch, gradients, item
+from autograder.checks import CheckFailed, falls_below, fetch, gradients, item
 from autograder.checks.closeness import assert_close, assert_gradients_close
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.tensor_assertions import assert_tensor
@@ -71,7 +71,7 @@ def test_the_model_sees_fresh_noise(ddpm_solution, ddpm_probes):
         noise.append(_scaled(1 / SPREAD, assert_tensor(seen[-1], shape=nothing.shape, name="the model's input")))
     assert_standard_normal(noise[0], name="the noise in the model's input", **EFFECTS)
     assert_independent(*noise, name="the noise of two calls")
-    if not loss > 0:
+    if falls_below(loss, 1e-9):
         raise CheckFailed("the loss of a model that is wrong must be positive", got=f"{loss.item():g}")
 
 

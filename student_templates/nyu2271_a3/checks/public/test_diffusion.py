@@ -10,6 +10,7 @@ from autograder.checks import (
     assert_tensor,
     assert_uniform_integers,
     exists,
+    falls_below,
     fetch,
     gradients,
     item,
@@ -281,7 +282,7 @@ PARTS = ("0 %", "25 %", "50 %", "75 %", "99 %")
 def assert_panels(value, shape):
     """Five images in a stack, not all of them alike."""
     panels = assert_tensor(value, shape=(5, *shape), name="the stack of five images").detach().double()
-    if bool((panels - panels[:1]).abs().max() < 1e-4):
+    if falls_below((panels - panels[:1]).abs().max(), 1e-4):
         raise CheckFailed("all panels of the figure are the same")
     return panels
 
@@ -296,7 +297,7 @@ def test_the_forward_figure_leads_from_picture_to_noise(diffusion, diffusion_pro
     show_images("Forward process, part of T", dict(zip(PARTS, panels, strict=True)))
     for changed, name in (((-images, noise), "picture"), ((images, -noise), "noise")):
         other = assert_tensor(trainer.forward_process(model, *changed, 40), shape=panels.shape).detach().double()
-        if bool((other - panels).abs().max() < 1e-4):
+        if falls_below((other - panels).abs().max(), 1e-4):
             raise CheckFailed(f"no image of the figure depends on the {name}")
 
 
