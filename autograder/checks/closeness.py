@@ -10,6 +10,7 @@ import torch
 from autograder.checks.describing import describe, describe_number, describe_shape
 from autograder.checks.failure import CheckFailed
 from autograder.checks.tensor_assertions import FLOATS, assert_tensor
+from autograder.checks.thresholds import exceeds
 
 # One float32 operation is off by at most 2**-24 of its result. A value to which every term contributes through k
 # roundings is off by at most k * 2**-24 times the sum of the terms' magnitudes (Higham, Accuracy and Stability of
@@ -109,9 +110,9 @@ def _allowed(truth: torch.Tensor, scale: Truth | None) -> torch.Tensor:
 
 def _assert_near(value: torch.Tensor, truth: torch.Tensor, allowed: torch.Tensor, name: str) -> None:
     difference = (value - truth).abs()
-    wrong = difference > allowed
-    if not bool(wrong.any()):
+    if not exceeds(difference, allowed):
         return
+    wrong = ~(difference <= allowed)
     # The worst entry is the one farthest outside its own tolerance; where that is 0, any difference is infinitely far.
     excess = torch.where(allowed > 0, difference / allowed.clamp_min(1e-300), torch.where(wrong, math.inf, 0.0))
     worst = _unravel(int(excess.argmax()), tuple(value.shape))

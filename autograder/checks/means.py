@@ -14,6 +14,7 @@ from autograder.checks.failure import CheckFailed
 from autograder.checks.recording import PValue, record_p_values
 from autograder.checks.sample_sizes import ALPHA, sample_size_for_mean, validate
 from autograder.checks.tensor_assertions import assert_tensor
+from autograder.checks.thresholds import exceeds, falls_below
 
 
 def assert_equals_monte_carlo_mean(
@@ -64,7 +65,7 @@ def assert_mean(
     statistics = (drawn.mean(0) - due) / spread * math.sqrt(n)
     p_value = p_values.two_sided_normal(statistics) * entries
     record_p_values("mean", {"mean": PValue(min(1.0, float(p_value.min())), exact=entries == 1)}, alpha)
-    if bool((p_value > alpha).all()):
+    if not falls_below(p_value, alpha):
         return
     index = int(p_value.argmin())
     found, wanted = drawn.mean(0).flatten()[index], due.expand_as(statistics).flatten()[index]
@@ -105,13 +106,13 @@ def assert_bounded_mean(
         needed = math.ceil(n * ((allowed + shortfall) / effect) ** 2)
         raise ValueError(f"{n} samples are too few to see a mean off by {effect:g}: give {needed}")
     slack = RELATIVE_TOLERANCE * (high - low)
-    if bool(((drawn < low - slack) | (drawn > high + slack)).any()):
+    if falls_below(drawn, low - slack) or exceeds(drawn, high + slack):
         raise CheckFailed(f"{name} leaves [{low:g}, {high:g}]", got=describe(drawn))
     due = torch.as_tensor(mean, dtype=torch.float64)
     off = (drawn.mean(0) - due).abs()
     p_value = min(1.0, 2 * entries * math.exp(-((float(off.max()) / width) ** 2)))
     record_p_values("bounded mean", {"mean": PValue(p_value)}, alpha)
-    if bool((off > allowed).any()):
+    if exceeds(off, allowed):
         raise CheckFailed(
             f"the mean of {name} is off by {describe_number(off.max().item())}, where chance explains"
             f" {describe_number(allowed)}",

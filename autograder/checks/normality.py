@@ -25,6 +25,7 @@ from autograder.checks.sample_sizes import (
     sample_size_for_std,
     validate,
 )
+from autograder.checks.thresholds import falls_below
 
 # Slices that differ by less than this are called the same noise; only the words depend on it. Float32 rounding of
 # whitened values is about 1e-5 where the due standard deviation is a hundredth of the values.
@@ -70,7 +71,7 @@ def assert_standard_normal(
     _assert_large_enough(values, alpha / len(tests), mean_effect, std_effect, unit)
     level = alpha / len(tests)
     record_p_values("standard normal", {test.name: PValue(test.p_value, test.exact) for test in tests}, level)
-    failed = [test for test in tests if test.p_value <= level]
+    failed = [test for test in tests if falls_below(test.p_value, level)]
     if failed:
         telling = next((test for test in failed if test.is_local(level)), failed[0])
         _fail(values, telling, name, len(tests) * min(test.p_value for test in failed))
@@ -92,7 +93,7 @@ def assert_independent(
         raise ValueError(f"two draws of {first.numel()} values are too few to see that they are equal: give {needed}")
     p_value = p_values.p_value_of_independence(first, second)
     record_p_values("independent", {"inner product": PValue(p_value, exact=True)}, alpha)
-    if p_value > alpha:
+    if not falls_below(p_value, alpha):
         return
     correlation = float((first * second).sum() / (first.norm() * second.norm()))
     equal = bool((first - second).abs().max() <= _SHARED)

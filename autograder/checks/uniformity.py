@@ -12,6 +12,7 @@ from autograder.checks.failure import CheckFailed
 from autograder.checks.recording import PValue, record_p_values
 from autograder.checks.sample_sizes import ALPHA, sample_size_for_distribution, sample_size_for_reach, validate
 from autograder.checks.tensor_assertions import assert_integers
+from autograder.checks.thresholds import falls_below
 
 
 def assert_uniform_integers(
@@ -41,7 +42,7 @@ def assert_uniform_integers(
     found = _findings(drawn.long(), low, high)
     record_p_values("uniform integers", {test.name: PValue(test.p_value) for test in found}, alpha / tests)
     for test in found:
-        if test.p_value <= alpha / tests:
+        if falls_below(test.p_value, alpha / tests):
             raise CheckFailed(
                 f"{name} {test.words}",
                 expected=f"whole numbers, uniform on {low}..{high}, independent of each other",

@@ -267,3 +267,34 @@ def test_stubs_earn_nothing(suite: CheckSuite, tmp_path: Path, kind: str) -> Non
     verdicts = suite.judge(tmp_path, items=ITEMS[1:])
     passed = [check.id for found in verdicts.values() for check, verdict in found if verdict.outcome is Outcome.PASS]
     assert passed == []
+
+
+# two losses that agree with each other and not with the truth
+
+SAMPLED = "    return log_prior - log_posterior\n"
+CLOSED = "    return 0.5 * torch.sum(1 + logvar - mean**2 - torch.exp(logvar), dim=1)\n"
+HUGE = "torch.where(torch.arange(len(output['mean'])) % 2 == 0, 3e38, -3e38)"  # finite; the mean of float32 is not
+
+
+@pytest.mark.parametrize(
+    "both",
+    [
+        "0 * output['mean'].sum(1)",
+        "(output['mean'] * 0).sum(1) + 3",
+        "output['mean'].sum(1)",
+        HUGE,
+    ],
+)
+def test_losses_that_agree_with_each_other_alone_earn_nothing(suite: CheckSuite, tmp_path: Path, both: str) -> None:
+    folder = changed(tmp_path, (SAMPLED, f"    return {both}\n"), (CLOSED, f"    return {both}\n"))
+    assert points(suite, folder, ("p3.kl",)) == {"p3.kl": 0}
+
+
+def test_a_log_density_of_zeros_earns_nothing_for_its_axes(suite: CheckSuite, tmp_path: Path) -> None:
+    zeros = """
+
+def log_normal_pdf(sample, mean, logvar, raxis=1):
+    return 1e-3 + 0 * sample.sum(raxis)
+"""
+    folder = changed(tmp_path, (SAMPLED, SAMPLED + zeros))
+    assert points(suite, folder, ("p2.log_normal_pdf",)) == {"p2.log_normal_pdf": 0}

@@ -11,7 +11,7 @@ import torch
 from _oracles.points import Clusters, Gaussian, Points, affine_error
 from torch import Tensor
 
-from autograder.checks import CheckFailed
+from autograder.checks import CheckFailed, exceeds, falls_below
 from autograder.checks.energy import energy_distance
 from autograder.checks.training import Criterion
 
@@ -58,9 +58,9 @@ class Schedule:
     def read(cls, T: Any, alpha: Any) -> Schedule:
         """Return the two as plain numbers, whatever kind of number they are; raise `CheckFailed` for others."""
         steps, factor = number(T, "T"), number(alpha, "alpha")
-        if steps != int(steps) or not 1 <= steps <= MAX_T:
+        if not math.isfinite(steps) or steps != int(steps) or falls_below(steps, 1) or exceeds(steps, MAX_T):
             raise CheckFailed("T must be a whole number of steps", got=f"T = {steps:g}")
-        if not 0 < factor < 1:
+        if exceeds(factor, 1 - 2.0**-53) or falls_below(factor, 2.0**-149):
             raise CheckFailed("alpha must lie between 0 and 1", got=f"alpha = {factor:g}")
         return cls(int(steps), factor)
 
@@ -121,7 +121,7 @@ class NoisedPoints:
 
     def criteria(self, error: float, points: Points, schedule: Schedule) -> list[Criterion]:
         """Judge an error by those of the best affine predictors and of the best of all."""
-        if schedule.alpha < LEAST_ALPHA:
+        if falls_below(schedule.alpha, LEAST_ALPHA):
             raise CheckFailed(
                 "one step takes nearly all of the signal, so that x_t is the noise itself: there is nothing to learn",
                 expected=f"alpha of {LEAST_ALPHA} or more",

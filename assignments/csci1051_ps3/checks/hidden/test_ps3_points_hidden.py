@@ -12,6 +12,7 @@ from autograder.checks import (
     assert_close,
     assert_independent,
     assert_standard_normal,
+    falls_below,
     given,
     item,
     seeds,
@@ -35,7 +36,7 @@ def test_the_points_are_no_gaussian(ps3):
     """The Gaussian with the mean and covariance of your points does not fit them."""
     points = as_points(ps3.sample_points(POINTS), POINTS, f"sample_points({POINTS})")
     misfit = gaussian_misfit(points)
-    if not misfit > MISFIT:  # NaN where all points are one
+    if falls_below(misfit, MISFIT):  # NaN where all points are one
         raise CheckFailed(
             "the points are those of a Gaussian, or hardly differ from them",
             expected=f"a misfit of more than {MISFIT:g}",

@@ -7,7 +7,17 @@ import math
 import numpy as np
 import torch
 
-from autograder.checks import CheckFailed, assert_close, assert_tensor, fetch, item, show_bars, show_images
+from autograder.checks import (
+    CheckFailed,
+    assert_close,
+    assert_tensor,
+    exceeds,
+    falls_below,
+    fetch,
+    item,
+    show_bars,
+    show_images,
+)
 
 MOST_LEFT = 0.05
 LEAST_ALPHA = 0.7
@@ -34,9 +44,9 @@ def number(value, name):
 def schedule(ps3):
     """T and alpha as plain numbers."""
     steps, alpha = number(fetch(ps3.T), "T"), number(fetch(ps3.alpha), "alpha")
-    if steps != int(steps) or steps < 1:
+    if not math.isfinite(steps) or steps != int(steps) or falls_below(steps, 1.0):
         raise CheckFailed("T must be a whole number of steps, at least 1", got=f"T = {steps:g}")
-    if not 0 < alpha < 1:
+    if falls_below(alpha, 2.0**-149) or exceeds(alpha, 1 - 2.0**-53):
         raise CheckFailed("alpha must lie between 0 and 1", got=f"alpha = {alpha:g}")
     return int(steps), alpha
 
@@ -56,7 +66,7 @@ def test_as_many_new_points_as_asked(ps3):
     """sample_points(n) gives n points of the plane, for even and odd n, and other ones in the next call."""
     for n in (64, 5, 1001):
         first, second = (as_points(ps3.sample_points(n), n, f"sample_points({n})") for _ in range(2))
-        if n > MANY and bool((first == second).all()):
+        if len(first) > MANY and bool((first == second).all()):
             raise CheckFailed(
                 f"two calls of sample_points({n}) give the same points: draw them anew in every call",
                 expected="different points",
@@ -82,9 +92,9 @@ def test_T_and_alpha_suit_each_other(ps3):
     T, alpha = schedule(ps3)
     left = math.exp(T * math.log(alpha))
     show_bars("Left of the signal (alpha to the power of t)", {"t = 1": alpha, f"t = T = {T}": left})
-    if alpha < LEAST_ALPHA:
+    if falls_below(alpha, LEAST_ALPHA):
         raise CheckFailed("alpha is so small that a single step makes noise of the points", got=f"alpha = {alpha:g}")
-    if left > MOST_LEFT:
+    if exceeds(left, MOST_LEFT):
         raise CheckFailed(
             "T and alpha leave too much of the points after T steps",
             expected=f"alpha^T at most {MOST_LEFT}",

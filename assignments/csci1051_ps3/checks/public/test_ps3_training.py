@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from autograder.checks import (
     CheckFailed,
     assert_tensor,
+    exceeds,
+    falls_below,
     fetch,
     is_remote,
     item,
@@ -153,13 +155,13 @@ def test_a_perfect_model_of_one_point_leads_there(ps3, ps3_probes):
     for path in paths:
         start, end = path[0].double(), path[-1].double()
         away, before = (float((stage - point).norm(dim=1).mean()) for stage in (end, start))
-        if away > NEAR:
+        if exceeds(away, NEAR):
             raise CheckFailed(
                 "where the data are one point and the model is perfect, x_0 is far from that point",
                 expected="the last entry near the point",
                 got=f"{away:.3g} away on average; the first entry is {before:.3g} away",
             )
-        if float(start.mean(0).norm()) > 0.6 or not 0.7 < float(start.std()) < 1.3:
+        if exceeds(start.mean(0).norm(), 0.6) or falls_below(start.std(), 0.7) or exceeds(start.std(), 1.3):
             raise CheckFailed(
                 "the first entry must be x_T, standard normal noise",
                 expected="mean 0 and standard deviation 1",
@@ -179,13 +181,13 @@ def assert_on_the_way(path, point, T, alpha):
     """Raise `CheckFailed` unless the stage half-way has half of the point in it, and noise in each coordinate."""
     step = half_way(T, alpha)
     stage, due = path[T - step].double(), alpha ** (step / 2) * point.double()
-    if float((stage.mean(0) - due).norm()) > 0.6 * float(due.norm()):
+    if exceeds((stage.mean(0) - due).norm(), 0.6 * due.norm()):
         raise CheckFailed(
             "the stages between x_T and x_0 must lead from one to the other",
             expected=f"a mean of x_t at t = {step} near {[round(value, 2) for value in due.tolist()]}",
             got=f"{[round(value, 2) for value in stage.mean(0).tolist()]}",
         )
-    if abs(float(torch.corrcoef(stage.T)[0, 1])) > 0.6:
+    if exceeds(torch.corrcoef(stage.T)[0, 1].abs(), 0.6):
         raise CheckFailed(
             "both coordinates of a point get the same noise: each needs its own",
             expected=f"coordinates of x_t at t = {step} that vary independently",

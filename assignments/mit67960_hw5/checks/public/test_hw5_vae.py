@@ -17,6 +17,8 @@ from autograder.checks import (
     assert_standard_normal,
     assert_tensor,
     diagonal_gaussians,
+    exceeds,
+    falls_below,
     given,
     gradients,
     is_remote,
@@ -116,7 +118,7 @@ def images_of(result, z, size):
     """Decoded images, flat, with values in (0, 1)."""
     images = assert_tensor(result, shape=(len(z), size**2), name="decode(z)").detach().double()
     low, high = float(images.min()), float(images.max())
-    if low <= 0 or high >= 1:
+    if falls_below(low, 2.0**-149) or exceeds(high, 1 - 2.0**-53):
         raise CheckFailed(
             f"decode(z) has values from {low:.3g} to {high:.3g}, but a probability of ink lies between 0 and 1",
             expected="values between 0 and 1",
@@ -130,7 +132,7 @@ def assert_decodes(model, z, size):
     images = images_of(model.decode(z), z, size)
     if bool((images == images[:1]).all()):
         raise CheckFailed("decode(z) is the same for all z")
-    if bool(((images.sum(1) - 1).abs() < 1e-3).all()):
+    if not exceeds((images.sum(1) - 1).abs(), 1e-3):
         raise CheckFailed("the pixels of decode(z) add up to 1: each needs a probability of its own (no Softmax)")
     assert_close(images_of(model.decode(z), z, size).float(), images, name="decode(z), called again,", scale=1.0)
 
@@ -151,13 +153,13 @@ def test_decode_comes_near_0_and_1(hw5, hw5_probes):
     far = hw5_probes.decoded_far(hw5_probes.perturbed(hw5_probes.made(hw5.VAE, 4), 4), z)
     images = assert_tensor(far, shape=(5, 784), name="decode(z) with large weights").detach().double()
     low, high = float(images.min()), float(images.max())
-    if not (0 <= low <= 0.05 and 0.95 <= high <= 1):
+    if falls_below(images, 0.0) or exceeds(images, 1.0) or exceeds(low, 0.05) or falls_below(high, 0.95):
         raise CheckFailed(
             "decode(z) cannot be any probability: what comes last in the decoder?",
             expected="with large weights, pixels near 0 and near 1, none outside",
             got=f"with large weights, values from {low:.3g} to {high:.3g}",
         )
-    if bool(((images.sum(1) - 1).abs() < 1e-3).all()):
+    if not exceeds((images.sum(1) - 1).abs(), 1e-3):
         raise CheckFailed("the pixels of decode(z) add up to 1: each needs a probability of its own (no Softmax)")
 
 
@@ -206,7 +208,7 @@ def assert_same_samples(hw5_probes, model):
     ours, due = (
         three_parts(call, COPIES, Z_DIMS)[0].reshape(COPIES, -1) for call in both_ways(hw5_probes, moved, x, 13)
     )
-    if (distance := apart(ours.detach(), due.detach())) > MOST_APART:
+    if exceeds(distance := apart(ours.detach(), due.detach()), MOST_APART):
         raise CheckFailed(
             "the x_hat that forward returns is not what decode makes of a sample of q(z|x)",
             expected="images that are distributed as those of encode, reparameterize and decode, called in turn",
@@ -227,9 +229,9 @@ def test_forward_encodes_samples_and_decodes(hw5, hw5_probes):
         ours, due = three_parts(ours, 8, Z_DIMS), three_parts(due, 8, Z_DIMS)
         for part, truth, name in zip(ours[1:], due[1:], ("mu", "logvar"), strict=True):
             assert_close(part, truth.double(), name=f"the {name} that forward returns, next to encode,", scale=1.0)
-        same = same and bool((ours[0].reshape(due[0].shape) - due[0]).abs().max() < 1e-5)
+        same = same and not exceeds((ours[0].reshape(due[0].shape) - due[0]).abs(), 1e-5)
         seen.append(ours[0])
-    if bool((seen[0] - seen[1]).abs().max() < 1e-7):
+    if falls_below((seen[0] - seen[1]).abs().max(), 1e-7):
         raise CheckFailed("x_hat is the same at every call: a fresh sample of q(z|x) must be decoded")
     if not same:
         assert_same_samples(hw5_probes, model)

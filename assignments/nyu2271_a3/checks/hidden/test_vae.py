@@ -25,6 +25,8 @@ from autograder.checks import (
     assert_standard_normal,
     assert_tensor,
     diagonal_gaussians,
+    exceeds,
+    falls_below,
     given,
     gradients,
     item,
@@ -76,7 +78,7 @@ def test_the_loss_of_grey_images_and_its_gradients(vae, q, seed):
     sure.view(batch, -1)[:, ::20], sure.view(batch, -1)[:, 10::20] = 0.001, 0.999
     got = assert_tensor(vae.loss_function(sure, x, q.mean, q.logvar), shape=()).double()
     truth = negative_elbo(sure, x, q.mean.detach(), q.logvar.detach())
-    if float((got - truth).abs()) > 0.01 * float(truth):  # a small constant in the logarithm stays below that
+    if exceeds((got - truth).abs(), 0.01 * truth):  # a small constant in the logarithm stays below that
         raise CheckFailed("the loss is wrong where x_hat is 0.001 or 0.999: are probabilities cut off?")
 
 
@@ -159,7 +161,7 @@ def assert_trainable(vae_probes, model, inputs, z):
 def assert_of_either_sign(output, name):
     """Raise `CheckFailed` where a mean or a logarithm has one sign for all inputs."""
     low, high = float(output.min()), float(output.max())
-    if low >= 0 or high <= 0:
+    if exceeds(low, -1e-9) or falls_below(high, 1e-9):
         raise CheckFailed(
             f"{name} has one sign for all inputs: a mean and a logarithm may have either, so no ReLU belongs there",
             got=f"values from {low:.3g} to {high:.3g}",
@@ -216,5 +218,5 @@ def test_pieces_of_the_cvae_fit_together(vae, vae_probes):
 
 def assert_gentle(images):
     """Raise `CheckFailed` where an untrained decoder is certain of a pixel, or the same for all images."""
-    if bool(((images <= 0) | (images >= 1)).any()):
+    if falls_below(images, 2.0**-149) or exceeds(images, 1 - 2.0**-53):
         raise CheckFailed("an untrained decoder is certain of some pixels: its last layer is no Sigmoid")

@@ -6,11 +6,23 @@ import math
 
 import torch
 
-from autograder.checks import CheckFailed, Panel, assert_tensor, drawn, item, show_curves, show_images
+from autograder.checks import (
+    CheckFailed,
+    Panel,
+    assert_tensor,
+    drawn,
+    exceeds,
+    falls_below,
+    item,
+    show_curves,
+    show_images,
+)
 
 SIDE = 28
 IMAGES = 40
 COLUMNS, ROWS = 10, 10
+SMALLEST = 2.0**-149
+"""The smallest positive number of float32."""
 LIKE = 0.99
 """Correlation of a drawn picture with the decoded one, whatever its range of greys."""
 MOST_PADDING = 6
@@ -182,8 +194,9 @@ def decoded(ps3, ps3_probes, xs, ys, seed):
 def assert_all_there(seen, due):
     """Fail unless the decoded picture of every point was drawn, and nothing else."""
     likeness = alike(due, seen)
-    missing = (likeness.max(1).values < LIKE).nonzero().flatten()
-    if len(missing):
+    best = likeness.max(1).values
+    if falls_below(best, LIKE):
+        missing = (best < LIKE).nonzero()
         raise CheckFailed(
             "for some points of the grid the decoded picture is not there",
             expected=f"{len(due)} pictures, one for each (x, y)",
@@ -247,7 +260,7 @@ def test_the_encoder_gives_means_and_positive_deviations(ps3, ps3_probes):
         images = some_images(n, n) * torch.linspace(0, 1, n)[:, None, None, None]
         for _ in range(6):
             mu, sigma = mean_and_deviation(ps3_probes.output(ps3.VariationalEncoder(), images), n)
-            if bool((sigma <= 0).any()):
+            if falls_below(sigma, SMALLEST):
                 raise CheckFailed(
                     "sigma is a standard deviation and must be positive, whatever the layers before give",
                     expected="sigma > 0",
@@ -262,7 +275,7 @@ def assert_not_tied(mu, sigma):
     """Fail where a coordinate of mu and of sigma always rise, or fall, together."""
     for column in range(2):
         steps = sigma[mu[:, column].argsort(), column].diff()
-        if bool((steps != 0).any()) and (bool((steps >= 0).all()) or bool((steps <= 0).all())):
+        if bool((steps != 0).any()) and not (falls_below(steps, 0.0) and exceeds(steps, 0.0)):
             raise CheckFailed(
                 "sigma follows from mu: each of the two needs outputs of the network for itself",
                 got=f"64 images in the order of mu[:, {column}] are also in the order of sigma[:, {column}]",
@@ -313,10 +326,10 @@ def form_of(losses, truths):
     """Which of the forms the losses are, up to a positive factor and a constant; fail for none."""
     found = {form: fitted(losses, values) for form, values in truths.items()}
     for form, (factor, misfit) in found.items():
-        if misfit < CLOSE and factor > 0:
+        if not exceeds(misfit, CLOSE) and not falls_below(factor, 1e-9):
             return form
     for form, (_, misfit) in found.items():
-        if misfit < CLOSE:
+        if not exceeds(misfit, CLOSE):
             raise CheckFailed(f"kl_loss has the wrong sign: it is a negative multiple of {form}")
     raise CheckFailed(
         "kl_loss is neither the divergence from the standard normal nor the problem set's form of it",
@@ -352,7 +365,7 @@ def test_draws_of_the_latent_vector(ps3):
     if bool((first == second).all()) or bool((first == first[:1]).all()):
         raise CheckFailed("the same noise is used again: every row of every call needs its own")
     for found, due, what in ((first.mean(0), mu[0], "mean"), (first.std(0), sigma[0], "standard deviation")):
-        if bool(((found - due).abs() > 0.08 * sigma[0]).any()):  # eleven standard errors of the mean
+        if exceeds((found - due).abs(), 0.08 * sigma[0]):  # eleven standard errors of the mean
             raise CheckFailed(
                 f"the {what} of many draws is wrong",
                 expected=f"({due[0]:.3g}, {due[1]:.3g})",

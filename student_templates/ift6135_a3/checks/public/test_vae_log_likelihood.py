@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.distributions import LowRankMultivariateNormal
 
-from autograder.checks import CheckFailed, assert_close, assert_tensor, given, item, seeds
+from autograder.checks import CheckFailed, assert_close, assert_tensor, exceeds, given, item, seeds
 
 IMAGE = (3, 32, 32)
 PIXELS = math.prod(IMAGE)
@@ -111,7 +111,7 @@ def test_the_weights_are_averaged_not_their_logarithms(vae_solution, vae_probes)
     rare = math.log(4 / ALPHA) / (batch * K)
     allowed = rare + math.sqrt(rare**2 + 2 * VARIANCE * rare)
     mean = float(ratios.mean())
-    if abs(mean - 1) > allowed:
+    if exceeds(abs(mean - 1), allowed):
         raise CheckFailed(
             f"over {batch} images, the estimates of p(x) (not of its logarithm) are {mean:.3g} times the truth",
             expected=f"1, give or take {allowed:.2g} by chance",
@@ -119,8 +119,8 @@ def test_the_weights_are_averaged_not_their_logarithms(vae_solution, vae_probes)
         )
     # For one image, the average of K weights is off by more than 0.75 with probability at most 0.004; 6 such: 2e-10.
     # A single weight is with probability 0.803, so that 5 such or fewer, where one z is used K times, have 2e-7.
-    far = int(((ratios - 1).abs() > 0.75).sum())
-    if far > 5:
+    far = sum(exceeds(off, 0.75) for off in (ratios - 1).abs())
+    if exceeds(far, 5):
         raise CheckFailed(
             f"the estimate of {far} of {batch} images is as uncertain as a single weight, though K is {K}",
             expected=f"the average of {K} weights with a z of its own each",

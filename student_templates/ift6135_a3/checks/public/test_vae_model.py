@@ -79,8 +79,7 @@ class World:
         """The latent vectors of decoded images; raise `CheckFailed` for images that no latent vector gives."""
         affine = (images.detach().double().flatten(1) - self.tensors["decoder_bias"].double()).sinh()
         z = torch.linalg.lstsq(self.tensors["decoder_weight"].double(), affine.T).solution.T
-        near = (self.decoded(z) - images).abs() <= 1e-3 * (1 + images.abs())  # the noise of p(x|z) has size 1
-        if not bool(near.all()):
+        if exceeds((self.decoded(z) - images).abs(), 1e-3 * (1 + images.abs())):  # the noise of p(x|z) has size 1
             raise CheckFailed(
                 f"{name}: no latent vector has these images as the mode of p(x|z). Is noise added to them, is another"
                 " network at work, or are images mixed instead of latent vectors?"

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from autograder.checks import CheckFailed, assert_tensor, drawn, fetch, is_remote, item, show_images
+from autograder.checks import (
+    CheckFailed,
+    assert_tensor,
+    drawn,
+    exceeds,
+    falls_below,
+    fetch,
+    is_remote,
+    item,
+    show_images,
+)
 from autograder.checks.describing import describe_type
 
 CELLS = 10
@@ -52,9 +62,9 @@ def codes_of(hw5_probes, model, grid, size, weight, bias):
         made = assert_tensor(made, name="decode(z)").detach().double().reshape(len(known), -1)
         nearest = torch.cdist(cells, made).argmin(1)
         z, images = known[nearest].double(), made[nearest]
-    off = (images - cells).abs().amax(1) > 1e-4
-    if bool(off.any()):
-        row, column = divmod(int(off.nonzero()[0]), CELLS)
+    off = (images - cells).abs().amax(1)
+    if exceeds(off, 1e-4):
+        row, column = divmod(int(off.argmax()), CELLS)
         raise CheckFailed(
             f"the image in row {row}, column {column} is nothing that the decoder makes of a code: are the images put"
             " together in the right order, each as a whole, and as the decoder gives them?"
@@ -65,7 +75,7 @@ def codes_of(hw5_probes, model, grid, size, weight, bias):
 def assert_grid(z, i, j):
     """Raise `CheckFailed` unless z_i and z_j vary along rows and columns, symmetrically, and all else is 0."""
     others = [k for k in range(z.shape[2]) if k not in (i, j)]
-    if others and bool((z[..., others].abs() > EXACT).any()):
+    if others and exceeds(z[..., others].abs(), EXACT):
         raise CheckFailed(
             f"latent dimensions other than {i} and {j} must be 0 in every image",
             expected="0",
@@ -82,9 +92,9 @@ def assert_grid(z, i, j):
         )
     for values, k in ((rows.flatten(), i), (columns.flatten(), j)):
         steps = values.diff()
-        if not bool((steps > EXACT).all() | (steps < -EXACT).all()) or float(values.abs().max()) < LEAST_RANGE:
+        if (falls_below(steps, EXACT) and exceeds(steps, -EXACT)) or falls_below(values.abs().max(), LEAST_RANGE):
             raise CheckFailed(f"z_{k} must run through ten different values, in order", got=numbers(values))
-        if bool(((values + values.flip(0)).abs() > EXACT * (1 + values.abs().max())).any()):
+        if exceeds((values + values.flip(0)).abs(), EXACT * (1 + values.abs().max())):
             raise CheckFailed(f"z_{k} must run over a range that is symmetric around 0", got=numbers(values))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import CheckFailed, assert_tensor, fetch, is_remote, item
+from autograder.checks import CheckFailed, assert_tensor, exceeds, falls_below, fetch, is_remote, item
 from autograder.checks.describing import describe_type
 
 IMAGES_TO_TWO = (784, [128, 32, 16, 2])
@@ -77,8 +77,8 @@ def test_codes_of_either_sign(pset1, pset1_probes):
     name = "decode(z) for codes of negative numbers"
     assert_varies(tensors_of(pset1_probes.decoded(models, z), MODELS, (6, SMALLER[0]), name), name, "of them")
     codes = torch.stack(codes_of(pset1_probes, models, pictures(6, SMALLER[0])))
-    for sign, there in (("negative", codes < 0), ("positive", codes > 0)):
-        if not bool(there.any()):
+    for sign, most in (("negative", -codes.min()), ("positive", codes.max())):
+        if falls_below(most, 1e-9):
             raise CheckFailed(
                 f"no code of {MODELS} untrained models has a {sign} number: what comes last in the encoder?",
                 expected="numbers of either sign",
@@ -93,7 +93,7 @@ def test_dark_and_bright_pixels_are_within_reach(pset1, pset1_probes):
     name = "decode(z) with large weights and large z"
     values = torch.stack(tensors_of(pset1_probes.decoded_far(models, z), VAES, (8, SMALLER[0]), name))
     low, high = float(values.min()), float(values.max())
-    if low > 0.25 or high < 0.75:
+    if exceeds(low, 0.25) or falls_below(high, 0.75):
         raise CheckFailed(
             f"{name} does not come near both 0 and 1: what comes last in the decoder?",
             expected="values near 0 and near 1, or beyond",
@@ -143,7 +143,7 @@ def test_mean_and_logvar(pset1, pset1_probes):
         ):
             values = torch.stack([part.detach().double() for part in parts])
             assert_varies(values, f"the {name} of encode(x)", "images")
-            if not bool((values < 0).any() and (values > 0).any()):
+            if exceeds(values.min(), -1e-9) or falls_below(values.max(), 1e-9):
                 raise CheckFailed(
                     f"the {name} of encode(x) has one sign only, for {VAES} untrained models and 6 images: what comes"
                     " last in the encoder?",
@@ -185,17 +185,17 @@ def assert_range(values, name, use_sigmoid):
     low, high = float(values.min()), float(values.max())
     got = f"values from {low:.3g} to {high:.3g}"
     if not use_sigmoid:
-        if low >= -1 and high <= 1:
+        if not falls_below(low, -1.0) and not exceeds(high, 1.0):
             raise CheckFailed(f"{name} is bounded without use_sigmoid", expected="values far beyond 1 and -1", got=got)
         return
-    if low < 0 or high > 1:
+    if falls_below(low, 0.0) or exceeds(high, 1.0):
         raise CheckFailed(f"{name} leaves (0, 1)", expected="values in (0, 1)", got=got)
-    if low > 0.05 or high < 0.95:
+    if exceeds(low, 0.05) or falls_below(high, 0.95):
         raise CheckFailed(f"{name} does not come near both 0 and 1", expected="values all over (0, 1)", got=got)
     assert_sums_differ(values, name)
 
 
 def assert_sums_differ(values, name):
     """Raise `CheckFailed` where the values of each row are shares of 1."""
-    if bool(((values.sum(-1) - 1).abs() < 1e-3).all()):
+    if not exceeds((values.sum(-1) - 1).abs(), 1e-3):
         raise CheckFailed(f"the values of {name} add up to 1: each is to be a number of its own", got="sums of 1")

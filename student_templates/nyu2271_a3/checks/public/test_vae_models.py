@@ -15,6 +15,8 @@ from autograder.checks import (
     assert_independent,
     assert_standard_normal,
     assert_tensor,
+    exceeds,
+    falls_below,
     gradients,
     is_remote,
     item,
@@ -91,14 +93,14 @@ class World:
         """The latent vectors of decoded images; raise `CheckFailed` for images that no latent vector gives."""
         w, size = self.wide, self.latent_size
         pixels = images.detach().double()
-        if bool(((pixels < 0) | (pixels > 1)).any()):
+        if falls_below(pixels, 0.0) or exceeds(pixels, 1.0):
             low, high = float(pixels.min()), float(pixels.max())
             raise CheckFailed(f"x_hat has values from {low:.3g} to {high:.3g}, where the decoder gives 0 to 1")
         due = pixels.flatten(1).logit(1e-7) - w["decoder_bias"]
         if c is not None:
             due = due - c.double() @ w["decoder_weight"][:, size:].T
         z = torch.linalg.lstsq(w["decoder_weight"][:, :size], due.T).solution.T
-        if not bool(((self.decoded(z, c) - pixels).abs() <= 1e-4).all()):
+        if exceeds((self.decoded(z, c) - pixels).abs(), 1e-4):
             beside = " beside the class" if c is not None else ""
             raise CheckFailed(
                 f"x_hat is nothing that the decoder makes of a latent vector{beside}. Is another network at work, is"
@@ -227,7 +229,7 @@ def assert_probabilities(vae_probes, model, z):
     for decode, name in ((vae_probes.decoded, "decoder(z)"), (vae_probes.decoded_far, far)):
         images = assert_tensor(decode(model, z), shape=(len(z), PIXELS), name=name).detach().double()
         low, high = float(images.min()), float(images.max())
-        if low < 0 or high > 1:
+        if falls_below(low, 0.0) or exceeds(high, 1.0):
             raise CheckFailed(
                 f"{name} has values from {low:.3g} to {high:.3g}: a Sigmoid must come last",
                 expected="values from 0 to 1",
@@ -235,9 +237,9 @@ def assert_probabilities(vae_probes, model, z):
             )
         if bool((images == images[:1]).all()):
             raise CheckFailed(f"{name} is the same for all z")
-    if low > 0.05 or high < 0.95:
+    if exceeds(low, 0.05) or falls_below(high, 0.95):
         raise CheckFailed(f"{name} stays between {low:.3g} and {high:.3g}: a Sigmoid comes near 0 and near 1")
-    if bool(((images.sum(1) - 1).abs() < 1e-3).all()):
+    if not exceeds((images.sum(1) - 1).abs(), 1e-3):
         raise CheckFailed("the pixels of decoder(z) add up to 1: each needs a probability of its own (no Softmax)")
 
 
