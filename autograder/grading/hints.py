@@ -41,7 +41,7 @@ WIDEST = 1e-2
 AMPLIFIED = 512.0
 """How many times farther than coarser arithmetic carries a mistake an equal formula may be from it.
 
-Another formula may amplify roundings a hundred times as much (a mean of two estimates with weights 1 / variance
+Another formula may amplify roundings a hundred times as much (a mean weighted by inverse variances
 does); `WIDEST` bounds it, and every other explanation must be farther by `APART` in the same units.
 """
 COARSE_RUNS = 3

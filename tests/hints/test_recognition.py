@@ -66,24 +66,24 @@ def planted(recogniser: Recogniser, places: list[dict[str, Any]]) -> Iterator[tu
 
 @pytest.mark.parametrize("recogniser", ["nyu2271_a3"], indirect=True)
 def test_a_mistake_in_another_right_coding_gets_its_hint(recogniser):
-    assert_planted(recogniser, items=("diffusion.p_sample", "vae.reparametrize"))
+    assert_recognised(hints_of_planted(recogniser, items=("diffusion.p_sample", "vae.reparametrize")))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recogniser", sorted({place["assignment"] for place in PLANTINGS}), indirect=True)
-def test_all_mistakes_in_other_right_codings_get_their_hints(recogniser):
-    assert_planted(recogniser)
+def test_all_mistakes_in_other_right_codings_get_their_hints(tmp_path_factory):
+    found = {}
+    for slug in sorted({place["assignment"] for place in PLANTINGS}):
+        found.update(hints_of_planted(Recogniser(slug, tmp_path_factory.mktemp("recognition"))))
+    assert_recognised(found)
 
 
-def assert_planted(recogniser: Recogniser, items: tuple[str, ...] = ()) -> None:
+def hints_of_planted(recogniser: Recogniser, items: tuple[str, ...] = ()) -> dict[tuple[str, str], str]:
     mine = [place for place in PLANTINGS if place["assignment"] == recogniser.assignment.slug]
     mine = [place for place in mine if not items or place["item"] in items]
-    assert_recognised(
-        {
-            (mutant, file): recogniser.graded(item, Path(file).name, text).hint
-            for item, mutant, file, text in planted(recogniser, mine)
-        }
-    )
+    return {
+        (mutant, file): recogniser.graded(item, Path(file).name, text).hint
+        for item, mutant, file, text in planted(recogniser, mine)
+    }
 
 
 UNCLAMPED = """
