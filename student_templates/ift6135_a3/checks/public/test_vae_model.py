@@ -159,7 +159,7 @@ class KnownEncoder:
     """
 
     def __init__(self, world, vae_solution, vae_probes):
-        self.world, self.probes, self.sign = world, vae_probes, 1.0
+        self.world, self.probes, self.sign, self.width = world, vae_probes, 1.0, 0
         self.biases = leaves_of(world, "mean_bias", "logvar_bias")
         self.model = build(vae_solution, vae_probes, world, **self.biases)
         self.first = Watched(self._features)
@@ -170,6 +170,7 @@ class KnownEncoder:
     def _features(self, shape, x):
         if not FEATURES <= math.prod(shape) <= MAX_FEATURES or x.shape[1] != PIXELS:
             raise TypeError(f"the encoder needs images of {PIXELS} values, and must give {FEATURES} features or more")
+        self.width = math.prod(shape)
         known = self.sign * x @ self.world.tensors["features"].to(x.dtype).T
         return torch.nn.functional.pad(known, (0, math.prod(shape) - FEATURES))
 
@@ -207,6 +208,8 @@ class KnownEncoder:
             if asked is None or not torch.equal(asked.double(), x.double().flatten(1)):
                 raise CheckFailed("encode(x) does not ask its encoder about the images x")
             features.append([head.seen_for(len(x)) for head in self.heads.values()])
+            if any(part is not None and part.shape[1] == self.width for part in features[-1]):
+                raise CheckFailed("encode(x) changes the encoder's features before the heads get them")
         for before, after, name in zip(*features, self.heads, strict=True):
             if before is None or after is None or falls_below((after - before).abs().amax(1), 1e-6):
                 raise CheckFailed(f"what self.{name} gets in encode(x) does not depend on what the encoder gives")
