@@ -105,10 +105,10 @@ def compiled(source: str, filename: str, *, topmost: bool = False, watched: bool
 
 
 class _Beside(ast.NodeTransformer):
-    """Makes ``from .x import y`` and ``from . import x`` imports of what lies beside."""
+    """Makes ``from .x import y``, ``from ..x import y`` and ``from . import x`` imports of what lies beside."""
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
-        if node.level != 1:
+        if not node.level:
             return node
         if node.module:
             node.level = 0

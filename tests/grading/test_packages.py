@@ -27,7 +27,7 @@ def test_helpers_of_a_package_are_found(tmp_path, how):
     folder = tmp_path / "hand_in"
     one = f"{how}\n\ndef double(x):\n    return twice(x)\n\ndef quadruple(x):\n    return double(double(x))\n"
     tiny.write("hand_in/src/one.py", one)
-    tiny.write("hand_in/src/two.py", "from given import ONE\n\ndef shift(x):\n    return x + ONE\n")
+    tiny.write("hand_in/src/two.py", "from ..given import ONE\n\ndef shift(x):\n    return x + ONE\n")
     tiny.write("hand_in/src/helpers.py", HELPERS)
     tiny.write("hand_in/src/torch.py", "raise ImportError('shadow')\n")
     tiny.write("hand_in/src/deep/er.py", HELPERS)
