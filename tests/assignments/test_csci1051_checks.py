@@ -239,3 +239,13 @@ def test_a_notebook_for_a_gpu_gets_full_marks_in_the_jailed_worker(tmp_path: Pat
 
 def test_the_template_gets_nothing() -> None:
     assert jailed(ROOT / "student_templates" / SLUG) == dict.fromkeys(FULL, 0)
+
+
+def test_draws_whose_mean_is_no_number_earn_nothing(suite: CheckSuite, tmp_path: Path) -> None:
+    """Every entry is finite; sums of them are not."""
+    half = "1.7e308 * (1 + 1e-3 * torch.rand(len(mu) // 2, 2).double())"
+    draws = f"def sample_latent(mu, sigma):\n    return torch.cat([{half}, -{half}])\n"
+    text = changed() + "\n\n" + draws
+    verdicts = suite.judge(written(tmp_path, text), items=("ec.vae",))
+    passed = [check.id for found in verdicts.values() for check, verdict in found if verdict.outcome is Outcome.PASS]
+    assert not [name for name in passed if "draws" in name]

@@ -129,6 +129,26 @@ def test_a_random_grid_fails_every_check_of_its_codes(suite: CheckSuite, tmp_pat
     assert len(failed["q6.plot_latents"]) == 3  # all but the one that only asks what is drawn
 
 
+LYING = """
+
+import hw5_probes as _probes
+_calls = torch.cat([torch.stack(torch.meshgrid(*[torch.linspace(-3, 3, 10)] * 2, indexing="ij"), -1).reshape(100, 2)])
+_probes.past_decode = lambda model: (_calls, torch.zeros(100, 784))
+_probes.Revealing.__call__ = lambda self, z: torch.zeros(len(z), len(self.weight)).sigmoid()
+_probes.revealing_layer = lambda plot, kind, sizes, known, squashed, *which: plot(_probes.built(kind, *sizes), *which)
+"""
+
+
+def test_a_probe_that_lies_does_not_help_a_random_grid(suite: CheckSuite, tmp_path: Path) -> None:
+    """What the worker says of the decoder's calls is no evidence: the grid must be the known decoder's."""
+    text = MUTANTS["plot-latents-decodes-random-z"]
+    folder = written(text, tmp_path)
+    (file,) = folder.glob("*.py")
+    file.write_text(file.read_text(encoding="utf-8") + LYING, encoding="utf-8")
+    failed = passed(suite, folder, ("q6.plot_latents",))
+    assert len(failed["q6.plot_latents"]) >= 3
+
+
 # stubs
 
 FIRST = {

@@ -99,43 +99,50 @@ def decoded_far(model: nn.Module, z: Tensor) -> Tensor:
     return exaggerated.decode(100 * z)
 
 
-class Revealing:
-    """A decoder whose images tell which code they are of: values in (0, 1) of an affine map."""
+class Revealing(nn.Module):
+    """A decoder whose images tell which code they are of: an affine map, squashed into (0, 1) unless it is a layer."""
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self.weight, self.bias = weight, bias
-        self.calls = 0
+    def __init__(self, weight: Tensor, bias: Tensor, squashed: bool = True) -> None:
+        super().__init__()
+        self.weight, self.bias, self.squashed = nn.Parameter(weight), nn.Parameter(bias), squashed
 
-    def __call__(self, z: Tensor) -> Tensor:
-        self.calls += 1
-        return (z.to(self.weight.dtype) @ self.weight.T + self.bias).sigmoid()
+    def forward(self, z: Tensor) -> Tensor:
+        values = z.to(self.weight.dtype) @ self.weight.T + self.bias
+        return values.sigmoid() if self.squashed else values
 
 
 def revealing(kind: type[nn.Module], z_dims: int, image_size: int, weight: Tensor, bias: Tensor) -> nn.Module:
-    """A VAE of your class that decodes by a known map: ``weight`` is (pixels, z_dims), ``bias`` (pixels,).
-
-    Its own layers are still there; the codes that they get are kept.
-    """
+    """A VAE of your class that decodes by a known map: ``weight`` is (pixels, z_dims), ``bias`` (pixels,)."""
     model = built(kind, z_dims, image_size)
-    model.decode = Revealing(weight, bias)
-    model.seen_codes = []
-
-    def keep(layer: nn.Module, inputs: tuple) -> None:
-        if inputs and isinstance(inputs[0], Tensor) and inputs[0].shape[-1:] == (z_dims,):
-            model.seen_codes.append(inputs[0].detach().reshape(-1, z_dims))
-
-    for layer in model.modules():
-        if layer is not model:
-            layer.register_forward_pre_hook(keep)
+    object.__setattr__(model, "decode", Revealing(weight, bias))
     return model
 
 
-def past_decode(model: nn.Module) -> tuple[Tensor, Tensor]:
-    """The codes that the model's own layers got past `decode`, and what its own `decode` makes of them."""
-    if not model.seen_codes:
-        raise ValueError("the model was never asked to decode")
-    z = torch.cat(model.seen_codes).unique(dim=0)
-    return z, type(model).decode(model, z)
+def revealing_layer(
+    plot: Callable, kind: type[nn.Module], sizes: tuple[int, int], known: tuple[Tensor, Tensor], squashed: bool, *which
+):
+    """`plot` of a VAE whose first layer that gets codes is the known map; None where there is no such layer.
+
+    ``sizes`` are z_dims and image_size. This is for plots that go past `decode`.
+    """
+    model, names = built(kind, *sizes), []
+
+    def keep(name: str) -> Callable:
+        def hook(layer: nn.Module, inputs: tuple) -> None:
+            if inputs and isinstance(inputs[0], Tensor) and inputs[0].shape[-1:] == sizes[:1]:
+                names.append(name)
+
+        return hook
+
+    hooks = [layer.register_forward_pre_hook(keep(name)) for name, layer in model.named_modules() if name]
+    plot(model, *which)
+    for hook in hooks:
+        hook.remove()
+    if not names:
+        return None
+    parent, _, child = names[0].rpartition(".")
+    setattr(model.get_submodule(parent), child, Revealing(*known, squashed))
+    return plot(model, *which)
 
 
 def snapshots(plot: Callable, stages: Tensor):
