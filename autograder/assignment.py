@@ -106,7 +106,7 @@ class Late(_Table):
     zone: str = "UTC"
     cutoff: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "23:59"
     days: Count = Field(default=7, gt=0, le=366)
-    lowest: Number = Field(default=0.0, ge=0, le=1)
+    lowest: Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)] = 0.0
     grace_minutes: Number = Field(default=0.0, ge=0)
 
     @model_validator(mode="after")

@@ -266,4 +266,4 @@ def test_wrong_variants_get_the_same_points_in_the_jailed_worker(suite, referenc
     names = "alphas-cumprod-prev-not-shifted q-sample-first-time-for-all p-sample-mean-clamped p-sample-loop-from-zeros"
     names += " p-losses-squared-error t-sample-never-last"
     folder = mutated(tmp_path, reference, *names.split())
-    assert jailed_points(folder) == points(suite, folder)
+    assert jailed_points(folder) == pytest.approx(points(suite, folder), abs=1e-4)  # the file has four decimals

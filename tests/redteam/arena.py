@@ -165,8 +165,9 @@ class Arena:
         files = dict.fromkeys(["calls", "honest", *(attack.file for attack in self.attacks)])
         seconds = {"seconds": self.call_seconds, "more_seconds": 2 * self.call_seconds}
         manifest = MANIFEST.format(files=", ".join(f'"{name}.py"' for name in files), **seconds)
-        manifest += ITEM.format(id="table", file="calls", blank="TABLE")
-        manifest += ITEM.format(id="helper", file="calls", blank="helper")
+        for item, blank in (("table", "TABLE"), ("helper", "helper")):
+            ungraded = ITEM.replace('"auto"', '"ungraded"').replace("points = 4", "points = 0")
+            manifest += ungraded.format(id=item, file="calls", blank=blank)
         public = hidden = "import torch\nfrom autograder.checks import assert_close, given, item, tensors\n"
         hidden += 'SECRET = "CANARY-HIDDEN"\n'
         hidden += f"X = torch.tensor([{HIDDEN_INPUT}.25, 1.0, 2.0, 3.0, 4.0])\n"

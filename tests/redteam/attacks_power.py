@@ -47,8 +47,11 @@ os.setpriority(os.PRIO_PROCESS, os.getppid(), os.getpriority(os.PRIO_PROCESS, os
 won()""",
            walls=("seccomp", "private user")),
     Attack("move its parent to one processor", """
-os.sched_setaffinity(os.getppid(), os.sched_getaffinity(os.getppid()))
-won()""",
+parent, before = os.getppid(), os.sched_getaffinity(os.getppid())
+os.sched_setaffinity(parent, sorted(before)[:1])
+moved = os.sched_getaffinity(parent) != before
+os.sched_setaffinity(parent, before)
+if moved: won()""",
            walls=("seccomp", "private user")),
     Attack("limit its parent", """
 import resource

@@ -91,7 +91,7 @@ def test_the_chain_starts_from_normal_noise(ddpm_solution):
     assert_independent(*firsts, name="the first image of two chains")
 
 
-def _whitened_step(ddpm_solution, index):
+def _whitened_step(ddpm_solution, index: int):
     """Take images and a prediction one step back from an index; return the noise in units of its due deviation."""
     # early, float32 knows the image no better than the noise
     height, prediction = (5.0, 400.0) if index > 100 else (1.0, 20.0)
