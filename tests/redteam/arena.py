@@ -166,9 +166,10 @@ class Arena:
         seconds = {"seconds": self.call_seconds, "more_seconds": 2 * self.call_seconds}
         manifest = MANIFEST.format(files=", ".join(f'"{name}.py"' for name in files), **seconds)
         for item, blank in (("table", "TABLE"), ("helper", "helper")):
-            ungraded = ITEM.replace('"auto"', '"ungraded"').replace("points = 4", "points = 0")
-            manifest += ungraded.format(id=item, file="calls", blank=blank)
+            manifest += ITEM.format(id=item, file="calls", blank=blank)
         public = hidden = "import torch\nfrom autograder.checks import assert_close, given, item, tensors\n"
+        for item in ("table", "helper"):
+            public += f'@item("{item}", weight=1)\ndef test_{item}(calls):\n    """It is there."""\n'
         hidden += 'SECRET = "CANARY-HIDDEN"\n'
         hidden += f"X = torch.tensor([{HIDDEN_INPUT}.25, 1.0, 2.0, 3.0, 4.0])\n"
         reference = dict.fromkeys(files, "# CANARY-REFERENCE\nSECRET = 'CANARY-REFERENCE'\n")

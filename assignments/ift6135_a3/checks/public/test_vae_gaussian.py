@@ -109,7 +109,7 @@ def test_the_density_integrates_to_one(vae_solution):
 def test_coordinates_add_up(vae_solution, q):
     """The nll of an image is the sum of the nll of its pixels, which are independent; dims are [1, 2, 3] unless given.
 
-    What is not in dims keeps its place in the result. Together with the density of one coordinate this says everything about nll.
+    What is not in dims keeps its place. Together with the density of one coordinate this says everything about nll.
     """
     x = q.sample(1, torch.Generator().manual_seed(0))[0].float()
     pixels = [part.reshape(-1, 1) for part in (q.mean, q.logvar, x)]
