@@ -22,7 +22,10 @@ class Panel:
     x_label: str
     y_label: str
     images: tuple[torch.Tensor, ...]
-    """As given to ``imshow``: (height, width) or (height, width, channels)."""
+    """As they are seen, whatever the axes' directions: (height, width) or (height, width, channels), top row first.
+
+    What ``imshow`` and ``pcolormesh`` have drawn, from the top left corner of the panel to the bottom right one.
+    """
     points: tuple[torch.Tensor, ...]
     """(n, 2) for each scatter."""
     colors: tuple[torch.Tensor, ...]
@@ -30,6 +33,8 @@ class Panel:
     lines: tuple[torch.Tensor, ...]
     """(n, 2) for each line, those without a stroke (plotted points) included."""
     legend: tuple[str, ...]
+    place: tuple[float, float]
+    """Left and upper edge as parts of the figure's width and height, from its upper left corner."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,14 @@ def _panel(plain: Mapping[str, Any]) -> Panel:
         colors=_tensors(plain["colors"], (1, 2)),
         lines=_tensors(plain["lines"], (2,)),
         legend=tuple(_text(text) for text in plain["legend"]),
+        place=_pair(plain["place"]),
     )
+
+
+def _pair(values: Any) -> tuple[float, float]:
+    if not isinstance(values, list) or [type(value) for value in values] != [float, float]:
+        raise TypeError("not a pair of numbers")
+    return values[0], values[1]
 
 
 def _tensors(values: Sequence[Any], dimensions: tuple[int, ...]) -> tuple[torch.Tensor, ...]:

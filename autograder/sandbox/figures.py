@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+Box = tuple[float, float, float, float]
+"""Where the first and the last column and the first and the last row of an image end, in the axes' own units."""
+
 MAX_FIGURES = 20
 MAX_PANELS = 400
 MAX_PIXELS = 2**20
@@ -84,12 +87,55 @@ def _panel(axes: Any) -> dict[str, Any]:
         "title": axes.get_title(),
         "x_label": axes.get_xlabel(),
         "y_label": axes.get_ylabel(),
-        "images": [_tensor(image.get_array()) for image in axes.images],
+        "images": _images(axes),
+        "place": _place(axes),
         "points": [_tensor(scatter.get_offsets()) for scatter in scatters],
         "colors": [_colors(scatter) for scatter in scatters],
         "lines": [_tensor(np.stack(line.get_data(orig=False), axis=-1)) for line in axes.lines],
         "legend": [text.get_text() for text in legend.get_texts()] if legend is not None else [],
     }
+
+
+def _place(axes: Any) -> list[float]:
+    box = axes.get_position(original=True)
+    return [float(box.x0), float(1.0 - box.y1)]
+
+
+def _images(axes: Any) -> list[torch.Tensor]:
+    """Return images as they are seen, those of one pair of axes from the top left corner to the bottom right one."""
+    from matplotlib.collections import QuadMesh
+    from matplotlib.image import AxesImage
+
+    boxed = [(image.get_array(), _box(image)) for image in axes.images if isinstance(image, AxesImage)]
+    boxed += [(_cells(mesh), _box_of_mesh(mesh)) for mesh in axes.collections if isinstance(mesh, QuadMesh)]
+    seen = [_as_seen(axes, values, box) for values, box in boxed]
+    return [values for _, values in sorted(seen, key=lambda pair: pair[0])]
+
+
+def _box(image: Any) -> Box:
+    left, right, bottom, top = image.get_extent()
+    return (left, right, top, bottom) if image.origin == "upper" else (left, right, bottom, top)
+
+
+def _box_of_mesh(mesh: Any) -> Box:
+    corners = mesh.get_coordinates()
+    return corners[0, 0, 0], corners[0, -1, 0], corners[0, 0, 1], corners[-1, 0, 1]
+
+
+def _cells(mesh: Any) -> Any:
+    rows, columns = (size - 1 for size in mesh.get_coordinates().shape[:2])
+    values = mesh.get_array()
+    return values.reshape(rows, columns, *values.shape[2:]) if values.ndim != 2 else values
+
+
+def _as_seen(axes: Any, values: Any, box: Box) -> tuple[tuple[float, float], torch.Tensor]:
+    """Return an image with its top row first and its left column first, and where its upper left corner is: (y, x)."""
+    first_column, last_column, first_row, last_row = box
+    (x0, y0), (x1, y1) = axes.transData.transform([(first_column, first_row), (last_column, last_row)])  # y goes up
+    pixels = _tensor(values)
+    pixels = pixels.flip(0) if y0 < y1 else pixels
+    pixels = pixels.flip(1) if x0 > x1 else pixels
+    return (round(-float(max(y0, y1)), 3), round(float(min(x0, x1)), 3)), pixels
 
 
 def _colors(scatter: Any) -> torch.Tensor:

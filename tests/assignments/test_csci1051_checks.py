@@ -160,6 +160,46 @@ def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:
     assert "x_t at t = 0 is wrong" in summary("noising-one-step-late")
 
 
+# figures as they are seen
+
+ONE_PICTURE = """
+
+# %%
+def plot_grid(decoder, xs, ys):
+    figure, panel = plt.subplots()
+    with torch.no_grad():
+        rows = [decoder(torch.stack([xs, y.expand(len(xs))], dim=1))[:, 0] for y in ys]
+    big = torch.cat([torch.cat(list(row.flip(1)), dim=1) for row in rows])  # large y last, each tile upside down
+    DRAW
+    return figure
+"""
+EXTENT = "extent=(xs[0], xs[-1], ys[0], ys[-1])"
+UPRIGHT = {
+    "from below": f'panel.imshow(big, origin="lower", {EXTENT})',
+    "a mesh": "panel.pcolormesh(big)",
+    "turned axis": "panel.imshow(big); panel.invert_yaxis()",
+}
+MIRRORED = {
+    "from above": f"panel.imshow(big, {EXTENT})",
+    "turned axis": f'panel.imshow(big, origin="lower", {EXTENT}); panel.invert_xaxis()',
+    "a turned mesh": "panel.pcolormesh(big); panel.invert_yaxis()",
+}
+
+
+@pytest.mark.parametrize("name", UPRIGHT)
+def test_a_grid_that_is_seen_upright_is_right(suite: CheckSuite, tmp_path: Path, name: str) -> None:
+    text = changed() + ONE_PICTURE.replace("DRAW", UPRIGHT[name])
+    assert points(suite, written(tmp_path, text), ("p1c.grid",)) == {"p1c.grid": 1}
+
+
+@pytest.mark.parametrize("name", MIRRORED)
+def test_images_that_are_seen_mirrored_are_not_those_of_the_decoder(
+    suite: CheckSuite, tmp_path: Path, name: str
+) -> None:
+    text = changed() + ONE_PICTURE.replace("DRAW", MIRRORED[name])
+    assert points(suite, written(tmp_path, text), ("p1c.grid",)) == {"p1c.grid": 0}
+
+
 # stubs
 
 SIGNATURES = {

@@ -40,6 +40,26 @@ def nested(image):
     return axes
 def nothing():
     pass
+def shown(image, **options):
+    plt.figure()
+    plt.imshow(image, **options)
+def turned(image, x, y):
+    _, ax = plt.subplots()
+    ax.imshow(image)
+    if x: ax.invert_xaxis()
+    if y: ax.invert_yaxis()
+def meshed(image):
+    plt.figure()
+    plt.pcolormesh(image)
+def mosaic(images):
+    _, ax = plt.subplots()
+    for number, (left, top) in reversed(list(enumerate([(0, 0), (5, 0), (0, -3), (5, -3)]))):
+        ax.imshow(images[number], extent=(left, left + 5, top - 3, top))
+    ax.set_xlim(0, 10); ax.set_ylim(-6, 0)
+def placed(image):
+    figure = plt.figure()
+    for left, bottom in ((0.5, 0.1), (0.1, 0.5)):
+        figure.add_axes([left, bottom, 0.3, 0.3]).imshow(image)
 """
 
 
@@ -151,3 +171,55 @@ def test_what_cannot_be_read_is_the_submissions_fault(start, backend):
     session.drawn = lambda result, picture: [{"title": "x", "panels": [{"title": 3}], "picture": None}]
     with pytest.raises(SubmissionFault, match="cannot be read"):
         drawn(s)
+
+
+UPRIGHT = torch.arange(15.0).reshape(3, 5)
+
+
+def seen(s):
+    (figure,) = drawn(s)
+    (image,) = figure.panels[0].images
+    return image
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, UPRIGHT),
+        ({"origin": "lower"}, UPRIGHT.flip(0)),
+        ({"extent": (0, 1, 0, 1)}, UPRIGHT),
+        ({"extent": (0, 1, 0, 1), "origin": "lower"}, UPRIGHT.flip(0)),
+        ({"extent": (0, 1, 1, 0)}, UPRIGHT),
+        ({"extent": (0, 1, 1, 0), "origin": "lower"}, UPRIGHT.flip(0)),
+    ],
+    ids=str,
+)
+def test_an_image_is_read_as_it_is_seen(s, options, expected):
+    s.shown(UPRIGHT.numpy(), **options)
+    assert torch.equal(seen(s), expected.double())
+
+
+@pytest.mark.parametrize("x", [False, True])
+@pytest.mark.parametrize("y", [False, True])
+def test_reversed_axes_turn_an_image(s, x, y):
+    s.turned(UPRIGHT.numpy(), x, y)
+    expected = UPRIGHT.flip([dimension for dimension, turned in enumerate((y, x)) if turned])
+    assert torch.equal(seen(s), expected.double())
+
+
+def test_a_mesh_is_an_image_whose_first_row_is_at_the_bottom(s):
+    s.meshed(UPRIGHT.numpy())
+    assert torch.equal(seen(s), UPRIGHT.flip(0).double())
+
+
+def test_images_of_one_panel_are_read_row_by_row(s):
+    images = torch.rand(4, 3, 5)
+    s.mosaic(images.numpy())
+    (figure,) = drawn(s)
+    assert torch.equal(torch.stack(figure.panels[0].images), images.double())
+
+
+def test_panels_say_where_they_are(s):
+    s.placed(UPRIGHT.numpy())
+    (figure,) = drawn(s)
+    assert [tuple(round(part, 6) for part in panel.place) for panel in figure.panels] == [(0.5, 0.6), (0.1, 0.2)]

@@ -147,12 +147,19 @@ def known_decoder(ps3_probes, seed):
 
 
 def tiles(figures):
-    """All pictures of 28 by 28 that were drawn, in order, ``(n, 784)``; one large picture is cut into them."""
-    found = [image for figure in figures for panel in figure.panels for image in panel.images]
+    """All pictures of 28 by 28 that are seen, row by row, ``(n, 784)``; one large picture is cut into them."""
+    panels = [panel for figure in figures for panel in sorted(figure.panels, key=place)]
+    found = [image for panel in panels for image in panel.images]
     grey = [image.mean(2) if image.ndim == 3 else image for image in found]
     if not grey:
         raise CheckFailed("no picture was drawn", expected="a picture for each point of the grid", got="none")
     return torch.stack([tile.flatten() for image in grey for tile in cut(image)] or [torch.zeros(SIDE * SIDE)])
+
+
+def place(panel):
+    """Where a panel stands, to be read row by row."""
+    left, top = panel.place
+    return round(top, 3), round(left, 3)
 
 
 def cut(image):
