@@ -288,7 +288,9 @@ class _Run:
         from autograder.grading.seeds import check_seed, secret_seed
 
         origin = (self._seed, self.assignment.slug, self.assignment.manifest.version, check.id)
-        span = self.bench.time(self._limit(check), time.monotonic() + seconds)
+        limit = self._limit(check)
+        # where the run spares all the patience that there is, the end of that is the machine's fault and not the run's
+        span = self.bench.time(limit, time.monotonic() + seconds if seconds < PATIENCE * limit else None)
         item = self.assignment.manifest.item(check.item)
         seed, secret = check_seed(*origin), secret_seed(*origin)
         runner = CheckRunner(check.function, check.declaration, fixtures, seed, secret=secret, costly=item.training)

@@ -19,8 +19,8 @@ from autograder.sandbox.remains import FOLDER
 INTERVAL = 0.05
 """Seconds between two looks: a process fills some 100 MB of memory in that time."""
 MEGABYTE = 2**20
-USED = ("RssAnon", "RssShmem", "VmSwap", "VmPTE")
-"""What of a process takes up memory, beside what lies in files: its pages, those swapped out, and its page tables."""
+SIZES = ("VmData", "RssAnon", "RssShmem", "VmSwap", "VmPTE")
+"""What counts as a worker's memory: room for its pages, its pages, shared ones, swapped ones, and page tables."""
 MAX_DEPTH = 100
 """Folders within folders that are looked into: one descriptor is open for each."""
 
@@ -43,13 +43,16 @@ class Watched:
         self._scratch = scratch
         self._bounds = bounds
         self.stop = stop
-        self._inherited = self._status().get("VmData", 0)
+        inherited = self._status()
+        self._room, self._tables = inherited.get("VmData", 0), inherited.get("VmPTE", 0)
 
     def excess(self) -> str:
         """Return which bound the worker passed and its value, "" where it keeps them all or is gone."""
         bounds, status = self._bounds, self._status()
-        shared = status.get("RssShmem", 0)
-        if shared > bounds.memory or sum(status.get(name, 0) for name in USED) > self._inherited + bounds.memory:
+        pages = status.get("RssAnon", 0) + status.get("VmSwap", 0)
+        tables = status.get("VmPTE", 0)
+        used = max(0, pages - self._room) + status.get("RssShmem", 0) + max(0, tables - self._tables)
+        if used > bounds.memory:
             return f"stopped: it used more than {bounds.memory // MEGABYTE} MB of memory"
         if status.get("Threads", 0) > bounds.threads:
             return f"stopped: it had more than {bounds.threads} threads"
@@ -76,7 +79,7 @@ class Watched:
         found = {}
         for line in lines:
             name, _, value = line.partition(":")
-            if name in ("VmData", "Threads", *USED):
+            if name in ("Threads", *SIZES):
                 number, _, unit = value.strip().partition(" ")
                 found[name] = int(number) * (1024 if unit == "kB" else 1)
         return found

@@ -101,22 +101,48 @@ CROWDING = """
     import os, subprocess, sys
     alone = {min(os.sched_getaffinity(0))}
     os.sched_setaffinity(0, alone)
-    busy = "import time; end = time.monotonic() + 9\\nwhile time.monotonic() < end: pass"
-    for _ in range(8):
-        subprocess.Popen([sys.executable, "-c", busy])
+    os.sched_setaffinity(probes.process(), alone)
+    busy = f"import os\\nwhile os.getppid() == {os.getpid()}: pass"
+    for _ in range(16):
+        subprocess.Popen([sys.executable, "-c", busy], start_new_session=True)
 """
+COMPUTING = """
+import os
+def process():
+    return os.getpid()
+def wait(seconds):
+    ends = time.thread_time() + seconds
+    while time.thread_time() < ends: pass
+    return True
+"""
+
+
+def crowded(tiny: Tiny) -> None:
+    """Let sixteen other processes come to the only processor that grader and worker have left, for the check's time."""
+    manifest = tiny.root / "assignments/tiny/assignment.toml"
+    manifest.write_text(manifest.read_text().replace("training_seconds = 60", "training_seconds = 2"))
+    check = HIDDEN.replace("WAIT", "50").replace('    """It learns."""', f'    """It learns."""{CROWDING}')
+    tiny.write("assignments/tiny/checks/hidden/test_measured.py", check)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be pinned here")
 def test_a_machine_that_becomes_too_busy_costs_nobody_points(tiny: Tiny) -> None:
-    """While the hand-in trains, eight other processes come to the only processor that the grader has left."""
-    manifest = tiny.root / "assignments/tiny/assignment.toml"
-    manifest.write_text(manifest.read_text().replace("training_seconds = 60", "training_seconds = 2"))
-    crowded = HIDDEN.replace("WAIT", "50").replace('    """It learns."""', f'    """It learns."""{CROWDING}')
-    tiny.write("assignments/tiny/checks/hidden/test_measured.py", crowded)
+    """A training that computes, and was kept from it, has not failed."""
+    crowded(tiny)
+    tiny.write("assignments/tiny/checks/public/probes.py", PROBES + COMPUTING)
     run = tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training")
     assert run.outcomes == {"two.training": "BLOCKED"} and run.status == 1
-    assert "this machine is too busy to train on" in run.output("two.training")
+    assert "this machine was too busy to say" in run.output("two.training")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be pinned here")
+def test_a_training_that_sleeps_fails_on_a_busy_machine_too(tiny: Tiny) -> None:
+    """It asks for no processor: what runs next to it keeps it from nothing."""
+    crowded(tiny)
+    tiny.write("assignments/tiny/checks/public/probes.py", PROBES + COMPUTING.partition("def wait")[0])
+    run = tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training")
+    assert run.outcomes == {"two.training": "FAIL"} and run.status == 0
+    assert "training was stopped: it took longer than the 2 s" in run.output("two.training")
 
 
 def test_a_failed_measurement_is_not_repeated_on_the_reference_but_a_broken_check_is(tiny: Tiny) -> None:
