@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox.clock import PATIENCE, Meter, Span
+from autograder.sandbox.clock import PATIENCE, Meter, Span, usage
 from autograder.sandbox.failure import NotEnoughTime, WorkerLost
 from autograder.sandbox.remains import remove_tree
 from autograder.sandbox.session import Deadlines, Session
@@ -111,6 +111,32 @@ def test_right_code_is_not_failed_for_what_runs_beside_it(zygote: Zygote, limits
             assert time.monotonic() - begun > 3 * LIMIT
         except NotEnoughTime:
             assert time.monotonic() - begun > PATIENCE * 3 * LIMIT
+
+
+CROWD_OF_ITS_OWN = """
+import hashlib, threading
+def spin():
+    while True: hashlib.sha256(bytes(2**22)).digest()
+for _ in range(8): threading.Thread(target=spin, daemon=True).start()
+threading.Event().wait()
+"""
+
+
+def test_no_process_keeps_itself_waiting() -> None:
+    """Eight threads on one processor wait for each other, and nobody else keeps them waiting."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    one = subprocess.Popen([sys.executable, "-c", CROWD_OF_ITS_OWN], start_new_session=True)
+    os.sched_setaffinity(0, before)
+    try:
+        while (used := usage(one.pid)).ran < 2 * LIMIT:
+            time.sleep(0.1)
+        waits = [int((task / "schedstat").read_text().split()[1]) for task in Path(f"/proc/{one.pid}/task").iterdir()]
+        assert max(waits) * 1e-9 > 0.5 * used.ran
+        assert used.waited < 0.25 * max(waits) * 1e-9
+    finally:
+        one.kill()
+        one.wait()
 
 
 HOSTILE = ("rest", "spin", "spin_in_threads", "spin_and_wait", "nap", "seek_a_busy_processor")

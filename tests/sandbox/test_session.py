@@ -328,6 +328,15 @@ def wrong(x):
         s.wrong(torch.tensor(3.0))
 
 
+def test_a_stand_in_takes_no_place_of_what_is_imported_from_the_submission(start, backend):
+    """Its own module knows what it means by that name; what the file itself defines is stood in for as ever."""
+    source = "from model import scaled\ndef shifted(x): pass\ndef use(x): return scaled(shifted(x), by=4)\n"
+    stand_ins = {"s.scaled": Callback(lambda x: x * 100), "s.shifted": Callback(lambda x: x + 1)}
+    others = {"model.py": "def scaled(x, by):\n    return x * by\n"}
+    s = start(backend, source, others, stand_ins=stand_ins).module("s")
+    assert float(s.use(torch.tensor(2.0))) == 12.0
+
+
 def test_names_that_the_trusted_side_knows_go_there_as_they_are(start, backend):
     """Where the submission has them in another order, they still mean what they say."""
     source = "def scaled(t, x_0):\n    pass\ndef use(x):\n    return scaled(x_0=x, t=3)\n"
