@@ -10,7 +10,7 @@ from autograder.checks.normality import Unit, assert_independent, assert_standar
 from autograder.checks.notebooks import assert_all_cells_run, notebook_of
 from autograder.checks.recording import PValue, record_p_values
 from autograder.checks.secret import secret_generator
-from autograder.checks.showing import only_for_show, show_bars, show_curves, show_images
+from autograder.checks.showing import only_for_show, show_bars, show_curves, show_images, show_note
 from autograder.checks.strategies import (
     diagonal_gaussians,
     images,
@@ -78,6 +78,7 @@ __all__ = [
     "show_bars",
     "show_curves",
     "show_images",
+    "show_note",
     "standardised_noise",
     "substitute",
     "teach",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from hypothesis import strategies as st
 
-from autograder.checks import CheckFailed, exists, given, gradients, info, item
+from autograder.checks import CheckFailed, exists, given, gradients, info, item, show_note
 from autograder.checks.closeness import assert_close, assert_gradients_close
 from autograder.checks.strategies import seeds, tensors
 from autograder.checks.tensor_assertions import assert_tensor
@@ -194,3 +194,15 @@ def test_the_gradient_is_the_slope_of_the_loss(q3_solution, simsiam_probes, rows
                 expected=f"{slope:.4g} along a random direction, by finite differences",
                 got=f"{claimed:.4g} from the gradient",
             )
+    note_stopped_gradients(loss, rows)
+
+
+def note_stopped_gradients(loss, rows):
+    """Say that a loss stops the gradients of its targets, which makes nothing wrong but one of the experiments."""
+    p1, p2, z1, z2 = (part.clone().requires_grad_() for part in rows)
+    if gradients(loss(p1, p2, z1, z2), [z1, z2]) == [None, None]:
+        show_note(
+            "your loss stops the gradients of z1 and z2 itself",
+            "this costs no points, but stop_gradient=False then changes nothing: in the experiment of 3.4 the run"
+            " without stop-gradient repeats the run with it. Let forward alone stop them.",
+        )
