@@ -14,9 +14,9 @@ from tests.tiny import command
 
 WITHOUT = {
     "seccomp": ["_give_up_calls"],
-    "landlock": ["_give_up_paths"],
+    "landlock": ["_give_up_paths", "_enter_tree"],
     "resource limits": ["_limit_resources"],
-    "private user and landlock": ["interpreter_is_readable_by_others", "_give_up_paths"],
+    "private user and landlock": ["interpreter_is_readable_by_others", "_give_up_paths", "_enter_tree"],
     "privileges": ["interpreter_is_readable_by_others", "_drop_capabilities", "_give_up_paths", "_give_up_calls"],
     "no new privileges": ["_no_new_privileges"],
     "nothing": [],

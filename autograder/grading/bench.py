@@ -100,13 +100,13 @@ class Bench:
             raise GraderTrouble(str(error)) from None
         self.walls = [Wall(name=w.name, held=w.held, note=w.note) for w in self._workers.walls]
         missing = missing_walls(self._workers.walls)
-        if not any(wall.name == "landlock" and wall.held for wall in self.walls):
+        if not any(wall.name in ("landlock", "mount namespace") and wall.held for wall in self.walls):
             missing += self._judge_private_folders()
         if self.strict and missing:
             raise GraderTrouble(f"refused in strict mode, this machine lacks: {'; '.join(missing)}")
 
     def _judge_private_folders(self) -> list[str]:
-        """Without Landlock, only file modes keep workers from what is secret; return what is missing then."""
+        """Without Landlock and mount namespaces, only file modes keep workers from what is secret; return what is missing then."""
         from autograder.sandbox.jail import is_open_to_others
 
         secret = [self.assignment.hidden_checks, self.assignment.reference]

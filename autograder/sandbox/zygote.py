@@ -60,7 +60,7 @@ class Zygote:
 
     def __init__(self, folder: Path, *, readable: Iterable[str], memory: int, cpu_seconds: float) -> None:
         self._folder = folder.resolve()
-        self._readable = tuple(readable)
+        self._readable = tuple(str(self._folder / name) for name in readable)
         self._memory = memory
         self._cpu_seconds = math.ceil(cpu_seconds)
         self._watch = Watch()
@@ -78,7 +78,7 @@ class Zygote:
         gc.freeze()
         self._pid = os.fork()
         if self._pid == 0:
-            live(theirs, self._folder)
+            live(theirs, self._folder, self._readable)
         theirs.close()
 
     def __enter__(self) -> Zygote:
@@ -163,8 +163,7 @@ class Zygote:
         uid = secrets.choice(range(jail.FIRST_UID, jail.LAST_UID)) if self._private_user else None
         if uid is not None:
             os.chown(scratch, uid, uid)
-        readable = tuple(str(self._folder / name) for name in self._readable)
-        settings = jail.JailSettings(uid, str(scratch), readable, self._memory, self._cpu_seconds)
+        settings = jail.JailSettings(uid, str(scratch), self._readable, self._memory, self._cpu_seconds)
         ours, theirs = socket.socketpair()
         with theirs:
             self._send({"op": "fork", "settings": {"jail": asdict(settings)}}, theirs.fileno())
