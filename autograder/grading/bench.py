@@ -106,7 +106,7 @@ class Bench:
             raise GraderTrouble(f"refused in strict mode, this machine lacks: {'; '.join(missing)}")
 
     def _judge_private_folders(self) -> list[str]:
-        """Without Landlock and mount namespaces, only file modes keep workers from what is secret; return what is missing then."""
+        """Where only file modes keep workers from what is secret, return what is missing."""
         from autograder.sandbox.jail import is_open_to_others
 
         secret = [self.assignment.hidden_checks, self.assignment.reference]
