@@ -64,11 +64,13 @@ class Bench:
             compiled(path.read_text(encoding="utf-8"), str(path))
         _judge_cuda()
         limits = self.assignment.manifest.limits
-        memory, seconds = limits.memory_mb * 2**20, self._most_cpu_seconds()
-        preload = ("torch", *self.assignment.manifest.files.preload)
-        readable = ["submission", "probes"]
         self._workers: Workers = start_workers(
-            self.folder, readable=readable, memory=memory, cpu_seconds=seconds, preload=preload
+            self.folder,
+            readable=["submission", "probes"],
+            memory=limits.memory_mb * 2**20,
+            cpu_seconds=self._most_cpu_seconds(),
+            preload=("torch", *self.assignment.manifest.files.preload),
+            run_ends=self.run_ends,
         )
         self.interruption.react(self._workers.stop)
         self._load_seconds = self._share_of_loading()
@@ -89,11 +91,13 @@ class Bench:
         if self.interruption.reason:
             return
         from autograder.grading.trouble import GraderTrouble
-        from autograder.sandbox.failure import WorkersLost
+        from autograder.sandbox.failure import NotEnoughTime, WorkersLost
         from autograder.sandbox.jail import missing_walls
 
         try:
             self._workers.fork_worker().close()
+        except NotEnoughTime:  # nothing will be run
+            return
         except WorkersLost as error:
             if self.interruption.reason:
                 return
