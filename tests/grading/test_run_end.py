@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -100,6 +101,14 @@ def start(tiny: Tiny, *options: str) -> subprocess.Popen[str]:
     )
 
 
+def has_stopped_child(pid: int) -> bool:
+    states = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
+        with contextlib.suppress(OSError):
+            states.append(Path(f"/proc/{child}/stat").read_text("ascii").rpartition(")")[2].split()[0])
+    return "T" in states
+
+
 def messages(tiny: Tiny) -> list[str]:
     """What the results say of every item of the grader, if they are valid and all of them BLOCKED."""
     file = tiny.root / "out" / "results.json"
@@ -118,8 +127,7 @@ def test_a_run_that_never_gets_a_worker_ends_with_its_deadline(tiny: Tiny) -> No
 
 def test_a_signal_ends_the_wait_for_a_worker(tiny: Tiny) -> None:
     with start(tiny) as run:
-        children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
-        while not children.read_text("ascii").split():
+        while not has_stopped_child(run.pid):
             time.sleep(0.05)
         run.send_signal(signal.SIGTERM)
         begun = time.monotonic()
