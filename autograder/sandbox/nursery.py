@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from autograder.sandbox import jail, mounts, worker
 from autograder.sandbox.remains import remove_tree
@@ -71,22 +71,28 @@ def live(control: socket.socket, folder: Path, readable: Sequence[str]) -> NoRet
                     worker.run(socket.socket(fileno=descriptors[0]), message["settings"], tree)
                 workers[pid] = None
                 os.close(descriptors[0])
-                write_frame(control, {"pid": pid}, [])
+                _answer(control, {"pid": pid})
             else:
                 pid = message["pid"]
                 status, seconds = _end(pid, message["grace"], workers)
                 if message["uid"] is not None:
                     _end_all_of(message["uid"])
                 gone = _end_orphans(workers, time.monotonic() + REAP_SECONDS)
-                write_frame(control, {"status": status, "seconds": seconds, "gone": gone and pid not in workers}, [])
+                _answer(control, {"status": status, "seconds": seconds, "gone": gone and pid not in workers})
             _reap(workers)
-    except (Closed, OSError):
+    except OSError:
         pass
     finally:
         _end_all(workers)
         if not left:
             _remove(folder)
         os._exit(0)
+
+
+def _answer(control: socket.socket, answer: dict[str, Any]) -> None:
+    """Tell the grader; where it has hung up, what it sent last says whether it left or died."""
+    with contextlib.suppress(Closed):
+        write_frame(control, answer, [])
 
 
 def _remove(folder: Path) -> None:

@@ -69,6 +69,14 @@ def test_the_wait_for_a_first_worker_ends_with_the_run(folder: Path) -> None:
     assert [path for path in folder.iterdir() if path.name != "tree"] == []
 
 
+def test_what_a_source_of_workers_was_asked_before_it_was_left_costs_no_folder(folder: Path) -> None:
+    """It answers an order when nobody listens any more: the grader has left, and goes on in its folder."""
+    with stopped(folder, None) as workers:
+        workers._order()
+        threading.Timer(SHORT, os.kill, (workers._pid, signal.SIGCONT)).start()
+    assert folder.is_dir()
+
+
 def test_whoever_ends_the_run_ends_the_wait(folder: Path) -> None:
     begun = time.monotonic()
     with stopped(folder, None) as workers:
