@@ -64,11 +64,13 @@ class Bench:
             compiled(path.read_text(encoding="utf-8"), str(path))
         _judge_cuda()
         limits = self.assignment.manifest.limits
-        memory, seconds = limits.memory_mb * 2**20, self._most_cpu_seconds()
-        preload = ("torch", *self.assignment.manifest.files.preload)
-        readable = ["submission", "probes"]
         self._workers: Workers = start_workers(
-            self.folder, readable=readable, memory=memory, cpu_seconds=seconds, preload=preload
+            self.folder,
+            readable=["submission", "probes"],
+            memory=limits.memory_mb * 2**20,
+            cpu_seconds=self._most_cpu_seconds(),
+            preload=("torch", *self.assignment.manifest.files.preload),
+            run_ends=self.run_ends,
         )
         self.interruption.react(self._workers.stop)
         self._load_seconds = self._share_of_loading()
@@ -89,24 +91,26 @@ class Bench:
         if self.interruption.reason:
             return
         from autograder.grading.trouble import GraderTrouble
-        from autograder.sandbox.failure import WorkersLost
+        from autograder.sandbox.failure import NotEnoughTime, WorkersLost
         from autograder.sandbox.jail import missing_walls
 
         try:
             self._workers.fork_worker().close()
+        except NotEnoughTime:  # nothing will be run
+            return
         except WorkersLost as error:
             if self.interruption.reason:
                 return
             raise GraderTrouble(str(error)) from None
         self.walls = [Wall(name=w.name, held=w.held, note=w.note) for w in self._workers.walls]
         missing = missing_walls(self._workers.walls)
-        if not any(wall.name == "landlock" and wall.held for wall in self.walls):
+        if not any(wall.name in ("landlock", "mount namespace") and wall.held for wall in self.walls):
             missing += self._judge_private_folders()
         if self.strict and missing:
             raise GraderTrouble(f"refused in strict mode, this machine lacks: {'; '.join(missing)}")
 
     def _judge_private_folders(self) -> list[str]:
-        """Without Landlock, only file modes keep workers from what is secret; return what is missing then."""
+        """Where only file modes keep workers from what is secret, return what is missing."""
         from autograder.sandbox.jail import is_open_to_others
 
         secret = [self.assignment.hidden_checks, self.assignment.reference]
