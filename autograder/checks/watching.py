@@ -5,7 +5,9 @@ What a network saw is evidence only where it was written down on this side; a pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -48,6 +50,24 @@ class Watched:
             raise TypeError("the network was asked more than any check needs")
         self.seen.append(flat.detach().clone())
         return self._function(tuple(shape), flat).to(given.dtype).reshape(len(given), *shape)
+
+
+_ASKED_HERE: ContextVar[Watched | None] = ContextVar("asked_here", default=None)
+
+
+@contextmanager
+def asked_by_stand_ins(network: Watched) -> Iterator[None]:
+    """Let stand-ins ask ``network`` inside the block: what they decode is recorded with what a submission decodes."""
+    token = _ASKED_HERE.set(network)
+    try:
+        yield
+    finally:
+        _ASKED_HERE.reset(token)
+
+
+def network_of_stand_ins() -> Watched | None:
+    """The network that a stand-in should ask, None where no check says one."""
+    return _ASKED_HERE.get()
 
 
 def _first_tensor(values: Any) -> Tensor | None:

@@ -19,7 +19,8 @@ OUTPUTS = ("p1", "p2", "z1", "z2")
 def known_model(q3_solution, simsiam_probes, encoder_weight, predictor_weight=None, **options):
     """SimSiam whose f and h are linear maps of given weights."""
     model = q3_solution.SimSiam(simsiam_probes.BaseEncoder, dim=encoder_weight.shape[0], pred_dim=3, **options)
-    return simsiam_probes.with_known_parts(model, encoder_weight, predictor_weight)
+    simsiam_probes.put_known_parts(model, encoder_weight, predictor_weight)
+    return model
 
 
 def four_outputs(result, shape):

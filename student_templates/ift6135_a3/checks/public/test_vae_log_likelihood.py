@@ -8,7 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch.distributions import LowRankMultivariateNormal
 
-from autograder.checks import CheckFailed, assert_close, assert_tensor, exceeds, given, item, seeds
+from autograder.checks import (
+    CheckFailed,
+    DiagonalGaussian,
+    assert_close,
+    assert_standard_normal,
+    assert_tensor,
+    exceeds,
+    given,
+    item,
+    seeds,
+)
+from autograder.checks.watching import Watched, asked_by_stand_ins
 
 IMAGE = (3, 32, 32)
 PIXELS = math.prod(IMAGE)
@@ -53,6 +64,19 @@ class KnownLikelihood:
         }
         return {**{name: weight.float() for name, weight in weights.items()}, "bent": False}
 
+    def decoded(self, shape: tuple[int, ...], z: torch.Tensor) -> torch.Tensor:
+        """The decoder's images (batch, pixels) of latent vectors (batch, Z_DIM); raises `TypeError` for others."""
+        if z.shape[1] != Z_DIM or math.prod(shape) != PIXELS:
+            raise TypeError(f"the decoder makes images of latent vectors (batch, {Z_DIM})")
+        return self.bias.to(z.dtype) + z @ (self.directions * self.gains).T.to(z.dtype)
+
+    def posterior(self, x: torch.Tensor) -> DiagonalGaussian:
+        """q(z|x), as the heads give it."""
+        weights = {name: weight for name, weight in self.networks().items() if name != "bent"}
+        h = x.flatten(1).double() @ weights["features"].double().T
+        mean = h @ weights["mean_weight"].double().T + weights["mean_bias"].double()
+        return DiagonalGaussian(mean, weights["logvar_bias"].double().expand_as(mean))
+
     def images(self, batch: int) -> torch.Tensor:
         """Images from latent vectors of length about 5, far from the prior's centre, and a little noise."""
         generator = torch.Generator().manual_seed(self.seed + 1)
@@ -68,13 +92,31 @@ class KnownLikelihood:
         return marginal.log_prob(x.double().flatten(1))
 
 
-def estimate(vae_solution, vae_probes, world, x, **options):
-    """What `log_likelihood` of a VAE with the known networks returns: a tensor (batch,)."""
+DEFAULT_K = 100
+
+
+def estimate(vae_solution, vae_probes, world, x, K=None):
+    """What `log_likelihood` of a VAE with the known networks returns: a tensor (batch,); and what it decoded for that.
+
+    The latent vectors are those that the grader's own decoder was asked about, (K * batch, Z_DIM).
+    """
+    options, K = ({}, DEFAULT_K) if K is None else ({"K": K}, K)
     model = vae_solution.VAE(
         in_channels=3, decoder_features=4, encoder_features=4, z_dim=Z_DIM, input_size=32, device="cpu"
     )
-    vae_probes.plant(model, world.networks())
-    return assert_tensor(model.log_likelihood(x, **options), shape=(len(x),), name="log_likelihood(x)")
+    decoder = Watched(world.decoded)
+    vae_probes.plant(model, world.networks(), decoder.lent)
+    with asked_by_stand_ins(decoder):
+        got = assert_tensor(model.log_likelihood(x, **options), shape=(len(x),), name="log_likelihood(x)")
+    z = decoder.seen_for(K * len(x))
+    if z is None:
+        count = sum(map(len, decoder.seen))
+        raise CheckFailed(
+            f"log_likelihood(x, K={K}) of {len(x)} images must decode {K} latent vectors for each of them",
+            expected=f"{K * len(x)} latent vectors",
+            got=f"{count} latent vectors",
+        )
+    return got, z
 
 
 @item("vae.log_likelihood", weight=1)
@@ -85,7 +127,7 @@ def test_the_estimate_is_exact_where_the_posterior_is(vae_solution, vae_probes, 
     x = world.images(batch=3)
     truth = world.log_likelihood(x)
     for K in (1, 3, 12):
-        got = estimate(vae_solution, vae_probes, world, x, K=K)
+        got, _ = estimate(vae_solution, vae_probes, world, x, K)
         assert_close(got, truth, name=f"log_likelihood(x, K={K})", scale=0.0)
 
 
@@ -106,7 +148,11 @@ def test_the_weights_are_averaged_not_their_logarithms(vae_solution, vae_probes)
     batch, K = 20, 64
     world = KnownLikelihood(widening=WIDENING)
     x = world.images(batch)
-    got = estimate(vae_solution, vae_probes, world, x, K=K)
+    got, z = estimate(vae_solution, vae_probes, world, x, K)
+    q = world.posterior(x)
+    orders = (z.reshape(K, batch, Z_DIM), z.reshape(batch, K, Z_DIM).transpose(0, 1))  # image by image, or sample by
+    noise = min((q.whiten(samples) for samples in orders), key=lambda drawn: float(drawn.square().mean()))
+    assert_standard_normal(noise, name="the latent vectors that are decoded, in standard units of q(z|x),")
     ratios = (got.detach().double() - world.log_likelihood(x)).exp()
     rare = math.log(4 / ALPHA) / (batch * K)
     allowed = rare + math.sqrt(rare**2 + 2 * VARIANCE * rare)
