@@ -158,25 +158,3 @@ def snapshots(plot: Callable, stages: Tensor):
             first = first or error
     assert first is not None
     raise first
-
-
-class NoisePredictor(nn.Module):
-    """Predicts ``gain * x + tilt * t + bias``, entry by entry.
-
-    ``images`` and ``times`` hold copies of what it was called with, one entry for each call.
-    """
-
-    def __init__(self, gain: float, tilt: float, bias: float) -> None:
-        super().__init__()
-        self.gain, self.tilt, self.bias = (nn.Parameter(torch.tensor(float(value))) for value in (gain, tilt, bias))
-        self.images: list[Tensor] = []
-        self.times: list[Tensor] = []
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Predict the noise in images ``(B, C, H, W)`` at time indices ``(B,)``."""
-        if not isinstance(t, Tensor) or t.shape != (len(x),):
-            found = f"of shape {tuple(t.shape)}" if isinstance(t, Tensor) else type(t).__name__
-            raise ValueError(f"model(x, t) needs a time index for each image: t of shape ({len(x)},), not {found}")
-        self.images.append(x.detach().clone())
-        self.times.append(t.detach().long())
-        return self.gain * x + self.tilt * t.reshape(-1, *[1] * (x.ndim - 1)) + self.bias
