@@ -21,15 +21,18 @@ def answer_for(part: nn.Module, shape: Sequence[int], answer: Callable[..., Tens
     object.__setattr__(part, "forward", lambda *args, **kwargs: answer(list(shape), *args, **kwargs))
 
 
-def answer_for_all(method: Callable[..., Any], answer: Callable[..., Tensor], *example: Any) -> None:
+def answer_for_all(
+    method: Callable[..., Any], answer: Callable[..., Tensor], *example: Any, inputs: int | None = None
+) -> None:
     """Let ``answer(number, shape, ...)`` give what the networks give that ``method`` asks itself, numbered in order.
 
     They are found with an example. What has no parameters stays as it is, and so does what is lent already, or is asked
-    for outputs of two shapes.
+    for outputs of two shapes, or gets another number of ``inputs`` than is asked for.
     """
     shapes: dict[nn.Module, set[torch.Size]] = {}
-    for part, shape in asked_by(method, *example):
-        if not isinstance(part, LentModule) and next(part.parameters(), None) is not None:
+    for part, given, shape in asked_by(method, *example):
+        fits = inputs in (None, given.numel())
+        if fits and not isinstance(part, LentModule) and next(part.parameters(), None) is not None:
             shapes.setdefault(part, set()).add(shape)
     for number, (part, found) in enumerate(shapes.items()):
         if len(found) == 1:
@@ -41,18 +44,19 @@ def _numbered(answer: Callable[..., Tensor], number: int) -> Callable[..., Tenso
 
 
 @torch.no_grad()
-def asked_by(method: Callable[..., Any], *example: Any) -> list[tuple[nn.Module, torch.Size]]:
-    """The networks that a method asks itself, in order, not those within them; and the shape of one output of each."""
+def asked_by(method: Callable[..., Any], *example: Any) -> list[tuple[nn.Module, torch.Size, torch.Size]]:
+    """The networks that a method asks itself, in order, not those within them; the shapes of one input and output."""
     inside: list[nn.Module] = []
-    asked: list[tuple[nn.Module, torch.Size]] = []
+    asked: list[tuple[nn.Module, torch.Size, torch.Size]] = []
 
     def enter(part: nn.Module, args: Any) -> None:
         inside.append(part)
 
     def leave(part: nn.Module, args: Any, output: Any) -> None:
         inside.pop()
+        given = args[0] if args and isinstance(args[0], Tensor) else torch.empty(0)
         if not inside and isinstance(output, Tensor) and output.ndim > 1:
-            asked.append((part, output.shape[1:]))
+            asked.append((part, given.shape[1:], output.shape[1:]))
 
     hooks = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave)]
     try:
