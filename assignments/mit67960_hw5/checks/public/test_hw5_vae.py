@@ -24,6 +24,7 @@ from autograder.checks import (
     is_remote,
     item,
     lend,
+    secret_generator,
     seeds,
     substitute,
 )
@@ -192,7 +193,7 @@ class KnownMethods:
     """
 
     def __init__(self, hw5, hw5_probes, batch):
-        generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+        generator = secret_generator()
         self.heads = torch.randn(2, 784, Z_DIMS, generator=generator, dtype=torch.float64) / 12
         self.pixels = torch.randn(Z_DIMS, 784, generator=generator, dtype=torch.float64) / 2
         self.generator, self.networks = generator, WatchedNetworks(generator)

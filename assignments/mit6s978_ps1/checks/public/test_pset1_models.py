@@ -14,6 +14,7 @@ from autograder.checks import (
     fetch,
     is_remote,
     item,
+    secret_generator,
 )
 from autograder.checks.describing import describe_type
 
@@ -61,17 +62,15 @@ class KnownDecoder:
     """
 
     def __init__(self, pset1_probes, model, width):
-        self.generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
-        self.pixels = torch.randn(2, width, generator=self.generator, dtype=torch.float64)
+        self.seed = int(torch.randint(2**31, (), generator=secret_generator()))
         self.probes, self.model, self.width = pset1_probes, model, width
         self.own_decode = fetch(model.decode)
-        self.decoder, self.networks = Watched(self._decode), WatchedNetworks(self.generator)
+        self.decoder, self.networks = Watched(self._decode), WatchedNetworks(secret_generator())
         pset1_probes.watched(model, width, self.decoder.lent, self.networks.lent)
 
     def _decode(self, shape, z):
-        if z.shape[1] != 2:
-            raise TypeError(f"decode needs codes of two numbers for each image, not of {z.shape[1]}")
-        return (z.double() @ self.pixels).sigmoid()
+        generator = torch.Generator().manual_seed(self.seed)
+        return (z.double() @ torch.randn(z.shape[1], self.width, generator=generator, dtype=torch.float64)).sigmoid()
 
     def images(self, x, *constant):
         """What `forward` gives, where some networks give all images the same."""
@@ -80,7 +79,7 @@ class KnownDecoder:
         return images
 
     def codes(self, x):
-        """The codes, ``(len(x), 2)``, that the images of `forward` are made of; None where they are not."""
+        """The codes that the images of `forward` are made of, one row for each; None where they are of none."""
         self.decoder.seen.clear()
         self.networks.forget()
         images = self.images(x)
@@ -110,7 +109,7 @@ def codes_of(pset1_probes, models, x):
             expected="forward(x) encodes x as two numbers for each image and decodes them",
             got="no two numbers for each image from which decode makes forward's images",
         )
-    return [code.double() for code in found]
+    return tensors_of(found, len(models), (len(x), 2), "the code that forward decodes")
 
 
 @item("p1.autoencoder", weight=2)
@@ -121,9 +120,9 @@ def test_shapes_of_reconstructions_and_of_decoded_codes(pset1, pset1_probes):
         x, z = pictures(5, sizes[0]), 3 * noise(7, 2)
         name = f'forward(x)["imgs"] of AE{sizes}'
         assert_varies(tensors_of(pset1_probes.images_of(models, x), 6, x.shape, name), name, "images")
+        codes_of(pset1_probes, several(pset1_probes, pset1.AE, sizes, 2), x)
         name = f"decode(z) of AE{sizes}"
         assert_varies(tensors_of(pset1_probes.decoded(models, z), 6, (7, sizes[0]), name), name, "codes")
-        codes_of(pset1_probes, models, x)
 
 
 @item("p1.autoencoder", weight=3)
