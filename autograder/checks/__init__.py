@@ -23,6 +23,7 @@ from autograder.checks.strategies import (
 from autograder.checks.tensor_assertions import assert_integers, assert_shape, assert_tensor, assert_unchanged
 from autograder.checks.thresholds import exceeds, falls_below
 from autograder.checks.uniformity import assert_uniform_integers
+from autograder.checks.watching import Watched, WatchedNetworks
 from autograder.sandbox.drawings import Figure, Panel, drawn
 from autograder.sandbox.remote import Remote, exists, fetch, fresh, gradients, info, is_remote, lend, substitute
 from autograder.sandbox.stand_ins import Callback, Canned, StandIns
@@ -40,6 +41,8 @@ __all__ = [
     "Remote",
     "StandIns",
     "Unit",
+    "Watched",
+    "WatchedNetworks",
     "assert_all_cells_run",
     "assert_bounded_mean",
     "assert_close",

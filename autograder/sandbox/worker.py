@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from autograder.sandbox import courtesies, jail
+from autograder.sandbox import courtesies, instruments, jail  # noqa: F401  (probes import instruments, behind the walls)
 from autograder.sandbox.executor import Executor
 from autograder.sandbox.loading import Loader
 from autograder.sandbox.wire import Closed, Frame, Limits, read_frame, write_frame
