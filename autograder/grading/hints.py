@@ -8,7 +8,8 @@ by the instructor.
 
 How far roundings may carry equal formulas is measured: the nearest mistake is run in coarser arithmetic (`rounding`).
 Where replies depend on random numbers, equal formulas may use them in another order: such an example also agrees if the
-mistake fails its check, provided that there are others to compare.
+mistake fails its check, provided that there are others to compare. Among mistakes that agree in those others, the one
+whose replies agree with the same random numbers is taken.
 """
 
 from __future__ import annotations
@@ -96,10 +97,10 @@ class Explainer:
         fitting = {m.id: distances[m.id] for m in mutants if self._passes(m, passed) and self._fails(m, failed)}
         if not fitting:
             return None
-        first, *others = sorted(fitting, key=lambda name: fitting[name])
-        if fitting[first] > AGREES or any(fitting[name] < APART * max(fitting[first], FLOOR) for name in others):
-            return None
-        return next(mutant for mutant in mutants if mutant.id == first)
+        chosen = _alone(fitting)
+        if chosen is None and failed:  # equal where nothing is random: the same draws may tell them apart
+            chosen = _alone({name: self._distance(self._folders(item)[name], failed) for name in fitting})
+        return next((mutant for mutant in mutants if mutant.id == chosen), None)
 
     def distances(self, item: str, evidence: Sequence[Evidence]) -> dict[str, float]:
         """Return how far the replies of each mutant of an item are from those in the evidence, by id; "" is the
@@ -193,6 +194,14 @@ class Explainer:
             session.close()
 
 
+def _alone(distances: dict[str, float]) -> str | None:
+    """Return the one name whose distance is that of roundings while all others are much farther."""
+    first, *others = sorted(distances, key=lambda name: distances[name])
+    if distances[first] > AGREES or any(distances[name] < APART * max(distances[first], FLOOR) for name in others):
+        return None
+    return first
+
+
 def _is_unwritten(replies: Sequence[Any]) -> bool:
     """Whether the code that was asked for is not there yet: that is no misconception."""
     return isinstance(replies[-1], Raised) and replies[-1].summary.endswith("is not implemented yet")
@@ -215,6 +224,8 @@ def distance(one: Any, other: Any, coarse: Sequence[Any] = ()) -> float:
         return 0.0  # what follows from it shows in other replies
     if isinstance(one, Raised) and isinstance(other, Raised):
         return 0.0 if sorted(one.summary.split()) == sorted(other.summary.split()) else math.inf
+    if one is None and isinstance(other, torch.Tensor) or other is None and isinstance(one, torch.Tensor):
+        return math.inf if _is_any(one) or _is_any(other) else 0.0  # a gradient that is 0, and one that never arrives
     if type(one) is not type(other):
         return math.inf
     if isinstance(one, dict):
@@ -230,6 +241,10 @@ def distance(one: Any, other: Any, coarse: Sequence[Any] = ()) -> float:
         spread = [_number(c) for c in coarse if isinstance(c, float)]
         return _tensor_distance(_number(one), _number(other), spread)
     return 0.0 if one == other else math.inf
+
+
+def _is_any(value: torch.Tensor | None) -> bool:
+    return value is not None and bool((value != 0).any())
 
 
 def _number(value: float) -> torch.Tensor:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-MAX_REMEMBERED_BYTES = 8 * 2**20
-"""Replies of one example that are kept to be compared with those of known mistakes."""
+MAX_REMEMBERED_BYTES = 32 * 2**20
+"""Replies of one example that are kept to be compared with those of known mistakes: two batches of 4,096 images."""
 
 
 @dataclass(frozen=True)
