@@ -51,6 +51,8 @@ APART = 10.0
 FLOOR = 1e-5
 """What the nearest distance counts for at least, so that two exact agreements are not told apart by roundings."""
 REFERENCE = ""
+DECORATION = frozenset({"title", "x_label", "y_label", "legend", "place"})
+"""Parts of a figure that everybody words and lays out in another way; what was drawn is compared without them."""
 
 
 @dataclass(frozen=True)
@@ -231,12 +233,14 @@ def distance(one: Any, other: Any, coarse: Sequence[Any] = ()) -> float:
     if isinstance(one, dict):
         if list(one) != list(other):
             return math.inf
-        return distance(list(one.values()), list(other.values()), [list(c.values()) for c in coarse if type(c) is dict])
+        kept = [key for key in one if key not in DECORATION]
+        parts = [[c[key] for key in kept] for c in coarse if type(c) is dict and list(c) == list(one)]
+        return distance([one[key] for key in kept], [other[key] for key in kept], parts)
     if isinstance(one, (list, tuple)):
         if len(one) != len(other):
             return math.inf
-        parts = [[c[k] for c in coarse if isinstance(c, (list, tuple)) and k < len(c)] for k in range(len(one))]
-        return max(map(distance, one, other, parts), default=0.0)
+        spreads = [[c[k] for c in coarse if isinstance(c, (list, tuple)) and k < len(c)] for k in range(len(one))]
+        return max(map(distance, one, other, spreads), default=0.0)
     if isinstance(one, float):
         spread = [_number(c) for c in coarse if isinstance(c, float)]
         return _tensor_distance(_number(one), _number(other), spread)
