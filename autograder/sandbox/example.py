@@ -55,6 +55,8 @@ class Example:
     leaves: dict[int, tuple[torch.Tensor, int]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     origins: dict[int, Call] = field(default_factory=dict)
+    constants: dict[tuple[str, str], int | float] = field(default_factory=dict)
+    """Numbers among a module's globals that were asked for, by module and name: such as a submission may choose."""
     replies: list[Any] | None = field(default_factory=list)
     """What came back, in order; None once it was too much to keep."""
     replied_bytes: int = 0

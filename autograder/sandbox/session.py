@@ -172,7 +172,10 @@ class Session:
         """Return the value at a path."""
         self._ready(base)
         self._doing = self._name(base, path)
-        return self._ask({"op": "get", "base": base, "path": list(path)}, [])
+        value = self._ask({"op": "get", "base": base, "path": list(path)}, [])
+        if isinstance(base, str) and len(path) == 1 and (number := _number(value)) is not None:
+            self.example.constants[base, path[0]] = number
+        return value
 
     def exists(self, base: str | int, path: tuple[str, ...]) -> bool:
         """Whether there is anything at a path."""
@@ -410,6 +413,12 @@ def _names_of(stand_in: Callback) -> list[str] | None:
     if any(parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) for parameter in parameters):
         return None
     return [parameter.name for parameter in parameters][len(stand_in.fields or ()) :]
+
+
+def _number(value: Any) -> int | float | None:
+    """Return a plain number, also where it is a tensor without dimensions; None for anything else."""
+    plain = value.item() if isinstance(value, torch.Tensor) and value.ndim == 0 else value
+    return plain if type(plain) in (int, float) else None
 
 
 def _text(value: Any) -> str:
