@@ -11,7 +11,7 @@ import torch
 
 from autograder.sandbox.callbacks import Answer, Callbacks, kind_of
 from autograder.sandbox.clock import Meter, Over, Span, Wait
-from autograder.sandbox.example import Asked, Call, Example, Raised
+from autograder.sandbox.example import Asked, Call, Example, ProbeWords, Raised
 from autograder.sandbox.failure import AuthorError, NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import Remote, is_remote, state
 from autograder.sandbox.stand_ins import Callback, Lent, StandIns
@@ -99,6 +99,8 @@ class Session:
         """Says how the notebook of a module had been run; whoever opens a session sets it."""
         self.place: Callable[[str, int], str] = lambda file, line: f"{file}, line {line}"
         """Says where a line of the copy was in what was handed in; whoever opens a session sets it."""
+        self.probe_words: Mapping[str, ProbeWords] = {}
+        """What functions of probes are called in reports, by module and name; whoever opens a session sets it."""
         self._loaded: dict[str, Any] = {}
         self._begin: int | None = None
         self._seed = 0
@@ -149,9 +151,13 @@ class Session:
         """Call what lies at a path and return its value."""
         self._ready(base)
         name = self._name(base, path)
-        labels = [*((f"argument {i}", value) for i, value in enumerate(args, 1)), *kwargs.items()]
         origin = self.example.origins.get(base) if isinstance(base, int) else None
-        call = Call(name, tuple((label, _frozen(value)) for label, value in labels), origin)
+        place = ".".join((base if isinstance(base, str) else origin.place if origin is not None else "", *path))
+        probe = self.probe_words.get(place)
+        names = probe.parameters if probe is not None else ()
+        positions = (names[i] if i < len(names) else f"argument {i + 1}" for i in range(len(args)))
+        labels = [*zip(positions, args, strict=True), *kwargs.items()]
+        call = Call(name, tuple((label, _frozen(value)) for label, value in labels), origin, place, probe)
         self.example.calls.append(call)
         encoder = Encoder(self._encode_special)
         self._sent = []
@@ -159,10 +165,10 @@ class Session:
             "op": "call",
             "base": base,
             "path": list(path),
-            "args": ["t", *[self._labelled(f"argument {i}", a, encoder) for i, a in enumerate(args, 1)]],
-            "kwargs": ["d", *[[key, self._labelled(key, value, encoder)] for key, value in kwargs.items()]],
+            "args": ["t", *[self._labelled(label, value, encoder) for label, value in labels[: len(args)]]],
+            "kwargs": ["d", *[[key, self._labelled(key, value, encoder)] for key, value in labels[len(args) :]]],
         }
-        self._doing = f"{name}()"
+        self._doing = f"{name}()" if probe is None else f"{name}() in {probe.file}"
         value = self._ask(request, encoder.buffers)
         if is_remote(value):
             self.example.origins[state(value)[1]] = call  # type: ignore[index]
