@@ -1,4 +1,4 @@
-"""How many of the mistakes that students write get their hint, in their own way to write them; and never a wrong one."""
+"""How many mistakes get their hint in the way that students write them, and that none gets a wrong one."""
 
 from __future__ import annotations
 
