@@ -76,8 +76,9 @@ class Explainer:
         readings = [list(evidence)]
         if any(piece.unaided is not None for piece in evidence):
             readings.append([piece.unaided or piece for piece in evidence])
-        # a mistake of the instructor's own has the reference's numbers, where a submission may have chosen others
-        readings += [[piece.adopting() for piece in reading] for reading in readings if _has_constants(reading)]
+        # a known mistake has the reference's numbers, where a submission may have chosen others
+        if constants := {name: value for piece in evidence for name, value in piece.constants.items()}:
+            readings += [[piece.adopting(constants) for piece in reading] for reading in readings]
         return next((found for each in readings if (found := self._explain(item, each, passed)) is not None), None)
 
     def _explain(self, item: str, evidence: Sequence[Evidence], passed: Sequence[Passed]) -> Mutant | None:
@@ -196,10 +197,6 @@ class Explainer:
             return piece.replay(session, shift=shift)
         finally:
             session.close()
-
-
-def _has_constants(evidence: Sequence[Evidence]) -> bool:
-    return any(piece.constants for piece in evidence)
 
 
 def _alone(distances: dict[str, float]) -> str | None:

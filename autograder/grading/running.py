@@ -76,9 +76,9 @@ class Evidence:
     adopted: Mapping[tuple[str, str], int | float] = field(default_factory=dict)
     """Those of them that are put in the place of a session's own before the check is run there."""
 
-    def adopting(self) -> Evidence:
-        """The same, to be compared with code that takes over the submission's numbers."""
-        return replace(self, adopted=self.constants)
+    def adopting(self, constants: Mapping[tuple[str, str], int | float]) -> Evidence:
+        """The same, to be compared with code that takes over a submission's numbers."""
+        return replace(self, adopted=constants)
 
     def _begin(self, session: Session, shift: int = 0) -> None:
         session.begin(self.runner.seed + shift)

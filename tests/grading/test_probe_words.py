@@ -16,12 +16,13 @@ class Holder:
     """A holder of your function."""
     def __init__(self, double):
         self.double = double
-    def twice(self, x):
-        return self.double(self.double(x))
-    def slow(self, x):
-        """Your function again and again."""
-        while True:
-            self.double(x)
+    def called(self, x):
+        return self.double(x)
+    def until_right(self, x):
+        """Your function again and again, until it is right."""
+        while self.double(x)[0] != 2:
+            pass
+        return self.double(x)
 
 def undocumented(double, x):
     return double(x)
@@ -34,9 +35,9 @@ def test_{number}(one, probes):
 '''
 CALLS = (
     "probes.outcome(one.double, [torch.ones(2)], 1.0)[0]",
-    "probes.Holder(one.double).twice(torch.ones(2))",
+    "probes.Holder(one.double).called(torch.ones(2))",
     "probes.undocumented(one.double, torch.ones(2))",
-    "probes.Holder(one.double).slow(torch.ones(2))",
+    "probes.Holder(one.double).until_right(torch.ones(2))",
 )
 OUTCOME = "`double` of each value, from e.g. a list (`outcome` in checks/public/probes.py)"
 HOLDER = "A holder of your function (`Holder` in checks/public/probes.py)"
@@ -51,11 +52,11 @@ def tiny(tmp_path: Path) -> Tiny:
 
 def test_the_words_are_the_first_sentence_of_a_docstring(tiny):
     found = read_probe_words([tiny.assignment / "checks" / "public" / "probes.py"])
-    assert sorted(found) == ["probes.Holder", "probes.Holder.slow", "probes.outcome"]
+    assert sorted(found) == ["probes.Holder", "probes.Holder.until_right", "probes.outcome"]
     assert found["probes.outcome"].words == "`double` of each value, from e.g. a list"
     assert found["probes.outcome"].parameters == ("double", "values", "scale")
     assert found["probes.Holder"].parameters == ("double",)
-    assert found["probes.Holder.slow"].parameters == ("x",)
+    assert found["probes.Holder.until_right"].parameters == ("x",)
 
 
 def test_calls_of_probes_are_told_in_their_words(tiny):
@@ -64,6 +65,6 @@ def test_calls_of_probes_are_told_in_their_words(tiny):
     output = tiny.grade(tiny.hand_in(one=ONE.replace("return x * 2", "return x * 3"))).output("one.double")
     _, call, after = output.partition(OUTCOME)
     assert call and "scale = 1" in after[:200] and "double =" not in after[:200]
-    assert f"twice(...) of this object: {HOLDER}" in output
+    assert f"called(...) of this object: {HOLDER}" in output
     assert "undocumented(...)" in output  # there are no other words for it
-    assert "slow() in checks/public/probes.py did not return" in output
+    assert "until_right() in checks/public/probes.py did not return" in output
