@@ -56,9 +56,11 @@ class Bench:
         write_copy(self.submission, self.assignment, self._copy)
         self._probes = self._copy_probes()
         _import_heavy(self.assignment.manifest.files.preload)
+        from autograder.grading.probe_words import read_probe_words
         from autograder.sandbox.loading import compiled
         from autograder.sandbox.workers import start_workers
 
+        self._probe_words = read_probe_words(self.assignment.probes)
         ours = [self._copy / name for name in self.assignment.manifest.files.provided if name.endswith(".py")]
         for path in (*ours, *self._probes):  # the workers inherit what is compiled here; only our own files are
             compiled(path.read_text(encoding="utf-8"), str(path))
@@ -211,6 +213,7 @@ class Bench:
             load_seconds=self._load_seconds,
         )
         session.executed, session.place = self._executed, self._place
+        session.probe_words = self._probe_words
         return session
 
     def _program(self, file: str | None) -> str:

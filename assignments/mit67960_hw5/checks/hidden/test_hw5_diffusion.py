@@ -119,6 +119,7 @@ def test_the_mean_at_index_0(hw5, seed, batch, spread):
 
 
 STEPS = (1, 2, 9, 60, 150, T - 1)
+LOUD = 40.0  # added to what the known model predicts, so that a wrong share of it is seen beside the noise
 SHAPE = (3, 2, 36, 37)
 # 3 * 2 * 36 * 37 = 7992 entries at each of 6 time indices: a mean off by 0.15 and a standard deviation off by a seventh
 # are seen in one alone.
@@ -132,10 +133,10 @@ def test_steps_at_other_indices(hw5):
     for _ in range(2):
         noise = []
         for index in STEPS:
-            predictor, t = AffineNoise(*MODEL), torch.full(SHAPE[:1], index)
+            predictor, t = AffineNoise(*MODEL[:2], MODEL[2] + LOUD), torch.full(SHAPE[:1], index)
             step = assert_tensor(hw5.p_sample(predictor.lent, pixels, t, index), shape=SHAPE)
             assert_times(predictor, t)
-            due = p_sample_mean(TABLES, pixels, t, prediction(pixels, t))
+            due = p_sample_mean(TABLES, pixels, t, prediction(pixels, t) + LOUD)
             noise.append((step.double() - due) / TABLES.posterior_variance[index].sqrt())
         rounds.append(torch.stack(noise))
     assert_standard_normal(rounds[0], name="the noise that is added", **EFFECTS)
