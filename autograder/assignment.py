@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autograder.errors import UserError, did_you_mean
+from autograder.texts import read_toml
 
 MANIFEST = "assignment.toml"
 SUBMITTABLE = (".py", ".ipynb")
@@ -250,11 +250,9 @@ class Assignment:
 def read_manifest(path: Path) -> Manifest:
     """Read and validate a manifest; raise `UserError` naming file, key and the nearest known key."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = read_toml(path)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no manifest here") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from None
     try:
         return Manifest.model_validate(data)
     except ValidationError as error:

@@ -8,18 +8,22 @@ with blanks are tagged ``answer`` and cannot be deleted; the others are locked, 
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from autograder.errors import UserError
 from autograder.release.answers import strip_markdown
 from autograder.release.grammar import Place
-from autograder.release.magics import is_python, without_magics
 from autograder.release.rubric import Rubric
 from autograder.release.source import Source
 from autograder.release.stubs import Removed, Stripped, check_stripped, strip_source
+from autograder.submission.commands import cell_without_commands, is_python_cell
+from autograder.submission.decoding import clean_text
 from autograder.submission.notebooks import other_language, parse_notebook
 
 INSTRUCTOR_ONLY = "instructor-only"
@@ -61,18 +65,6 @@ def strip_notebook(text: str, place: Place, rubric: Rubric) -> Stripped:
     return Stripped(_write(result, place.file), tuple(removed), blanks, tuple(covered))
 
 
-def notebook_of_text(text: str, file: str) -> str:
-    """Return the notebook that is kept as text in the percent format; raise `UserError` where it is none."""
-    import jupytext  # type: ignore[import-untyped]
-
-    if not re.search(r"^# %%", text, re.MULTILINE):
-        raise UserError(f"{file}: no notebook as text; let each cell begin with a line `# %%` (the percent format)")
-    notebook = jupytext.reads(text, fmt="py:percent")
-    for cell in notebook["cells"]:
-        cell.pop("id", None)  # drawn at random; ids follow from what students see
-    return json.dumps(notebook)
-
-
 def read_notebook(text: str, file: str) -> dict[str, Any]:
     """Return a notebook of format 4 as plain values; anything else raises `UserError`."""
     try:
@@ -92,19 +84,25 @@ def joined(text: object) -> str:
     return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
+def as_python(source: str) -> str:
+    """Return a code cell as intake reads it: magics replaced line by line, nothing of a cell in another language."""
+    return cell_without_commands(clean_text(source, []))[0]
+
+
 def _strip_cell(cell: Cell, where: Place, rubric: Rubric) -> Stripped:
     source = joined(cell.get("source", ""))
     if cell["cell_type"] != "code":
         return strip_markdown(source, where, rubric)
-    if not is_python(source):
+    if not is_python_cell(source):
         if "SOLUTION" in source:
             raise UserError(f"{where.line(1)}: a marker in a cell that is no Python; tag the cell {INSTRUCTOR_ONLY!r}")
         return Stripped(source)
-    plain = without_magics(source)
-    if plain.count("SOLUTION") != source.count("SOLUTION"):
-        raise UserError(f"{where.line(1)}: a marker on a line with a magic; enclose the line in a region")
+    plain = as_python(source)
+    for number, (line, left) in enumerate(zip(clean_text(source, []).split("\n"), plain.split("\n"), strict=True), 1):
+        if "SOLUTION" in line and line != left:
+            raise UserError(f"{where.line(number)}: a marker on a line with a magic; enclose the line in a region")
     stripped = strip_source(Source.parse(source, where, stand_in=plain), rubric)
-    check_stripped(stripped, where, rubric, stand_in=without_magics(stripped.text))
+    check_stripped(stripped, where, rubric, stand_in=as_python(stripped.text))
     return stripped
 
 
@@ -115,8 +113,15 @@ def _clean(cell: Cell, source: str) -> Cell:
         clean["metadata"]["tags"] = tags
     if cell["cell_type"] == "code":
         return {**clean, "outputs": [], "execution_count": None}
-    shown = {name: data for name, data in cell.get("attachments", {}).items() if f"attachment:{name}" in source}
+    shown = {name: data for name, data in cell.get("attachments", {}).items() if _is_shown(name, source)}
     return {**clean, "attachments": shown} if shown else clean
+
+
+def _is_shown(attachment: str, source: str) -> bool:
+    """Whether Markdown names an attachment, as it is or as it is written in an address (``my%20plot.png``)."""
+    name = re.escape(unicodedata.normalize("NFC", attachment))
+    texts = (unicodedata.normalize("NFC", text) for text in (source, unquote(html.unescape(source))))
+    return any(re.search(rf"attachment:{name}(?![\w.-])", text) for text in texts)
 
 
 def _lock(cell: Cell, is_answer: bool) -> None:

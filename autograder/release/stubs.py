@@ -46,10 +46,9 @@ class Stripped:
 
 def strip_python(text: str, place: Place, rubric: Rubric) -> Stripped:
     """Replace the marked pieces of a ``.py`` file by stubs; a bad marker raises `UserError`."""
-    mark, text = ("\ufeff", text[1:]) if text.startswith("\ufeff") else ("", text)
     stripped = strip_source(Source.parse(text, place), rubric)
     check_stripped(stripped, place, rubric)
-    return Stripped(mark + stripped.text, stripped.removed, stripped.blanks, stripped.covered)
+    return stripped
 
 
 def strip_source(source: Source, rubric: Rubric, *, only: str | None = None) -> Stripped:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import ast
+import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autograder.assignment import MANIFEST, Assignment
 from autograder.errors import UserError, did_you_mean
-from autograder.references import reference_name, reference_path
+from autograder.references import notebook_of_text, reference_name, reference_path
 from autograder.release.answers import strip_markdown
-from autograder.release.files import Tree, decode, is_junk, read_tree
+from autograder.release.files import Tree, is_junk, read_tree
 from autograder.release.grammar import Place, read_comment
-from autograder.release.magics import is_python, without_magics
-from autograder.release.notebooks import joined, notebook_of_text, read_notebook, strip_notebook
+from autograder.release.notebooks import as_python, joined, read_notebook, strip_notebook
 from autograder.release.projection import project
 from autograder.release.rubric import Rubric
 from autograder.release.secrets import Given
 from autograder.release.source import Source
 from autograder.release.stubs import Removed, Stripped, strip_python
+from autograder.texts import decode
 
 HANDOUT = "handout.md"
 _STRIP = {".py": strip_python, ".ipynb": strip_notebook, ".md": strip_markdown}
@@ -67,7 +68,7 @@ def _strip_reference(assignment: Assignment) -> dict[str, Stripped]:
         rubric = Rubric(assignment.manifest, name)
         text = decode(path.read_bytes(), place.file)
         if path.suffix != PurePosixPath(name).suffix:
-            text = notebook_of_text(text, place.file)
+            text = json.dumps(notebook_of_text(text, place.file))
         result = _STRIP[PurePosixPath(name).suffix](text, place, rubric)
         # A Markdown file without marks is an answer key; with marks it holds the questions, too.
         if result.blanks or not name.endswith(".md"):
@@ -127,13 +128,13 @@ def _papers(assignment: Assignment) -> Tree:
 
 
 def _trees(name: str, data: bytes) -> list[ast.Module]:
-    text = data.decode("utf-8", errors="replace")
+    text = decode(data, name)
     if name.endswith(".py"):
-        return _parsed(text.removeprefix("\ufeff"))
+        return _parsed(text)
     if not name.endswith(".ipynb"):
         return []
     cells = [joined(cell["source"]) for cell in read_notebook(text, name)["cells"] if cell["cell_type"] == "code"]
-    return [tree for cell in cells if is_python(cell) for tree in _parsed(without_magics(cell))]
+    return [tree for cell in cells for tree in _parsed(as_python(cell))]
 
 
 def _parsed(code: str) -> list[ast.Module]:
