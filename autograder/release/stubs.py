@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from autograder.errors import UserError
 from autograder.release.grammar import Place
+from autograder.release.leftovers import refuse_leftovers
 from autograder.release.markers import Mark, find_marks
 from autograder.release.names import assigned_names, bound_names, used_names
 from autograder.release.rubric import Rubric, worth
@@ -52,8 +53,13 @@ def strip_python(text: str, place: Place, rubric: Rubric) -> Stripped:
 
 
 def strip_source(source: Source, rubric: Rubric, *, only: str | None = None) -> Stripped:
-    """Replace the marked pieces of parsed source by stubs; ``only`` those of one item where it is given."""
+    """Replace the marked pieces of parsed source by stubs; ``only`` those of one item where it is given.
+
+    Without that, what is left is for students: `UserError` for what must not be in it.
+    """
     marks = [mark for mark in find_marks(source, rubric) if only in (None, mark.item.id)]
+    if only is None:
+        refuse_leftovers(source, marks)
     used = used_names(source.tree, [statement for mark in marks for statement in mark.statements])
     pieces: list[str] = []
     done = 0

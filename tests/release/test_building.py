@@ -99,7 +99,7 @@ HANDOUT = "assignments/tiny/handout.md"
             "assignments/tiny/provided/networks.py",
             "return",
             "# SOLUTION\n    return",
-            "networks.py, line 2: a marker in a provided",
+            "networks.py, line 2: a marker in a file that students get as it is",
         ),
         ("assignments/tiny/provided/networks.py", "return", "return (", "networks.py, line 2: not valid Python"),
     ],

@@ -64,7 +64,7 @@ def test_markdown_and_raw_cells_lose_answers_and_the_attachments_that_go_with_th
 def test_instructors_cells_and_stray_metadata_go() -> None:
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python", "secret": 1}
     tagged = {"tags": ["instructor-only", "x"]}
-    kept = {"tags": ["keep"], "solution2": "hidden", "nbgrader": {"solution": True}}
+    kept = {"tags": ["keep"], "collapsed": True, "nbgrader": {"solution": False, "grade_id": "solution-1", "points": 2}}
     result = strip(
         code("x = 'key'", metadata=tagged),
         code("y = 1", id="c2", metadata=kept),
