@@ -72,8 +72,11 @@ def _strip_cell(cell: Cell, where: Place, rubric: Rubric) -> Stripped:
         return Stripped(source)
     plain = as_python(source)
     for number, (line, left) in enumerate(zip(clean_text(source, []).split("\n"), plain.split("\n"), strict=True), 1):
-        if "SOLUTION" in line and line != left:
+        if line == left:
+            continue
+        if "SOLUTION" in line:
             raise UserError(f"{where.line(number)}: a marker on a line with a magic; enclose the line in a region")
+        refuse_foreign(line, where.line(number), prose=True)
     stripped = strip_source(Source.parse(source, where, stand_in=plain), rubric)
     check_stripped(stripped, where, rubric, stand_in=as_python(stripped.text))
     return stripped

@@ -130,12 +130,12 @@ def _papers(assignment: Assignment) -> Tree:
 
 
 def _trees(name: str, data: bytes) -> list[ast.Module]:
-    text = decode(data, name)
     if name.endswith(".py"):
-        return _parsed(text)
+        return _parsed(decode(data, name))
     if not name.endswith(".ipynb"):
         return []
-    cells = [joined(cell["source"]) for cell in read_notebook(text, name)["cells"] if cell["cell_type"] == "code"]
+    notebook = read_notebook(decode(data, name), name)
+    cells = [joined(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     return [tree for cell in cells for tree in _parsed(as_python(cell))]
 
 

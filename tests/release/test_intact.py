@@ -21,7 +21,7 @@ def place(course: Course, name: str, text: str) -> None:
     """Put a file among those that leave."""
     course.write(name, text)
     if name in (DEMO, TABLE):
-        course.edit("assignments/tiny/assignment.toml", '"networks.py"]', f'"networks.py", "{name.split("/")[-1]}"]')
+        course.edit("assignments/tiny/assignment.toml", '"networks.py"', f'"networks.py", "{name.split("/")[-1]}"')
 
 
 @pytest.mark.parametrize("line", BAD_LINES)
@@ -63,14 +63,8 @@ def test_provided_notebooks_are_looked_through_cell_by_cell(
 
 def test_innocent_files_leave_as_they_are(course: Course) -> None:
     place(course, TABLE, "answers: 3\n# the solution of the heat equation\nsolution: x\n")
-    place(
-        course,
-        DEMO,
-        notebook(markdown("## Hidden layers"), code("%%bash\nls", execution_count=None), raw := markdown("q")),
-    )
-    assert raw
-    course.write("assignments/tiny/provided/blob.bin", "")
-    course.edit("assignments/tiny/assignment.toml", '"demo.ipynb"]', '"demo.ipynb", "blob.bin"]')
+    place(course, DEMO, notebook(markdown("## Hidden layers"), code("%%bash\nls", execution_count=None)))
+    course.edit("assignments/tiny/assignment.toml", '"networks.py"', '"networks.py", "blob.bin"')
     (course.root / "assignments/tiny/provided/blob.bin").write_bytes(b"\0# BEGIN SOLUTION\n\xff")
     (release,) = course.build()
     assert {"table.yaml", "demo.ipynb", "blob.bin"} <= set(release.template)

@@ -1,4 +1,4 @@
-"""Cells that other tools keep from students, by tags, titles and metadata, are refused; labels of other kinds are not."""
+"""Cells that other tools keep from students, by tags, titles and metadata, are refused; other labels are not."""
 
 from __future__ import annotations
 
