@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autograder.errors import UserError, did_you_mean
+from autograder.texts import read_toml
 
 MANIFEST = "assignment.toml"
 SUBMITTABLE = (".py", ".ipynb")
@@ -49,15 +49,14 @@ class Files(_Table):
                 raise ValueError(f"{name!r} must be a relative path without '..'")
         if not self.required:
             raise ValueError("an assignment needs at least one required file")
-        if twice := set(self.required) & set(self.provided):
-            raise ValueError(f"{sorted(twice)} cannot be both required and provided")
-        code = [name for name in (*self.required, *self.optional) if PurePosixPath(name).suffix in SUBMITTABLE]
-        for name in (*self.required, *self.optional):
-            if (*self.required, *self.optional).count(name) > 1:
+        names = (*self.required, *self.optional, *self.provided)
+        for name in names:
+            if names.count(name) > 1:
                 raise ValueError(f"{name!r} is named twice")
-        stems = [PurePosixPath(name).with_suffix("") for name in code]
+        code = [name for name in names if PurePosixPath(name).suffix in SUBMITTABLE]
+        stems = [PurePosixPath(name).stem.casefold() for name in code]
         if alike := [name for name, stem in zip(code, stems, strict=True) if stems.count(stem) > 1]:
-            raise ValueError(f"{alike} differ in their suffix only, and each may be handed in for the other")
+            raise ValueError(f"{alike} would be one module, and each may be handed in for the other; rename one")
         return self
 
 
@@ -159,6 +158,14 @@ class Item(_Table):
     extra_credit: Flag = False
     training: Flag = False
 
+    @model_validator(mode="after")
+    def _can_be_run(self) -> Item:
+        if self.is_auto and self.file is not None and PurePosixPath(self.file).suffix not in SUBMITTABLE:
+            raise ValueError(
+                f"an auto item needs a file that can be run ({' or '.join(SUBMITTABLE)}), not {self.file!r}"
+            )
+        return self
+
     @property
     def is_auto(self) -> bool:
         """Whether the grader gives the points."""
@@ -180,7 +187,10 @@ class Manifest(_Table):
 
     @model_validator(mode="after")
     def _items_are_consistent(self) -> Manifest:
+        if not self.items:
+            raise ValueError("an assignment needs at least one item")
         seen: set[str] = set()
+        owners: dict[tuple[str | None, str], str] = {}
         for item in self.items:
             if item.id in seen:
                 raise ValueError(f"item {item.id!r} is there twice")
@@ -191,6 +201,9 @@ class Manifest(_Table):
                 )
             if item.blanks and item.file is None:
                 raise ValueError(f"item {item.id!r} has blanks but no file")
+            for blank in item.blanks:
+                if (owner := owners.setdefault((item.file, blank), item.id)) != item.id or item.blanks.count(blank) > 1:
+                    raise ValueError(f"item {item.id!r}: {blank!r} is a blank of {owner!r} already")
         return self
 
     def item(self, item_id: str) -> Item:
@@ -250,11 +263,9 @@ class Assignment:
 def read_manifest(path: Path) -> Manifest:
     """Read and validate a manifest; raise `UserError` naming file, key and the nearest known key."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = read_toml(path)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no manifest here") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from None
     try:
         return Manifest.model_validate(data)
     except ValidationError as error:

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from rich.table import Table
 from autograder.assignment import Assignment
 from autograder.errors import UserError
 from autograder.references import reference_name, reference_path
+from autograder.texts import read_text, read_toml
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ def _wrong(assignment: Assignment, folder: Path) -> list[HandIn]:
     if not description.is_file():
         return []
     hand_ins = []
-    for entry in tomllib.loads(description.read_text(encoding="utf-8"))["hand_ins"]:
+    for entry in read_toml(description)["hand_ins"]:
         target = folder / entry["name"]
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
         for name in assignment.manifest.files.required:
             if name not in entry.get("left_out", []):
-                text = reference_path(assignment, name).read_text(encoding="utf-8")
+                text = read_text(reference_path(assignment, name))
                 changed = _changed(text, name, entry["changes"], description)
                 (target / reference_name(assignment, name)).write_text(changed, encoding="utf-8")
         hand_ins.append(HandIn(entry["name"], entry["story"], target))

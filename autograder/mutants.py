@@ -6,7 +6,6 @@ mistakes, and explain them to students.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.references import as_text, reference_code
+from autograder.texts import read_toml
 
 CATALOGUE = "mutants.toml"
 
@@ -129,10 +129,7 @@ def read_catalogue(assignment: Assignment) -> Catalogue:
     path = assignment.folder / CATALOGUE
     if not path.is_file():
         return Catalogue(assignment, ())
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from None
+    data = read_toml(path)
     try:
         found = _Catalogue.model_validate(data)
     except ValidationError as error:

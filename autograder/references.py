@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError
+from autograder.texts import read_text
 
 NOTEBOOK = ".ipynb"
+HOW_TO_TAG = 'tags are a list: # %% tags=["instructor-only"]'
 
-_HEAD_OF_CELL = re.compile(r"# %%(?:.*\[(markdown|md|raw)\])?")
+_HEAD_OF_CELL = re.compile(r"#\s*%%%*(?:\s|$)(?:.*\[(markdown|md|raw)\])?")
 
 
 def as_text(name: str) -> str:
@@ -51,20 +54,58 @@ def reference_code(assignment: Assignment, name: str) -> str:
     from autograder.submission.notebooks import code_cells, join_cells
 
     path = reference_path(assignment, name)
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     if path.suffix == NOTEBOOK:
         return join_cells(code_cells(text))[0]
     return _code_of_text(text) if name.endswith(NOTEBOOK) else text
 
 
+def notebook_of_text(text: str, file: str) -> dict[str, Any]:
+    """Return the notebook that is kept as text in the percent format.
+
+    Raises `UserError` where it is none, or where what stands behind a ``# %%`` cannot be read: naming the cell.
+    """
+    import jupytext  # type: ignore[import-untyped]
+
+    if not any(map(_HEAD_OF_CELL.match, text.split("\n"))):
+        raise UserError(f"{file}: no notebook as text; let each cell begin with a line `# %%` (the percent format)")
+    try:
+        notebook: dict[str, Any] = jupytext.reads(text, fmt="py:percent")
+    except Exception as error:  # whatever jupytext, nbformat and the YAML of the header raise is about this text
+        raise _unreadable(text, file, error) from None
+    for number, cell in enumerate(notebook["cells"], 1):
+        if (lost := cell["metadata"].get("incorrectly_encoded_metadata")) is not None:
+            raise UserError(f"{file}, cell {number}: cannot read {lost!r} behind `# %%`; {HOW_TO_TAG}")
+        cell.pop("id", None)  # drawn at random; ids follow from what students see
+    return notebook
+
+
+def _unreadable(text: str, file: str, error: Exception) -> UserError:
+    """Return the error with the first cell whose head alone cannot be read; without one, it is about the header."""
+    import jupytext
+
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if _HEAD_OF_CELL.match(line):
+            try:
+                jupytext.reads(line, fmt="py:percent")
+            except Exception:
+                cell = len(jupytext.reads("\n".join(lines[:number]), fmt="py:percent")["cells"]) + 1
+                return UserError(f"{file}, cell {cell}: cannot read {line!r} (line {number + 1}); {HOW_TO_TAG}")
+    what = str(error).strip().partition("\n")[0]
+    return UserError(f"{file}: the header above the first cell cannot be read: {type(error).__name__}: {what}")
+
+
 def _code_of_text(text: str) -> str:
-    """Return a notebook in the percent format without what its Markdown and raw cells say."""
+    """Return a notebook in the percent format without what its Markdown and raw cells say, and without magics."""
+    from autograder.submission.commands import without_commands
+
     kept, is_code = [], True
     for line in text.split("\n"):
         if heads := _HEAD_OF_CELL.match(line):
             is_code = heads[1] is None
         kept.append(line if is_code or heads else "")
-    return "\n".join(kept)
+    return without_commands("\n".join(kept))[0]
 
 
 def expected_names(assignment: Assignment, found: Iterable[str]) -> dict[str, str]:

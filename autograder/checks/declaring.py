@@ -28,9 +28,9 @@ class Declaration:
 def item(item_id: str, *, weight: float = 1.0) -> Callable[[_F], _F]:
     """Say to which item of the rubric a check belongs, and how much it weighs among that item's checks.
 
-    Raises `ValueError` for a weight that is not positive, or larger than ``MAX_WEIGHT``.
+    Raises `ValueError` for a weight that is no number, not positive, or larger than ``MAX_WEIGHT``.
     """
-    if not 0 < weight <= MAX_WEIGHT:
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= MAX_WEIGHT:
         raise ValueError(f"the weight of a check of {item_id!r} must be positive and finite, not {weight!r}")
 
     def decorate(function: _F) -> _F:
@@ -45,8 +45,10 @@ def given(*, examples: int = 25, **strategies: SearchStrategy[Any]) -> Callable[
     """Try a check on drawn examples; the failing one that is reported is the smallest that was found.
 
     Every keyword names a parameter of the check; the other parameters are fixtures. Raises `TypeError` where a keyword
-    is no parameter.
+    is no parameter, and `ValueError` where there would be no example.
     """
+    if type(examples) is not int or examples < 1:
+        raise ValueError(f"examples must be a number from 1, not {examples!r}")
     if not strategies:
         raise TypeError("given() needs at least one strategy, as a keyword")
 

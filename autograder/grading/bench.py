@@ -18,6 +18,7 @@ from autograder.grading.interruption import Interruption
 from autograder.results import Notice, Wall
 from autograder.sandbox.clock import Meter, Span
 from autograder.submission import Submission, write_copy
+from autograder.texts import read_text
 
 if TYPE_CHECKING:
     from autograder.sandbox.session import Session
@@ -63,7 +64,7 @@ class Bench:
         self._probe_words = read_probe_words(self.assignment.probes)
         ours = [self._copy / name for name in self.assignment.manifest.files.provided if name.endswith(".py")]
         for path in (*ours, *self._probes):  # the workers inherit what is compiled here; only our own files are
-            compiled(path.read_text(encoding="utf-8"), str(path))
+            compiled(read_text(path), str(path))
         _judge_cuda()
         limits = self.assignment.manifest.limits
         self._workers: Workers = start_workers(

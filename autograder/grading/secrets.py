@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import sys
-import tomllib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING
 from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.grading.trouble import blaming
-from autograder.references import NOTEBOOK
+from autograder.references import NOTEBOOK, notebook_of_text
+from autograder.texts import read_text, read_toml
 
 if TYPE_CHECKING:
     from autograder.sandbox.session import Session
@@ -32,10 +32,10 @@ def read_grading_seed(reference: Path) -> str:
     """Return the secret seed of ``grading.toml``; to be called only after the zygote is forked."""
     path = reference / "grading.toml"
     try:
-        seed = tomllib.loads(path.read_text(encoding="utf-8"))["grading_seed"]
+        seed = read_toml(path)["grading_seed"]
     except FileNotFoundError:
         raise UserError(f'{path}: missing; write one line: grading_seed = "<32 random characters>"') from None
-    except (tomllib.TOMLDecodeError, KeyError) as error:
+    except KeyError as error:
         raise UserError(f'{path}: needs a line grading_seed = "..." ({error})') from None
     if not isinstance(seed, str) or not seed:
         raise UserError(f"{path}: grading_seed must be a text that is not empty")
@@ -77,12 +77,10 @@ def _executed(folder: Path, module: str) -> Executed | None:
 
     notebook, text = (folder / f"{module}{suffix}" for suffix in (NOTEBOOK, ".py"))
     if notebook.is_file():
-        return read_executed(notebook.read_text(encoding="utf-8"))
+        return read_executed(read_text(notebook))
     if not text.is_file():
         return None
-    import jupytext  # type: ignore[import-untyped]
-
-    cells = jupytext.reads(text.read_text(encoding="utf-8"), fmt="py:percent")["cells"]
+    cells = notebook_of_text(read_text(text), str(text))["cells"]
     return as_if_run(cell for cell in cells if cell["cell_type"] == "code")
 
 

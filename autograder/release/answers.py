@@ -7,11 +7,13 @@ answer from an example of the grammar there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from autograder.errors import UserError
+from autograder.release.foreign import refuse_foreign
 from autograder.release.grammar import Place, Role, read_prose_line
 from autograder.release.pairing import Line, Paired, pair_markers
+from autograder.release.prose import refuse_answers, refuse_hidden_comments
 from autograder.release.rubric import Rubric, worth
 from autograder.release.source import line_end, split_lines
 from autograder.release.stubs import Removed, Stripped
@@ -19,18 +21,34 @@ from autograder.release.stubs import Removed, Stripped
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
 
-def strip_markdown(text: str, place: Place, rubric: Rubric) -> Stripped:
-    """Replace the marked answers of Markdown text; a bad marker raises `UserError`."""
+def strip_markdown(text: str, place: Place, rubric: Rubric, *, is_key: bool = False) -> Stripped:
+    """Replace the marked answers of Markdown text; a bad marker raises `UserError`, and so does an answer that stays.
+
+    ``is_key`` says that a text without marks does not leave, so that it may hold answers.
+    """
     lines = split_lines(text)
     pieces: list[str] = []
     removed: list[Removed] = []
     done = 0
-    for pair in pair_markers(_lines(lines, place), place):
+    pairs = pair_markers(_lines(lines, place), place)
+    if pairs or not is_key:
+        refuse_prose(lines, pairs, place, solved=True)
+    for pair in pairs:
         assert pair.end is not None
         pieces += [*lines[done : pair.begin - 1], _request(lines, pair, place, rubric)]
         removed.append(Removed(place, pair.begin, "".join(lines[pair.begin : pair.end - 1])))
         done = pair.end
     return Stripped("".join((*pieces, *lines[done:])), tuple(removed), len(removed))
+
+
+def refuse_prose(lines: tuple[str, ...], pairs: Sequence[Paired], place: Place, *, solved: bool = False) -> None:
+    """Raise `UserError` for marks of other tools, words to staff and answers outside of the marked regions."""
+    marked = {number for pair in pairs for number in range(pair.begin, (pair.end or pair.begin) + 1)}
+    kept = frozenset(range(1, len(lines) + 1)) - marked
+    for number in sorted(kept):
+        refuse_foreign(lines[number - 1], place.line(number), prose=True)
+    refuse_hidden_comments(lines, kept, place)
+    refuse_answers(lines, kept - fenced_lines(lines), place, solved=solved)
 
 
 def fenced_lines(lines: tuple[str, ...]) -> frozenset[int]:

@@ -15,11 +15,13 @@ from autograder.errors import UserError
 from autograder.references import NOTEBOOK, reference_name
 from autograder.release.archives import build_wheel, unzip_bytes
 from autograder.release.bundles import PlatformFiles, gradescope_zip, student_zip
-from autograder.release.files import Tree, decode, read_tree
+from autograder.release.declared import refuse_wrong_checks
+from autograder.release.files import Tree, read_tree
 from autograder.release.leakcheck import LeakFound, find_leaks
 from autograder.release.pages import Page, read_pages
 from autograder.release.secrets import Collector, Secrets
 from autograder.release.template import Template, make_template
+from autograder.texts import decode
 
 TEMPLATES = "student_templates"
 # Commands of build.py, which a slug must leave alone.
@@ -100,6 +102,7 @@ def assemble(
     root: Path, assignment: Assignment, wheel: tuple[str, bytes], engine: list[Page], platform_files: PlatformFiles
 ) -> Release:
     """Make one release in memory; raises `UserError` or `LeakFound`. ``engine`` holds the pages of the wheel."""
+    refuse_wrong_checks(assignment)
     template = make_template(assignment)
     zipped = student_zip(assignment, template.files, wheel)
     secrets = collect_secrets(root, assignment, template)

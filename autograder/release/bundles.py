@@ -11,6 +11,7 @@ from autograder.assignment import Assignment
 from autograder.errors import UserError
 from autograder.release.archives import zip_bytes
 from autograder.release.files import Tree, read_tree
+from autograder.texts import decode
 
 PlatformFiles = Callable[[Assignment, str], dict[str, bytes]]
 
@@ -65,7 +66,7 @@ def gradescope_zip(root: Path, assignment: Assignment, wheel: tuple[str, bytes],
 
 
 def _merged(own: bytes, ours: bytes) -> bytes:
-    lines = [*own.decode("utf-8").split("\n"), *ours.decode("utf-8").split("\n")]
+    lines = [*decode(own, REQUIREMENTS).split("\n"), *ours.decode().split("\n")]
     return ("\n".join(dict.fromkeys(line.strip() for line in lines if line.strip())) + "\n").encode()
 
 

@@ -38,11 +38,3 @@ def read_tree(folder: Path, *, prefix: str = "") -> Tree:
             if path.is_file():
                 tree[prefix + path.relative_to(folder).as_posix()] = path.read_bytes()
     return dict(sorted(tree.items()))
-
-
-def decode(data: bytes, file: str) -> str:
-    """Return UTF-8 text; anything else raises `UserError`."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None

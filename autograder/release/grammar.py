@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from autograder.errors import UserError
+from autograder.release.words import distance, is_edge
 
 HOW_TO_MARK = 'write "### BEGIN SOLUTION [item]", "### END SOLUTION" or, behind a statement, "# SOLUTION"'
 
@@ -24,7 +25,6 @@ _EDGE = re.compile(r"#+[ \t]*(BEGIN|END)[ \t]+SOLUTION(?:[ \t]+([^\s#]+))?[ \t]*
 _SUFFIX = re.compile(r"(?:#.*?[ \t])??#+[ \t]*SOLUTION(?:[ \t]+([^\s#:]+))?[ \t]*#*[ \t]*")
 _PROMPT = re.compile(r"#+[ \t]*PROMPT:[ \t]*(.*?)[ \t]*")
 _CAPITALS = re.compile(r"\b(BEGIN|END)[\W_]*SOLUTION")
-_EDGE_WORDS = frozenset({"BEGIN", "START", "END", "STOP", "FINISH", "ENDS", "EDN", "NED", "EN"})
 _SHORT_FORMS = frozenset({"SOL", "SOLN"})
 
 
@@ -88,7 +88,7 @@ def read_prose_line(line: str, where: str) -> Directive | None:
 def resembles_a_prompt(comment: str) -> bool:
     """Whether a comment inside a region was probably meant as ``### PROMPT: text``."""
     match = re.match(r"#+\s*([A-Za-z]+)\s*(:?)", comment)
-    if match is None or _distance(match[1].upper(), "PROMPT") > 1:
+    if match is None or distance(match[1].upper(), "PROMPT") > 1:
         return False
     return bool(match[2]) or match[1].isupper()
 
@@ -112,12 +112,12 @@ def _resembles_an_edge(text: str) -> bool:
         return True
     words = re.findall(r"[A-Za-z]+", plain)
     chunks = _chunks(plain)
-    if words and len(chunks) <= 2 and min(_distance(words[0].upper(), w) for w in ("BEGINSOLUTION", "ENDSOLUTION")) < 2:
+    if words and len(chunks) <= 2 and min(distance(words[0].upper(), w) for w in ("BEGINSOLUTION", "ENDSOLUTION")) < 2:
         return True
     if len(words) < 2 or not plain.lstrip(" \t#<!-=*/_")[:1].isalpha():
         return False
     first, second = words[:2]
-    paired = (_is_edge(first) and _is_solution(second)) or (_is_solution(first) and _is_edge(second))
+    paired = (is_edge(first) and _is_solution(second)) or (_is_solution(first) and is_edge(second))
     return paired and (len(chunks) <= 3 or (first + second).isupper())
 
 
@@ -137,28 +137,8 @@ def _chunks(text: str) -> list[str]:
     return [chunk.strip("#") for chunk in text.split() if re.search(r"[^\W\d_]", chunk)]
 
 
-def _is_edge(word: str) -> bool:
-    return word.upper() in _EDGE_WORDS or _distance(word.upper(), "BEGIN") <= 1
-
-
 def _is_solution(word: str) -> bool:
     upper = word.upper()
     # Two slips only with the right initial: "evolution" and "resolution" are words of their own.
     allowed = 2 if upper.startswith("S") else 1
-    return upper in _SHORT_FORMS or _distance(upper, "SOLUTION") <= allowed
-
-
-def _distance(left: str, right: str) -> int:
-    """Return the number of insertions, deletions, substitutions and swaps of neighbours between two words."""
-    if abs(len(left) - len(right)) > 2:
-        return 3
-    before: list[int] = []
-    row = list(range(len(right) + 1))
-    for i, a in enumerate(left, 1):
-        older, before, row = before, row, [i]
-        for j, b in enumerate(right, 1):
-            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
-                best = min(best, older[j - 2] + 1)
-            row.append(best)
-    return row[-1]
+    return upper in _SHORT_FORMS or distance(upper, "SOLUTION") <= allowed

@@ -8,29 +8,30 @@ with blanks are tagged ``answer`` and cannot be deleted; the others are locked, 
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from autograder.errors import UserError
 from autograder.release.answers import strip_markdown
-from autograder.release.grammar import Place
-from autograder.release.magics import is_python, without_magics
+from autograder.release.cells import Cell, as_python, is_for_instructors, joined, read_notebook, refuse_labels
+from autograder.release.foreign import refuse_foreign
+from autograder.release.grammar import Place, read_prose_line
+from autograder.release.labels import ANSWER, EDITABLE, INSTRUCTOR_ONLY
 from autograder.release.rubric import Rubric
-from autograder.release.source import Source
+from autograder.release.source import Source, split_lines
 from autograder.release.stubs import Removed, Stripped, check_stripped, strip_source
-from autograder.submission.notebooks import other_language, parse_notebook
+from autograder.submission.commands import is_python_cell
+from autograder.submission.decoding import clean_text
+from autograder.submission.notebooks import other_language
 
-INSTRUCTOR_ONLY = "instructor-only"
-ANSWER = "answer"
-EDITABLE = "editable"
-
-_CELL_TYPES = ("code", "markdown", "raw")
+_SUFFIX = re.compile(r"#+[ \t]*SOLUTION\b")
 _CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _KERNEL = ("display_name", "language", "name")
-
-Cell = dict[str, Any]
 
 
 def strip_notebook(text: str, place: Place, rubric: Rubric) -> Stripped:
@@ -45,10 +46,11 @@ def strip_notebook(text: str, place: Place, rubric: Rubric) -> Stripped:
     for number, cell in enumerate(notebook["cells"], 1):
         where = Place(place.file, number)
         removed += _outputs(cell, where)
-        if _is_for_instructors(cell, where):
+        if is_for_instructors(cell):
             removed.append(Removed(where, 1, joined(cell.get("source", ""))))
             continue
         stripped = _strip_cell(cell, where, rubric)
+        refuse_labels(cell, where, has_blank=bool(stripped.blanks))
         cells.append(_clean(cell, stripped.text))
         answers.append(bool(stripped.blanks))
         removed += [*stripped.removed, *_lost_attachments(cell, cells[-1], where)]
@@ -61,51 +63,32 @@ def strip_notebook(text: str, place: Place, rubric: Rubric) -> Stripped:
     return Stripped(_write(result, place.file), tuple(removed), blanks, tuple(covered))
 
 
-def notebook_of_text(text: str, file: str) -> str:
-    """Return the notebook that is kept as text in the percent format; raise `UserError` where it is none."""
-    import jupytext  # type: ignore[import-untyped]
-
-    if not re.search(r"^# %%", text, re.MULTILINE):
-        raise UserError(f"{file}: no notebook as text; let each cell begin with a line `# %%` (the percent format)")
-    notebook = jupytext.reads(text, fmt="py:percent")
-    for cell in notebook["cells"]:
-        cell.pop("id", None)  # drawn at random; ids follow from what students see
-    return json.dumps(notebook)
-
-
-def read_notebook(text: str, file: str) -> dict[str, Any]:
-    """Return a notebook of format 4 as plain values; anything else raises `UserError`."""
-    try:
-        notebook = parse_notebook(text)
-    except ValueError as error:
-        raise UserError(f"{file}: not a notebook: {error}") from None
-    if notebook.get("nbformat") != 4 or not isinstance(notebook.get("cells"), list):
-        raise UserError(f"{file}: not a notebook of format 4; open it in Jupyter and save it")
-    for number, cell in enumerate(notebook["cells"], 1):
-        if not isinstance(cell, dict) or cell.get("cell_type") not in _CELL_TYPES:
-            raise UserError(f"{file}, cell {number}: neither a code nor a Markdown cell")
-    return notebook
-
-
-def joined(text: object) -> str:
-    """Return multi-line text of a notebook, stored as one string or as a list of lines."""
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
-
-
 def _strip_cell(cell: Cell, where: Place, rubric: Rubric) -> Stripped:
     source = joined(cell.get("source", ""))
     if cell["cell_type"] != "code":
         return strip_markdown(source, where, rubric)
-    if not is_python(source):
-        if "SOLUTION" in source:
-            raise UserError(f"{where.line(1)}: a marker in a cell that is no Python; tag the cell {INSTRUCTOR_ONLY!r}")
+    if not is_python_cell(source):
+        refuse_marked_lines(source, where, f"a cell that is no Python; tag the cell {INSTRUCTOR_ONLY!r}")
         return Stripped(source)
-    plain = without_magics(source)
-    if plain.count("SOLUTION") != source.count("SOLUTION"):
-        raise UserError(f"{where.line(1)}: a marker on a line with a magic; enclose the line in a region")
+    plain = as_python(source)
+    for number, (line, left) in enumerate(zip(clean_text(source, []).split("\n"), plain.split("\n"), strict=True), 1):
+        if line == left:
+            continue
+        if "SOLUTION" in line:
+            raise UserError(f"{where.line(number)}: a marker on a line with a magic; enclose the line in a region")
+        refuse_foreign(line, where.line(number), prose=True)
     stripped = strip_source(Source.parse(source, where, stand_in=plain), rubric)
-    check_stripped(stripped, where, rubric, stand_in=without_magics(stripped.text))
+    check_stripped(stripped, where, rubric, stand_in=as_python(stripped.text))
     return stripped
+
+
+def refuse_marked_lines(text: str, where: Place, what: str) -> None:
+    """Raise `UserError` for a marker, a near-miss or a word to staff in text of any kind; ``what`` says in what."""
+    for number, line in enumerate(split_lines(text), 1):
+        place = where.line(number)
+        if read_prose_line(line, place) or _SUFFIX.search(line):
+            raise UserError(f"{place}: a marker in {what}")
+        refuse_foreign(line, place, prose=True)
 
 
 def _clean(cell: Cell, source: str) -> Cell:
@@ -115,8 +98,15 @@ def _clean(cell: Cell, source: str) -> Cell:
         clean["metadata"]["tags"] = tags
     if cell["cell_type"] == "code":
         return {**clean, "outputs": [], "execution_count": None}
-    shown = {name: data for name, data in cell.get("attachments", {}).items() if f"attachment:{name}" in source}
+    shown = {name: data for name, data in cell.get("attachments", {}).items() if _is_shown(name, source)}
     return {**clean, "attachments": shown} if shown else clean
+
+
+def _is_shown(attachment: str, source: str) -> bool:
+    """Whether Markdown names an attachment, as it is or as it is written in an address (``my%20plot.png``)."""
+    name = re.escape(unicodedata.normalize("NFC", attachment))
+    texts = (unicodedata.normalize("NFC", text) for text in (source, unquote(html.unescape(source))))
+    return any(re.search(rf"attachment:{name}(?![\w.-])", text) for text in texts)
 
 
 def _lock(cell: Cell, is_answer: bool) -> None:
@@ -131,15 +121,6 @@ def _lock(cell: Cell, is_answer: bool) -> None:
 def _refuse_other_languages(notebook: dict[str, Any], file: str) -> None:
     if language := other_language(notebook):
         raise UserError(f"{file}: is written in {language}; only notebooks in Python can become templates")
-
-
-def _is_for_instructors(cell: Cell, where: Place) -> bool:
-    for tag in cell.get("metadata", {}).get("tags", []):
-        if tag == INSTRUCTOR_ONLY:
-            return True
-        if re.sub(r"[\W_]", "", str(tag)).casefold() in ("instructoronly", "instructorsonly", "instructor"):
-            raise UserError(f"{where.file}, cell {where.cell}: tag {tag!r}; did you mean {INSTRUCTOR_ONLY!r}?")
-    return False
 
 
 def _outputs(cell: Cell, where: Place) -> Iterator[Removed]:

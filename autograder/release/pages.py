@@ -11,11 +11,10 @@ from pathlib import PurePosixPath
 
 from autograder.release.answers import fenced_blocks
 from autograder.release.archives import unzip_bytes
+from autograder.release.cells import as_python, joined
 from autograder.release.files import Tree
 from autograder.release.fingerprints import Haystack, Shape, shapes
 from autograder.release.grammar import Place
-from autograder.release.magics import without_magics
-from autograder.release.notebooks import joined
 
 _ARCHIVES = (".whl", ".zip")
 
@@ -47,7 +46,7 @@ def read_pages(tree: Tree, *, inside: str = "") -> list[Page]:
 
 
 def _of_file(label: str, data: bytes) -> Iterator[Page]:
-    text = data.decode("utf-8", errors="replace")
+    text = data.decode("utf-8-sig", errors="replace")
     place = Place(label)
     if label.endswith(".ipynb"):
         yield from _of_notebook(label, text)
@@ -69,7 +68,7 @@ def _of_notebook(label: str, text: str) -> Iterator[Page]:
     for number, cell in enumerate(cells, 1):
         place = Place(label, number)
         source = joined(cell.get("source", ""))
-        found = _shapes(without_magics(source)) if cell.get("cell_type") == "code" else _fenced_shapes(source)
+        found = _shapes(as_python(source)) if cell.get("cell_type") == "code" else _fenced_shapes(source)
         computed = bool(cell.get("outputs")) or cell.get("execution_count") is not None
         yield Page(place, Haystack(source), found, computed=computed)
         yield Page(place, Haystack("\n".join(_strings({**cell, "source": ""}))))

@@ -7,18 +7,16 @@ import hashlib
 import math
 import re
 import textwrap
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from autograder.errors import UserError
 from autograder.release.files import Tree
 from autograder.release.fingerprints import Shape, code_text, compact, shapes
 from autograder.release.grammar import Place
 from autograder.release.names import block_lists
 from autograder.release.source import parse_python, split_lines
 from autograder.release.stubs import Removed
+from autograder.texts import parse_toml
 
 # Sizes count statements and expressions; see `fingerprints.MINIMUM_SIZE`, which is enough for a piece of an answer.
 # Where only the names of variables differ, more must be the same.
@@ -119,7 +117,7 @@ class Collector:
 
     def add_mutants(self, name: str, text: str) -> None:
         """Add the code in a list of mutants: nearly right, and beside it what is right."""
-        for value in _strings(_toml(name, text)):
+        for value in _strings(parse_toml(text, name)):
             self._add_answer(_statements(value), textwrap.dedent(value), 1, name)
 
     def add_answer_key(self, name: str, text: str) -> None:
@@ -129,7 +127,7 @@ class Collector:
 
     def add_settings(self, name: str, text: str) -> None:
         """Add the values of a TOML file, such as the grading seed."""
-        for value in _strings(_toml(name, text)):
+        for value in _strings(parse_toml(text, name)):
             if len(value) >= 8:
                 self.secrets.fragments[compact(value)] = name
 
@@ -196,13 +194,6 @@ def _statements(text: str) -> tuple[ast.stmt, ...]:
 
 def _is_test(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef) and node.name.startswith("test")
-
-
-def _toml(name: str, text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{name}: not valid TOML: {error}") from None
 
 
 def _texts(text: str, start: int, node: ast.stmt | ast.expr) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from autograder.errors import UserError
 from autograder.release.grammar import Place
+from autograder.release.leftovers import refuse_leftovers
 from autograder.release.markers import Mark, find_marks
 from autograder.release.names import assigned_names, bound_names, used_names
 from autograder.release.rubric import Rubric, worth
@@ -46,15 +47,19 @@ class Stripped:
 
 def strip_python(text: str, place: Place, rubric: Rubric) -> Stripped:
     """Replace the marked pieces of a ``.py`` file by stubs; a bad marker raises `UserError`."""
-    mark, text = ("\ufeff", text[1:]) if text.startswith("\ufeff") else ("", text)
     stripped = strip_source(Source.parse(text, place), rubric)
     check_stripped(stripped, place, rubric)
-    return Stripped(mark + stripped.text, stripped.removed, stripped.blanks, stripped.covered)
+    return stripped
 
 
 def strip_source(source: Source, rubric: Rubric, *, only: str | None = None) -> Stripped:
-    """Replace the marked pieces of parsed source by stubs; ``only`` those of one item where it is given."""
+    """Replace the marked pieces of parsed source by stubs; ``only`` those of one item where it is given.
+
+    Without that, what is left is for students: `UserError` for what must not be in it.
+    """
     marks = [mark for mark in find_marks(source, rubric) if only in (None, mark.item.id)]
+    if only is None:
+        refuse_leftovers(source, marks)
     used = used_names(source.tree, [statement for mark in marks for statement in mark.statements])
     pieces: list[str] = []
     done = 0

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import ast
+import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autograder.assignment import MANIFEST, Assignment
 from autograder.errors import UserError, did_you_mean
-from autograder.references import reference_name, reference_path
+from autograder.references import notebook_of_text, reference_name, reference_path
 from autograder.release.answers import strip_markdown
-from autograder.release.files import Tree, decode, is_junk, read_tree
-from autograder.release.grammar import Place, read_comment
-from autograder.release.magics import is_python, without_magics
-from autograder.release.notebooks import joined, notebook_of_text, read_notebook, strip_notebook
+from autograder.release.cells import as_python, joined, read_notebook
+from autograder.release.files import Tree, is_junk, read_tree
+from autograder.release.grammar import Place
+from autograder.release.intact import refuse_marks
+from autograder.release.notebooks import strip_notebook
 from autograder.release.projection import project
 from autograder.release.rubric import Rubric
 from autograder.release.secrets import Given
-from autograder.release.source import Source
 from autograder.release.stubs import Removed, Stripped, strip_python
+from autograder.texts import decode
 
 HANDOUT = "handout.md"
-_STRIP = {".py": strip_python, ".ipynb": strip_notebook, ".md": strip_markdown}
+_STRIPPED = (".py", ".ipynb", ".md")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ def make_template(assignment: Assignment) -> Template:
     checks = read_tree(assignment.public_checks, prefix="checks/public/")
     if not any(PurePosixPath(name).name.startswith("test_") for name in checks) and _is_graded(assignment):
         raise UserError(f"{assignment.public_checks}: students get no check; write one in a file test_<name>.py there")
+    for name, data in checks.items():
+        refuse_marks(Place(f"assignments/{assignment.slug}/{name}"), data)
     for part in (provided, checks, _papers(assignment)):
         if twice := sorted(files.keys() & part.keys()):
             raise UserError(f"{assignment.folder}: {twice[0]} would be in the template twice; rename one")
@@ -67,8 +71,8 @@ def _strip_reference(assignment: Assignment) -> dict[str, Stripped]:
         rubric = Rubric(assignment.manifest, name)
         text = decode(path.read_bytes(), place.file)
         if path.suffix != PurePosixPath(name).suffix:
-            text = notebook_of_text(text, place.file)
-        result = _STRIP[PurePosixPath(name).suffix](text, place, rubric)
+            text = json.dumps(notebook_of_text(text, place.file))
+        result = _strip(text, PurePosixPath(name).suffix, place, rubric)
         # A Markdown file without marks is an answer key; with marks it holds the questions, too.
         if result.blanks or not name.endswith(".md"):
             _refuse_unmarked(rubric, result, place)
@@ -76,10 +80,16 @@ def _strip_reference(assignment: Assignment) -> dict[str, Stripped]:
     return stripped
 
 
+def _strip(text: str, suffix: str, place: Place, rubric: Rubric) -> Stripped:
+    if suffix == ".md":
+        return strip_markdown(text, place, rubric, is_key=True)
+    return (strip_python if suffix == ".py" else strip_notebook)(text, place, rubric)
+
+
 def _sources(assignment: Assignment, reference: Path) -> list[str]:
     """Return the files of the reference that become files of the template."""
     files = assignment.manifest.files
-    names = [name for name in (*files.required, *files.optional) if PurePosixPath(name).suffix in _STRIP]
+    names = [name for name in (*files.required, *files.optional) if PurePosixPath(name).suffix in _STRIPPED]
     for name in names:
         if name in files.required and not reference_path(assignment, name).is_file():
             there = [path.name for path in reference.iterdir()]
@@ -107,33 +117,26 @@ def _provided(assignment: Assignment) -> Tree:
     for name in there:
         if name not in listed:
             raise UserError(f"{assignment.folder}/provided/{name}: not listed under files.provided; list or remove it")
-        if name.endswith(".py"):
-            _refuse_markers(Place(f"assignments/{assignment.slug}/provided/{name}"), there[name])
+        refuse_marks(Place(f"assignments/{assignment.slug}/provided/{name}"), there[name])
     return there
-
-
-def _refuse_markers(place: Place, data: bytes) -> None:
-    for comment in Source.parse(decode(data, place.file), place).comments:
-        where = place.line(comment.line)
-        if read_comment(comment.text, where, (), alone=comment.alone):
-            raise UserError(f"{where}: a marker in a provided file, which students get as it is; remove it")
 
 
 def _papers(assignment: Assignment) -> Tree:
     handout = assignment.folder / HANDOUT
     if not handout.is_file():
         raise UserError(f"{handout}: there is no handout; students need one")
+    refuse_marks(Place(f"assignments/{assignment.slug}/{HANDOUT}"), handout.read_bytes())
     return {HANDOUT: handout.read_bytes(), MANIFEST: project(assignment.manifest).encode("utf-8")}
 
 
 def _trees(name: str, data: bytes) -> list[ast.Module]:
-    text = data.decode("utf-8", errors="replace")
     if name.endswith(".py"):
-        return _parsed(text.removeprefix("\ufeff"))
+        return _parsed(decode(data, name))
     if not name.endswith(".ipynb"):
         return []
-    cells = [joined(cell["source"]) for cell in read_notebook(text, name)["cells"] if cell["cell_type"] == "code"]
-    return [tree for cell in cells if is_python(cell) for tree in _parsed(without_magics(cell))]
+    notebook = read_notebook(decode(data, name), name)
+    cells = [joined(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return [tree for cell in cells for tree in _parsed(as_python(cell))]
 
 
 def _parsed(code: str) -> list[ast.Module]:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from autograder.sandbox.clock import LOOK, PATIENCE, usage
 from autograder.sandbox.inert import Inert, InertEntry, InertModule, show_nothing
+from autograder.submission.commands import without_commands
 from autograder.submission.definitions import definitions
 from autograder.submission.globals import stored_names
 from autograder.submission.notebooks import code_cells, join_cells, looks_like_notebook
@@ -129,8 +130,7 @@ def _inner_imports(node: ast.AST, *, inside: bool = False) -> Iterator[tuple[int
 @functools.lru_cache(maxsize=256)
 def definitions_of(text: str, wanted: frozenset[str]) -> str:
     """Return the definitions of a trusted notebook, or of one kept as text, as a source with the same lines."""
-    if looks_like_notebook(text):
-        text = join_cells(code_cells(text))[0]
+    text = join_cells(code_cells(text))[0] if looks_like_notebook(text) else without_commands(text)[0]
     return definitions(text, ast.parse(text), wanted).source
 
 
@@ -226,7 +226,7 @@ class Loader(importlib.abc.MetaPathFinder):
         return next((path for path in candidates if path.is_file()), None)
 
     def _execute(self, module: types.ModuleType, path: Path) -> None:
-        source = path.read_text(encoding="utf-8")
+        source = path.read_text(encoding="utf-8-sig")
         if module.__name__ in self._notebooks:
             source = definitions_of(source, frozenset(self._notebooks[module.__name__]))
         shown = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.name

@@ -40,7 +40,7 @@ def without_commands(source: str) -> tuple[str, ast.Module | SyntaxProblem, list
 def cell_without_commands(source: str) -> tuple[str, ast.Module | SyntaxProblem, list[Remark]]:
     """Do the same for a notebook cell, where ``%%`` on the first line makes the whole cell a command."""
     lines = source.split("\n")
-    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    first = _first_of(lines)
     if not lines[first].startswith("%%"):
         return without_commands(source)
     remark = _remark(lines[first], first + 1)
@@ -50,6 +50,17 @@ def cell_without_commands(source: str) -> tuple[str, ast.Module | SyntaxProblem,
     lines[first] = "pass"
     cleaned, tree, remarks = without_commands("\n".join(lines))
     return cleaned, tree, [remark, *remarks]
+
+
+def is_python_cell(source: str) -> bool:
+    """Whether a cell holds Python, and not what another program reads, such as ``%%bash``."""
+    lines = source.splitlines() or [""]
+    head = lines[_first_of(lines)]
+    return not head.startswith("%%") or _PYTHON_CELL.match(head) is not None
+
+
+def _first_of(lines: list[str]) -> int:
+    return next((number for number, line in enumerate(lines) if line.strip()), 0)
 
 
 def _remark(line: str, number: int) -> Remark:

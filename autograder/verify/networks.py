@@ -20,7 +20,6 @@ class or function of the same name takes the place of the reference's::
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +29,7 @@ from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.references import as_text, reference_path
 from autograder.release.files import read_tree
+from autograder.texts import read_text, read_toml
 from autograder.verify.matrix import REFERENCE_NETWORK, Role
 from autograder.verify.variants import ALTERNATIVES, Variant
 
@@ -66,11 +66,9 @@ def read_networks(assignment: Assignment) -> tuple[Network, ...]:
     """Return the networks in the order of the file, none where there is no file; raise `UserError` for a wrong one."""
     path = assignment.folder / NETWORKS
     try:
-        found = _Networks.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).networks
+        found = _Networks.model_validate(read_toml(path)).networks
     except FileNotFoundError:
         return ()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from None
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
@@ -87,7 +85,7 @@ def network_variant(assignment: Assignment, network: Network) -> Variant:
     files = {}
     for name in {assignment.manifest.item(item).file for item in network.items}:
         assert name is not None
-        text = reference_path(assignment, name).read_text(encoding="utf-8")
+        text = read_text(reference_path(assignment, name))
         joint = "\n\n# %%\n" if name != as_text(name) else "\n\n"
         files[as_text(name)] = (text.rstrip("\n") + joint + network.code.lstrip("\n")).encode()
     return Variant(Role.ALTERNATIVE, network.id, files, network.items)

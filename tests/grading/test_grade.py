@@ -23,6 +23,13 @@ def test_the_reference_gets_full_marks(tiny: Tiny) -> None:
     assert run.results["score"] == 6.0
 
 
+def test_files_of_the_course_as_windows_saves_them_cost_nobody_anything(tiny: Tiny) -> None:
+    for path in sorted(tiny.root.rglob("*.*")):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    run = tiny.grade(tiny.hand_in())
+    assert (run.status, set(run.outcomes.values())) == (0, {"PASS"}), run.stderr
+
+
 def test_two_gradings_agree_to_the_byte_but_for_times(tiny: Tiny) -> None:
     wrong = tiny.hand_in(one=ONE.replace("x * 2", "x * 2 if x.sum() > 0 else print(hash('a')) or object()"))
     runs = [tiny.grade(wrong).results for _ in range(2)]

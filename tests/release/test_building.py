@@ -99,7 +99,7 @@ HANDOUT = "assignments/tiny/handout.md"
             "assignments/tiny/provided/networks.py",
             "return",
             "# SOLUTION\n    return",
-            "networks.py, line 2: a marker in a provided",
+            "networks.py, line 2: a marker in a file that students get as it is",
         ),
         ("assignments/tiny/provided/networks.py", "return", "return (", "networks.py, line 2: not valid Python"),
     ],
@@ -135,6 +135,24 @@ def test_a_written_answer_without_marks_is_a_key_and_stays_home(course: Course) 
     (release,) = course.build()
     assert "report.md" not in release.template
     assert "report.md" not in unzip_bytes(release.student_zip)
+
+
+def test_files_as_windows_saves_them_are_read_as_any_other(course: Course) -> None:
+    plain = course.build()[0].template
+    for name, text in FILES.items():
+        course.write(name, "\ufeff" + text.replace("\n", "\r\n"))
+    course.write("assignments/tiny/mutants.toml", '\ufeff[[mutants]]\r\nid = "a"\r\n')
+    (release,) = course.build()
+    assert release.template["vae.py"] == plain["vae.py"].replace(b"\n", b"\r\n")
+    assert release.template["assignment.toml"] == plain["assignment.toml"]
+    assert release.template["report.md"] == plain["report.md"].replace(b"\n", b"\r\n")
+
+
+def test_text_that_is_not_utf_8_is_named(course: Course) -> None:
+    manifest = course.root / "assignments/tiny/assignment.toml"
+    manifest.write_bytes(manifest.read_text().encode("utf-16"))
+    with pytest.raises(UserError, match=r"assignment\.toml: not UTF-8 text \(byte 0\); save it as UTF-8"):
+        course.build()
 
 
 def test_stale_templates_are_named_file_by_file(course: Course) -> None:

@@ -41,7 +41,6 @@ def test_markers_are_read(comment: str, directive: Directive) -> None:
         "# begin",
         "# end",
         "# END OF FILE",
-        "# BEGIN HIDDEN TESTS",
         "# the end of the solution",
         "# End the solution with a softmax",
         "# begin the search for a solution",

@@ -8,8 +8,7 @@ import pytest
 
 from autograder.errors import UserError
 from autograder.release.grammar import Place
-from autograder.release.magics import without_magics
-from autograder.release.notebooks import strip_notebook
+from autograder.release.notebooks import as_python, strip_notebook
 from autograder.release.rubric import Rubric
 from autograder.release.stubs import Stripped
 from tests.release.course import MANIFEST, code, markdown, notebook
@@ -65,7 +64,7 @@ def test_markdown_and_raw_cells_lose_answers_and_the_attachments_that_go_with_th
 def test_instructors_cells_and_stray_metadata_go() -> None:
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python", "secret": 1}
     tagged = {"tags": ["instructor-only", "x"]}
-    kept = {"tags": ["keep"], "solution2": "hidden", "nbgrader": {"solution": True}}
+    kept = {"tags": ["keep"], "collapsed": True, "nbgrader": {"solution": False, "grade_id": "solution-1", "points": 2}}
     result = strip(
         code("x = 'key'", metadata=tagged),
         code("y = 1", id="c2", metadata=kept),
@@ -138,7 +137,31 @@ def test_a_region_may_hold_magics_and_scripts_of_other_languages_stay() -> None:
 
 def test_only_lines_that_are_no_python_count_as_magics() -> None:
     cell = "%%time\nx = (7\n  % 3)\nfiles = !ls\n    \nif x:\n    %timeit f(x)\nx?\n"
-    assert without_magics(cell) == "None\nx = (7\n  % 3)\nfiles = None\n    \nif x:\n    None\nNone\n"
+    assert as_python(cell) == "pass\nx = (7\n  % 3)\nfiles = None\n    \nif x:\n    pass\npass\n"
+    assert cells_of(strip(code(cell)))[0]["source"] == cell
+
+
+def test_commands_are_read_as_in_hand_ins() -> None:
+    region = "def double(x):\n    ### BEGIN SOLUTION vae.kl\n    %time y = x + x\n    return y\n    ### END SOLUTION\n"
+    cell = "!pip install \\\n    torch \\\n    numpy\nfiles = !ls\n" + region + "double?\n```\n"
+    (stub,) = cells_of(strip(code(cell)))
+    assert stub["source"] == cell.replace(
+        region, 'def double(x):\n    raise NotImplementedError("vae.kl (2 points): KL divergence")\n'
+    )
+    assert as_python(cell).count("\n") == cell.count("\n")
+    windows = cells_of(strip(code(cell.replace("\n", "\r\n"))))[0]["source"]
+    assert windows == stub["source"].replace("\n", "\r\n")
+    written = "%%writefile model.py\n" + region
+    assert cells_of(strip(code(written)))[0]["source"].startswith("%%writefile model.py\ndef double(x):\n    raise")
+
+
+def test_pictures_that_the_text_shows_stay_however_their_names_are_written() -> None:
+    names = ["my plot.png", "a&b.png", "Zür.png", "answer"]
+    text = (
+        "![](attachment:my%20plot.png) ![](attachment:a&amp;b.png) ![](attachment:Zu\u0308r.png) attachment:answer2.png"
+    )
+    (cell,) = cells_of(strip(markdown(text, attachments={name: {"image/png": PNG} for name in names})))
+    assert set(cell["attachments"]) == set(names[:3])
 
 
 def test_provided_cells_are_locked_and_answers_are_marked() -> None:

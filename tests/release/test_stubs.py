@@ -176,10 +176,6 @@ def test_line_ends_tabs_and_a_missing_last_line_end_are_kept() -> None:
     )
 
 
-def test_a_byte_order_mark_is_kept() -> None:
-    assert strip("\ufeffbetas = 1  # SOLUTION\n").text == "\ufeffbetas = ...  # vae.betas (0.5 points): your code\n"
-
-
 def test_what_was_removed_is_known_with_its_place() -> None:
     (piece,) = strip("a = 1\nbetas = secret(1)  # SOLUTION\n").removed
     assert piece.origin == "solutions/tiny/vae.py, line 2"
