@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 CHECKS_SHARE = 0.9
 """Part of what is left after that which checks may take; the rest is for new workers, reruns and results."""
 LEAST_SECONDS = 0.2
-HINT_SECONDS = 10.0
-"""Longest time that hints may take, all together."""
+HINT_SECONDS = 30.0
+"""Longest time that the hint of one item may take: some seconds of a processor that others use as well."""
+ALL_HINTS_SECONDS = 180.0
+RESULT_SECONDS = 5.0
+"""What is left of a run for its results when no more hints are looked for."""
 OUT_OF_TIME = "the time of the whole run ({:g} s) was over before this check was done"
 TOO_SLOW = "training was stopped: it took longer than the {:.3g} s that it may take here, several times what it needs"
 NO_WORKER = "the grader lost the process that workers come from"
@@ -207,16 +210,14 @@ class _Run:
         place = folder / "variants"
         place.mkdir(mode=0o700)
         explainer = Explainer(read_catalogue(self.assignment), place)
-        ends = time.monotonic() + HINT_SECONDS
+        ends = time.monotonic() + ALL_HINTS_SECONDS
         if self.options.deadline is not None:
-            ends = min(ends, self._run_ends - HINT_SECONDS / 2)
+            ends = min(ends, self._run_ends - RESULT_SECONDS)
         for item, evidence in self.evidence.items():
             mutant = None
-            with self.bench.interruption.bounded(ends) as bound:
+            with self.bench.interruption.bounded(min(ends, time.monotonic() + HINT_SECONDS)) as bound:
                 mutant = None if bound.over else explainer.explain(item, evidence, self.passed.get(item, []))
-            if bound.over:
-                return
-            if mutant:
+            if mutant and not bound.over:
                 checks = self.checks[item]
                 first = next(i for i, check in enumerate(checks) if check.outcome is Outcome.FAIL)
                 checks[first] = checks[first].model_copy(update={"hint": mutant.hint, "misconception": mutant.id})

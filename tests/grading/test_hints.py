@@ -11,7 +11,7 @@ import torch
 
 from autograder.grading.hints import distance
 from autograder.sandbox.example import MAX_REMEMBERED_BYTES, Example, Raised
-from tests.tiny import ONE, Tiny
+from tests.tiny import ONE, TWO, Tiny
 
 ENTRY = """
 [[mutants]]
@@ -135,6 +135,16 @@ def test_a_known_mistake_is_tried_with_the_numbers_that_a_submission_chose(tiny)
     tiny.write("solutions/tiny/one.py", CHOSEN)
     wrong = CHOSEN.replace("FACTOR = 2", "FACTOR = 5").replace("x * FACTOR", "FACTOR + x")
     assert TRIPLE in tiny.grade(tiny.hand_in(one=wrong)).output("one.double")
+
+
+@pytest.mark.slow
+def test_an_item_whose_hint_takes_too_long_leaves_the_others_theirs(tiny):
+    endless = ENTRY.format(id="endless", hint=SQUARE, new="while True: pass")
+    other = ENTRY.format(id="shifted", hint=TRIPLE, new="return x - ONE").replace("return x * 2", "return x + ONE")
+    tiny.write("assignments/tiny/mutants.toml", endless + other.replace("one.double", "two.shift"))
+    wrong = {"one": ONE.replace("x * 2", "x * 3"), "two": TWO.replace("x + ONE", "-ONE + x")}
+    run = tiny.grade(tiny.hand_in(**wrong))
+    assert TRIPLE in run.output("two.shift") and SQUARE not in run.output("one.double")
 
 
 def test_a_hidden_check_alone_gives_its_hint_too(tiny):

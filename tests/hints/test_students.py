@@ -38,7 +38,9 @@ def with_body(text: str, name: str, body: str) -> str:
 def hints_of(recogniser: Recogniser, wrong: list[dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
     """The hint that each function gets which loses points ("" for none), and the mistakes that it is."""
     found = []
+    known = {mutant.id for mutant in recogniser.catalogue.mutants}
     for entry in wrong:
+        assert known.issuperset(entry["means"]), entry
         name = recogniser.assignment.manifest.item(entry["item"]).file or ""
         text = reference_code(recogniser.assignment, name)
         if "function" in entry:
@@ -54,7 +56,7 @@ def hints_of(recogniser: Recogniser, wrong: list[dict[str, Any]]) -> list[tuple[
 
 def assert_hints(found: list[tuple[str, tuple[str, ...]]]) -> None:
     right = [means for hint, means in found if hint in means]
-    silent = [means[0] for hint, means in found if not hint]
+    silent = [means for hint, means in found if not hint]
     misleading = [(hint, means) for hint, means in found if hint and hint not in means]
     print(f"{len(right)} of {len(found)} with their hint, {len(misleading)} wrong; none: {silent}")
     assert not misleading and len(right) >= AIM * len(found)
