@@ -17,6 +17,7 @@ from autograder.checks import (
     exceeds,
     given,
     item,
+    secret_generator,
     seeds,
 )
 from autograder.checks.watching import Watched, asked_by_stand_ins
@@ -40,12 +41,17 @@ class KnownLikelihood:
 
     def __post_init__(self) -> None:
         generator = torch.Generator().manual_seed(self.seed)
-        directions = torch.linalg.qr(torch.randn(PIXELS, Z_DIM, generator=generator, dtype=torch.float64)).Q
+        *directions, aside = torch.linalg.qr(torch.randn(PIXELS, Z_DIM + 1, generator=generator).double()).Q.T
+        directions = torch.stack(directions, dim=1)
         gains = torch.linspace(0.8, 3.0, Z_DIM, dtype=torch.float64)
         bias = torch.rand(PIXELS, generator=generator, dtype=torch.float64) * 2 - 1
-        object.__setattr__(self, "directions", directions)
-        object.__setattr__(self, "gains", gains)
-        object.__setattr__(self, "bias", bias)
+        for name, value in {"directions": directions, "aside": aside, "gains": gains}.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "bias", self._without_aside(bias))
+
+    def _without_aside(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pixels (..., PIXELS) without their part along ``aside``, a direction that nothing in this world has."""
+        return pixels - (pixels @ self.aside)[..., None] * self.aside
 
     def networks(self) -> dict[str, object]:
         """Weights of the known networks: the heads give q(z|x), the decoder W z + b."""
@@ -64,10 +70,8 @@ class KnownLikelihood:
         }
         return {**{name: weight.float() for name, weight in weights.items()}, "bent": False}
 
-    def decoded(self, shape: tuple[int, ...], z: torch.Tensor) -> torch.Tensor:
-        """The decoder's images (batch, pixels) of latent vectors (batch, Z_DIM); raises `TypeError` for others."""
-        if z.shape[1] != Z_DIM or math.prod(shape) != PIXELS:
-            raise TypeError(f"the decoder makes images of latent vectors (batch, {Z_DIM})")
+    def decoded(self, z: torch.Tensor) -> torch.Tensor:
+        """The mean of p(x|z), (batch, pixels), for latent vectors (batch, Z_DIM)."""
         return self.bias.to(z.dtype) + z @ (self.directions * self.gains).T.to(z.dtype)
 
     def posterior(self, x: torch.Tensor) -> DiagonalGaussian:
@@ -82,7 +86,7 @@ class KnownLikelihood:
         generator = torch.Generator().manual_seed(self.seed + 1)
         z = torch.randn(batch, Z_DIM, generator=generator, dtype=torch.float64)
         z = 5 * z / z.norm(dim=1, keepdim=True)
-        noise = 0.2 * torch.randn(batch, PIXELS, generator=generator, dtype=torch.float64)
+        noise = self._without_aside(0.2 * torch.randn(batch, PIXELS, generator=generator, dtype=torch.float64))
         return (z * self.gains @ self.directions.T + self.bias + noise).float().reshape(batch, *IMAGE)
 
     def log_likelihood(self, x: torch.Tensor) -> torch.Tensor:
@@ -95,40 +99,86 @@ class KnownLikelihood:
 DEFAULT_K = 100
 
 
-def estimate(vae_solution, vae_probes, world, x, K=None):
-    """What `log_likelihood` of a VAE with the known networks returns: a tensor (batch,); and what it decoded for that.
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What the grader's decoder was asked for one estimate: K latent vectors for each image, in either order.
 
-    The latent vectors are those that the grader's own decoder was asked about, (K * batch, Z_DIM).
+    Each decoded image was off by a secret amount, along a direction that x does not have. So p(x|z) was smaller by a
+    ``factor`` that only the grader knows, and that only code knows which uses what it has decoded.
     """
+
+    z: torch.Tensor
+    factor: torch.Tensor
+
+    def orders(self, batch: int) -> list[Decoded]:
+        """Latent vectors (K, batch, Z_DIM) and factors (K, batch), for rows sample by sample and image by image."""
+        apart = self.z.reshape(-1, batch, Z_DIM), self.factor.reshape(-1, batch)
+        within = self.z.reshape(batch, -1, Z_DIM).transpose(0, 1), self.factor.reshape(batch, -1).T
+        return [Decoded(*apart), Decoded(*within)]
+
+
+class SecretDecoder:
+    """The decoder of a world, whose images are off by amounts drawn in secret; one for all with ``alike``."""
+
+    def __init__(self, world, alike):
+        self.world, self.alike, self.offsets = world, alike, []
+        self.one = self._draw(1)
+        self.watched = Watched(self._decode)
+
+    def _draw(self, count):
+        return 1 + 2.5 * torch.rand(count, generator=secret_generator())
+
+    def _decode(self, shape, z):
+        if z.shape[1] != Z_DIM or math.prod(shape) != PIXELS:
+            raise TypeError(f"the decoder makes images of latent vectors (batch, {Z_DIM})")
+        offsets = self.one.expand(len(z)) if self.alike else self._draw(len(z))
+        self.offsets.append(offsets.double())
+        return self.world.decoded(z) + (offsets[:, None] * self.world.aside).to(z.dtype)
+
+    def last(self, count):
+        """What the last ``count`` rows were; raise `CheckFailed` where there were fewer."""
+        z = self.watched.seen_for(count)
+        if z is None:
+            raise CheckFailed(
+                "log_likelihood(x, K) must decode K latent vectors for each image",
+                expected=f"{count} latent vectors",
+                got=f"{sum(map(len, self.offsets))} latent vectors",
+            )
+        return Decoded(z.double(), (-torch.cat(self.offsets)[-count:].square() / 2).exp())
+
+
+def estimate(vae_solution, vae_probes, world, x, K=None, *, alike=False):
+    """What `log_likelihood` of a VAE with the known networks returns, (batch,), and what it has decoded for that."""
     options, K = ({}, DEFAULT_K) if K is None else ({"K": K}, K)
     model = vae_solution.VAE(
         in_channels=3, decoder_features=4, encoder_features=4, z_dim=Z_DIM, input_size=32, device="cpu"
     )
-    decoder = Watched(world.decoded)
-    vae_probes.plant(model, world.networks(), decoder.lent)
-    with asked_by_stand_ins(decoder):
+    decoder = SecretDecoder(world, alike)
+    vae_probes.plant(model, world.networks(), decoder.watched.lent)
+    with asked_by_stand_ins(decoder.watched):
         got = assert_tensor(model.log_likelihood(x, **options), shape=(len(x),), name="log_likelihood(x)")
-    z = decoder.seen_for(K * len(x))
-    if z is None:
-        count = sum(map(len, decoder.seen))
-        raise CheckFailed(
-            f"log_likelihood(x, K={K}) of {len(x)} images must decode {K} latent vectors for each of them",
-            expected=f"{K * len(x)} latent vectors",
-            got=f"{count} latent vectors",
-        )
-    return got, z
+    return got, decoder.last(K * len(x))
+
+
+def nearest(got, truths):
+    """The truth that is nearest to what came, in parts of itself: images may be far from the model."""
+    return min(truths, key=lambda due: float((got.detach().double() / due - 1).abs().max()))
+
+
+def moved(world, x, decoded):
+    """log p(x) where q(z|x) is p(z|x), next to what was decoded: moved by the mean of the secret factors, (batch,)."""
+    return [world.log_likelihood(x) + order.factor.mean(0).log() for order in decoded.orders(len(x))]
 
 
 @item("vae.log_likelihood", weight=1)
 @given(examples=2, seed=seeds())
 def test_the_estimate_is_exact_where_the_posterior_is(vae_solution, vae_probes, seed):
-    """Where q(z|x) is the true posterior, every importance weight is p(x): the estimate is log p(x) for every K."""
+    """Where q(z|x) is the true posterior, every weight is p(x), but for a secret factor of what was decoded."""
     world = KnownLikelihood(seed)
     x = world.images(batch=3)
-    truth = world.log_likelihood(x)
     for K in (1, 3, 12):
-        got, _ = estimate(vae_solution, vae_probes, world, x, K)
-        assert_close(got, truth, name=f"log_likelihood(x, K={K})", scale=0.0)
+        got, decoded = estimate(vae_solution, vae_probes, world, x, K)
+        assert_close(got, nearest(got, moved(world, x, decoded)), name=f"log_likelihood(x, K={K})", scale=0.0)
 
 
 WIDENING = 4.0
@@ -148,12 +198,11 @@ def test_the_weights_are_averaged_not_their_logarithms(vae_solution, vae_probes)
     batch, K = 20, 64
     world = KnownLikelihood(widening=WIDENING)
     x = world.images(batch)
-    got, z = estimate(vae_solution, vae_probes, world, x, K)
+    got, decoded = estimate(vae_solution, vae_probes, world, x, K, alike=True)
     q = world.posterior(x)
-    orders = (z.reshape(K, batch, Z_DIM), z.reshape(batch, K, Z_DIM).transpose(0, 1))  # image by image, or sample by
-    noise = min((q.whiten(samples) for samples in orders), key=lambda drawn: float(drawn.square().mean()))
+    noise = min((q.whiten(order.z) for order in decoded.orders(batch)), key=lambda drawn: float(drawn.square().mean()))
     assert_standard_normal(noise, name="the latent vectors that are decoded, in standard units of q(z|x),")
-    ratios = (got.detach().double() - world.log_likelihood(x)).exp()
+    ratios = (got.detach().double() - world.log_likelihood(x)).exp() / decoded.factor.mean()
     rare = math.log(4 / ALPHA) / (batch * K)
     allowed = rare + math.sqrt(rare**2 + 2 * VARIANCE * rare)
     mean = float(ratios.mean())
