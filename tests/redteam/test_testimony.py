@@ -1,4 +1,4 @@
-"""What runs beside a submission never testifies: one that makes the grader's probes lie earns what its honest twin earns.
+"""What runs beside a submission never testifies: one that makes probes lie earns what its honest twin earns.
 
 Each attack is graded by the real command, next to the same wrong code without a lie.
 """
