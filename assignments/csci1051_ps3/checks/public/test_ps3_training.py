@@ -193,8 +193,8 @@ class OnePoint:
 def test_a_perfect_model_of_one_point_leads_there(ps3):
     """If all data are one point and the model knows it, all samples end near that point, and begin as noise."""
     T, alpha = int(fetch(ps3.T)), float(fetch(ps3.alpha))
-    way, n = torch.randn(2, generator=secret_generator()), 200
-    point = 1.7 * way / way.norm()
+    away, n = torch.randn(2, generator=secret_generator()), 200
+    point = 1.7 * away / away.norm()
     paths = [steps_of(ps3.sample(OnePoint(point, T, alpha).lent, n), T, n) for _ in range(2)]
     for path in paths:
         start, end = path[0].double(), path[-1].double()
