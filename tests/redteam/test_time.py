@@ -120,9 +120,9 @@ def held_to(share: float, zygote: Zygote) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("limits", [{"call": 3 * LIMIT}, {"check": 3 * LIMIT}], ids=str)
+@pytest.mark.parametrize("limits", [{"call": LIMIT}, {"check": LIMIT}], ids=str)
 @pytest.mark.parametrize("function", ["work", "work_in_threads"])
-@pytest.mark.parametrize("share", [1 / 4, 1 / 8, 1 / 32])
+@pytest.mark.parametrize("share", [1 / 4, 1 / 32])
 def test_right_code_is_not_failed_for_a_quota(
     zygote: Zygote, share: float, function: str, limits: dict[str, float]
 ) -> None:
@@ -130,10 +130,10 @@ def test_right_code_is_not_failed_for_a_quota(
     begun = time.monotonic()
     with held_to(share, zygote), session_of(zygote, **limits) as session:
         try:
-            assert getattr(session.module("s"), function)(LIMIT) is True
-            assert time.monotonic() - begun > 3 * LIMIT
+            assert getattr(session.module("s"), function)(LIMIT / 2) is True
+            assert time.monotonic() - begun > LIMIT
         except NotEnoughTime:
-            assert time.monotonic() - begun > PATIENCE * 3 * LIMIT
+            assert time.monotonic() - begun > PATIENCE * LIMIT
 
 
 @pytest.mark.parametrize("function", ["rest", "nap", "work_and_rest", "rest_beside_work"])
