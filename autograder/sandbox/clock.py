@@ -84,45 +84,64 @@ def _stat(folder: Path) -> list[str]:
 
 
 class Meter:
-    """What one process uses from now on, until it is stopped; a ``lazy`` one begins when it is first read.
+    """What one process uses from now on, until it is stopped.
 
     It has waited while a thread waited and none of its own ran. Waits of several threads are added where they cannot
     have been at the same time: the next wait of a thread that is new, or asleep when it is looked at, begins after all
     that are counted by then.
     """
 
-    def __init__(self, pid: int, *, lazy: bool = False) -> None:
-        self.pid = pid
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
         self._ran_before: float | None = None
         self._total = 0.0
         self._starts: dict[str, float] = {}
         """What a thread's own count of waits is added to."""
-        self._last = Usage()
+        self.last = Usage()
         self._stopped = False
-        if not lazy:
-            self.read()
+        self.read()
 
     def read(self) -> Usage:
         """Return what the process has used since this object was made, or had when it was stopped."""
-        total, threads = (0.0, {}) if self._stopped else look_at(self.pid)
+        total, threads = (0.0, {}) if self._stopped else look_at(self._pid)
         if not threads:  # it is gone
-            return self._last
+            return self.last
         total = max(total, self._total)  # of a thread that ends, parts of a tick are lost
         counts = _waits(total, threads)
         if self._ran_before is None:
             self._ran_before = total
-            self._starts = {name: -count for name, count in counts.items()}
-        for name in counts.keys() - self._starts.keys():
-            self._starts[name] = self._last.waited + self._total
-        waited = max(self._last.waited, *(self._starts[name] + count for name, count in counts.items()))
-        self._starts |= {name: waited - counts[name] for name, thread in threads.items() if thread.asleep}
-        self._total, self._last = total, Usage(total - self._ran_before, waited)
-        return self._last
+            starts = {name: -count for name, count in counts.items()}
+        else:
+            starts = {name: self._starts.get(name, self.last.waited + self._total) for name in counts}
+        waited = max(self.last.waited, *(starts[name] + count for name, count in counts.items()))
+        asleep = {name: waited - counts[name] for name, thread in threads.items() if thread.asleep}
+        self._starts = starts | asleep
+        self._total, self.last = total, Usage(total - self._ran_before, waited)
+        return self.last
 
     def stop(self) -> None:
         """Keep the last reading: the process is about to end."""
         self.read()
         self._stopped = True
+
+
+class CallMeter:
+    """What a worker uses for a call that begins now, of which nobody may ever ask: most calls are over before that.
+
+    So nothing is read yet. Waits count from what was known of them before the call, processor time from the first look.
+    """
+
+    def __init__(self, worker: Meter) -> None:
+        self._worker = worker
+        self._waited_before = worker.last.waited
+        self._ran_before: float | None = None
+
+    def read(self) -> Usage:
+        """Return what the worker has used since then."""
+        now = self._worker.read()
+        if self._ran_before is None:
+            self._ran_before = now.ran
+        return Usage(now.ran - self._ran_before, now.waited - self._waited_before)
 
 
 class Over(StrEnum):
@@ -147,7 +166,7 @@ class Span:
 
     seconds: float
     ends: float | None = None
-    workers: list[Meter] = field(default_factory=list)
+    workers: list[Meter | CallMeter] = field(default_factory=list)
     trusted: Meter | None = None
     late: float = 0.0
     begun: float = field(default_factory=time.monotonic)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 
 from autograder.sandbox.callbacks import Answer, Callbacks, kind_of
-from autograder.sandbox.clock import Meter, Over, Span, Wait
+from autograder.sandbox.clock import CallMeter, Meter, Over, Span, Wait
 from autograder.sandbox.example import Asked, Call, Example, ProbeWords, Raised
 from autograder.sandbox.failure import AuthorError, NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import Remote, is_remote, state
@@ -70,9 +70,7 @@ class Deadlines:
         seconds = self.call_seconds if seconds is None else seconds
         spans = [] if self.check is None else [self.check]
         if seconds is not None:
-            # most calls are over before anybody looks at what they use
-            workers = [] if meter is None else [Meter(meter.pid, lazy=True)]
-            spans.insert(0, Span(seconds, None, workers))
+            spans.insert(0, Span(seconds, None, [] if meter is None else [CallMeter(meter)]))
         return Wait(spans) if spans else None
 
 

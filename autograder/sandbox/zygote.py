@@ -148,6 +148,8 @@ class Zygote:
         if self._on_its_way is not None:
             self._on_its_way[0].close()
             remove_tree(self._on_its_way[2])
+        with contextlib.suppress(OSError):  # empty for all but the zygote and its workers
+            (self._folder / jail.TREE).rmdir()
 
     def watched(self, pid: int, scratch: Path, stop: Callable[[str], None]) -> Watched:
         """Look at a worker from outside from now on."""
