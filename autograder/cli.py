@@ -162,6 +162,10 @@ def grade(
             if out is not None:
                 _write(out / "results.json", results_json.refused(assignment, str(error)))
             raise
+        except _GraderBroke:
+            if out is not None:
+                _write(out / "results.json", results_json.broken(assignment))
+            raise
         facts = read_metadata(metadata) if metadata is not None else None
         if facts is not None:
             if facts.created_at is None:
@@ -252,6 +256,10 @@ def _compare_points(assignment: Assignment, platform: float | None) -> None:
         )
 
 
+class _GraderBroke(SystemExit):
+    """Ends the command after its line was printed: the grader, or the machine, failed."""
+
+
 def _grade(
     assignment: Assignment, path: Path, options: object, interruption: Interruption | None = None
 ) -> GradingResult:
@@ -265,10 +273,10 @@ def _grade(
             return run(assignment, path, options, progress, interruption)
     except GraderTrouble as error:
         print(f"autograder: the grader is broken, not the hand-in: {error}", file=sys.stderr)
-        raise SystemExit(TROUBLE) from None
+        raise _GraderBroke(TROUBLE) from None
     except OSError as error:
         print(f"autograder: this machine failed the grader, not the hand-in: {error}", file=sys.stderr)
-        raise SystemExit(TROUBLE) from None
+        raise _GraderBroke(TROUBLE) from None
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:

@@ -139,6 +139,7 @@ def _kept_out(session: Session, folder: Path, other: Path) -> list[Line]:
     outside |= {name: Path(name) for name in ("/tmp", "/dev/shm", "/var/tmp")}
     return [
         *((inside.can_read(path) is False, f"a worker cannot read {name}") for name, path in private.items()),
+        (inside.finds(str(folder / "secret")) is False, "a worker cannot tell whether there is a file of the grader"),
         *((inside.can_write(str(path)) is False, f"a worker cannot write in {name}") for name, path in outside.items()),
         *((inside.can(action) is False, f"a worker cannot {action}") for action in CALLS),
         (inside.descriptors() <= 5, "a worker inherits no descriptors"),

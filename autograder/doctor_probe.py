@@ -46,6 +46,10 @@ def can_read(name: str) -> bool:
         return False
 
 
+def finds(name: str) -> bool:
+    return os.path.lexists(name)
+
+
 def can_write(folder: str) -> bool:
     path = Path(folder) / f"autograder-doctor-{os.getpid()}"
     try:

@@ -1,4 +1,4 @@
-"""What people would rather look at than read: curves, bars and small images, as plain numbers.
+"""What a check shows beside its verdict: curves, bars and small images, as plain numbers, and notes.
 
 The trusted side makes them from numbers that it has measured or checked; no picture file comes out of a worker.
 """
@@ -11,7 +11,7 @@ from typing import Annotated, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Bars", "Curves", "Exhibit", "ExhibitKind", "Images", "Series"]
+__all__ = ["Bars", "Curves", "Exhibit", "ExhibitKind", "Images", "Note", "Series"]
 
 MAX_SERIES = 8
 MAX_VALUES = 5_000
@@ -27,6 +27,7 @@ class ExhibitKind(StrEnum):
     CURVE = "curve"
     IMAGES = "images"
     BARS = "bars"
+    NOTE = "note"
 
 
 class _Record(BaseModel):
@@ -110,15 +111,20 @@ class Images(_Record):
         return self
 
 
+class Note(_Record):
+    """A sentence about code that costs no points: what it does, and what follows."""
+
+    text: str
+
+
 class Exhibit(_Record):
-    """One picture of a check: students see those of public checks, whatever the outcome; staff see all."""
+    """One picture or note of a check: students see those of public checks, whatever the outcome; staff see all."""
 
     title: str
-    data: Curves | Images | Bars
+    data: Curves | Images | Bars | Note
 
     @property
     def kind(self) -> ExhibitKind:
         """How it is drawn."""
-        if isinstance(self.data, Images):
-            return ExhibitKind.IMAGES
-        return ExhibitKind.BARS if isinstance(self.data, Bars) else ExhibitKind.CURVE
+        kinds = {Curves: ExhibitKind.CURVE, Images: ExhibitKind.IMAGES, Bars: ExhibitKind.BARS, Note: ExhibitKind.NOTE}
+        return kinds[type(self.data)]

@@ -7,11 +7,12 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from autograder.assignment import Kind
-from autograder.exhibits import Exhibit
+from autograder.exhibits import Exhibit, ExhibitKind
 
 __all__ = [
     "CheckResult",
     "Exhibit",
+    "ExhibitKind",
     "Failure",
     "GradingResult",
     "ItemResult",

@@ -14,9 +14,10 @@ from tests.tiny import command
 
 WITHOUT = {
     "seccomp": ["_give_up_calls"],
-    "landlock": ["_give_up_paths"],
+    "landlock": ["_give_up_paths", "_enter_tree"],
+    "mount namespace": ["_enter_tree"],
     "resource limits": ["_limit_resources"],
-    "private user and landlock": ["interpreter_is_readable_by_others", "_give_up_paths"],
+    "private user and landlock": ["interpreter_is_readable_by_others", "_give_up_paths", "_enter_tree"],
     "privileges": ["interpreter_is_readable_by_others", "_drop_capabilities", "_give_up_paths", "_give_up_calls"],
     "no new privileges": ["_no_new_privileges"],
     "nothing": [],
@@ -96,6 +97,13 @@ def test_without_landlock_shared_folders_are_open(found) -> None:
     assert "a worker cannot write in /tmp" in failed and "a worker cannot read the grader's command line" in failed
     assert "a worker cannot read a private file of the grader" not in failed
     assert found["landlock"][2] == []
+
+
+def test_without_a_tree_of_its_own_a_worker_learns_what_files_there_are(found) -> None:
+    needs(found, "mount namespace")
+    told = "a worker cannot tell whether there is a file of the grader"
+    assert told in found["mount namespace"][1] and told not in found["nothing"][1]
+    assert "a worker cannot read a private file of the grader" not in found["mount namespace"][1]
 
 
 def test_without_user_and_landlock_nothing_is_private(found) -> None:

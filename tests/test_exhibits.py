@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autograder.exhibits import MAX_PIXELS, Bars, Curves, Exhibit, ExhibitKind, Images, Series
+from autograder.exhibits import MAX_PIXELS, Bars, Curves, Exhibit, ExhibitKind, Images, Note, Series
 
 
 def test_exhibits_survive_json() -> None:
     grid = Images.of({name: np.full((3, 4, 5, 3), value, np.uint8) for name, value in (("data", 200), ("model", 7))})
     curve = Curves(series=(Series(name="loss", values=(1.0, float("inf"), 0.5)),), x="step", threshold=0.7)
     bars = Bars(names=("with", "without"), values=(1.0, 0.0))
-    for data, kind in ((grid, ExhibitKind.IMAGES), (curve, ExhibitKind.CURVE), (bars, ExhibitKind.BARS)):
+    kinds = {ExhibitKind.IMAGES: grid, ExhibitKind.CURVE: curve, ExhibitKind.BARS: bars}
+    for kind, data in (kinds | {ExhibitKind.NOTE: Note(text="costs nothing")}).items():
         exhibit = Exhibit(title="seen", data=data)
         assert Exhibit.model_validate_json(exhibit.model_dump_json()) == exhibit
         assert exhibit.kind is kind

@@ -10,7 +10,7 @@ from autograder.checks.normality import Unit, assert_independent, assert_standar
 from autograder.checks.notebooks import assert_all_cells_run, notebook_of
 from autograder.checks.recording import PValue, record_p_values
 from autograder.checks.secret import secret_generator
-from autograder.checks.showing import only_for_show, show_bars, show_curves, show_images
+from autograder.checks.showing import only_for_show, show_bars, show_curves, show_images, show_note
 from autograder.checks.strategies import (
     diagonal_gaussians,
     images,
@@ -23,6 +23,7 @@ from autograder.checks.strategies import (
 from autograder.checks.tensor_assertions import assert_integers, assert_shape, assert_tensor, assert_unchanged
 from autograder.checks.thresholds import exceeds, falls_below
 from autograder.checks.uniformity import assert_uniform_integers
+from autograder.checks.watching import Watched, WatchedNetworks
 from autograder.sandbox.drawings import Figure, Panel, drawn
 from autograder.sandbox.remote import Remote, exists, fetch, fresh, gradients, info, is_remote, lend, substitute
 from autograder.sandbox.stand_ins import Callback, Canned, StandIns
@@ -40,6 +41,8 @@ __all__ = [
     "Remote",
     "StandIns",
     "Unit",
+    "Watched",
+    "WatchedNetworks",
     "assert_all_cells_run",
     "assert_bounded_mean",
     "assert_close",
@@ -78,6 +81,7 @@ __all__ = [
     "show_bars",
     "show_curves",
     "show_images",
+    "show_note",
     "standardised_noise",
     "substitute",
     "teach",

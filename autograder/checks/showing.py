@@ -1,4 +1,4 @@
-"""Pictures for reports: a check shows what it measured, the runner keeps it with the verdict.
+"""Pictures and notes for reports: a check shows what it measured, the runner keeps it with the verdict.
 
 Students see what public checks show, staff see all: a picture of what a hidden check sends or gets back could tell a
 submission's author what was sent.
@@ -12,7 +12,7 @@ from contextvars import ContextVar
 
 import torch
 
-from autograder.exhibits import MAX_VALUES, Bars, Curves, Exhibit, Images, Series
+from autograder.exhibits import MAX_VALUES, Bars, Curves, Exhibit, Images, Note, Series
 from autograder.sandbox.failure import SubmissionFault, WorkerLost
 
 MAX_SHOWN = 8
@@ -62,6 +62,11 @@ def show_bars(title: str, bars: Mapping[str, float], *, y: str = "", threshold: 
 def show_images(title: str, rows: Mapping[str, torch.Tensor]) -> None:
     """Show rows of images ``(n, channels, height, width)`` in [-1, 1], grey or RGB; what lies outside is clipped."""
     _show(Exhibit(title=title, data=Images.of({name: _pixels(images).numpy() for name, images in rows.items()})))
+
+
+def show_note(title: str, text: str) -> None:
+    """Show a sentence about something that costs no points; nothing that a submission controls may be in it."""
+    _show(Exhibit(title=title, data=Note(text=text)))
 
 
 def _pixels(images: torch.Tensor) -> torch.Tensor:

@@ -57,19 +57,23 @@ class Bench:
         write_copy(self.submission, self.assignment, self._copy)
         self._probes = self._copy_probes()
         _import_heavy(self.assignment.manifest.files.preload)
+        from autograder.grading.probe_words import read_probe_words
         from autograder.sandbox.loading import compiled
         from autograder.sandbox.workers import start_workers
 
+        self._probe_words = read_probe_words(self.assignment.probes)
         ours = [self._copy / name for name in self.assignment.manifest.files.provided if name.endswith(".py")]
         for path in (*ours, *self._probes):  # the workers inherit what is compiled here; only our own files are
             compiled(read_text(path), str(path))
         _judge_cuda()
         limits = self.assignment.manifest.limits
-        memory, seconds = limits.memory_mb * 2**20, self._most_cpu_seconds()
-        preload = ("torch", *self.assignment.manifest.files.preload)
-        readable = ["submission", "probes"]
         self._workers: Workers = start_workers(
-            self.folder, readable=readable, memory=memory, cpu_seconds=seconds, preload=preload
+            self.folder,
+            readable=["submission", "probes"],
+            memory=limits.memory_mb * 2**20,
+            cpu_seconds=self._most_cpu_seconds(),
+            preload=("torch", *self.assignment.manifest.files.preload),
+            run_ends=self.run_ends,
         )
         self.interruption.react(self._workers.stop)
         self._load_seconds = self._share_of_loading()
@@ -90,24 +94,26 @@ class Bench:
         if self.interruption.reason:
             return
         from autograder.grading.trouble import GraderTrouble
-        from autograder.sandbox.failure import WorkersLost
+        from autograder.sandbox.failure import NotEnoughTime, WorkersLost
         from autograder.sandbox.jail import missing_walls
 
         try:
             self._workers.fork_worker().close()
+        except NotEnoughTime:  # nothing will be run
+            return
         except WorkersLost as error:
             if self.interruption.reason:
                 return
             raise GraderTrouble(str(error)) from None
         self.walls = [Wall(name=w.name, held=w.held, note=w.note) for w in self._workers.walls]
         missing = missing_walls(self._workers.walls)
-        if not any(wall.name == "landlock" and wall.held for wall in self.walls):
+        if not any(wall.name in ("landlock", "mount namespace") and wall.held for wall in self.walls):
             missing += self._judge_private_folders()
         if self.strict and missing:
             raise GraderTrouble(f"refused in strict mode, this machine lacks: {'; '.join(missing)}")
 
     def _judge_private_folders(self) -> list[str]:
-        """Without Landlock, only file modes keep workers from what is secret; return what is missing then."""
+        """Where only file modes keep workers from what is secret, return what is missing."""
         from autograder.sandbox.jail import is_open_to_others
 
         secret = [self.assignment.hidden_checks, self.assignment.reference]
@@ -208,6 +214,7 @@ class Bench:
             load_seconds=self._load_seconds,
         )
         session.executed, session.place = self._executed, self._place
+        session.probe_words = self._probe_words
         return session
 
     def _program(self, file: str | None) -> str:

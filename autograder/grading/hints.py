@@ -8,7 +8,8 @@ by the instructor.
 
 How far roundings may carry equal formulas is measured: the nearest mistake is run in coarser arithmetic (`rounding`).
 Where replies depend on random numbers, equal formulas may use them in another order: such an example also agrees if the
-mistake fails its check, provided that there are others to compare.
+mistake fails its check, provided that there are others to compare. Among mistakes that agree in those others, the one
+whose replies agree with the same random numbers is taken.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ APART = 10.0
 FLOOR = 1e-5
 """What the nearest distance counts for at least, so that two exact agreements are not told apart by roundings."""
 REFERENCE = ""
+DECORATION = frozenset({"title", "x_label", "y_label", "legend", "place"})
+"""Parts of a figure that everybody words and lays out in another way; what was drawn is compared without them."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,13 @@ class Explainer:
 
     def explain(self, item: str, evidence: Sequence[Evidence], passed: Sequence[Passed] = ()) -> Mutant | None:
         """Return the one mutant of an item that explains what failed and what passed; None where not exactly one."""
-        found = self._explain(item, evidence, passed)
-        if found is None and any(piece.unaided is not None for piece in evidence):
-            found = self._explain(item, [piece.unaided or piece for piece in evidence], passed)
-        return found
+        readings = [list(evidence)]
+        if any(piece.unaided is not None for piece in evidence):
+            readings.append([piece.unaided or piece for piece in evidence])
+        # a known mistake has the reference's numbers, where a submission may have chosen others
+        if constants := {name: value for piece in evidence for name, value in piece.constants.items()}:
+            readings += [[piece.adopting(constants) for piece in reading] for reading in readings]
+        return next((found for each in readings if (found := self._explain(item, each, passed)) is not None), None)
 
     def _explain(self, item: str, evidence: Sequence[Evidence], passed: Sequence[Passed]) -> Mutant | None:
         fixed = self._without_chance(evidence) or list(evidence)
@@ -96,10 +102,10 @@ class Explainer:
         fitting = {m.id: distances[m.id] for m in mutants if self._passes(m, passed) and self._fails(m, failed)}
         if not fitting:
             return None
-        first, *others = sorted(fitting, key=lambda name: fitting[name])
-        if fitting[first] > AGREES or any(fitting[name] < APART * max(fitting[first], FLOOR) for name in others):
-            return None
-        return next(mutant for mutant in mutants if mutant.id == first)
+        chosen = _alone(fitting)
+        if chosen is None and failed:  # equal where nothing is random: the same draws may tell them apart
+            chosen = _alone({name: self._distance(self._folders(item)[name], failed) for name in fitting})
+        return next((mutant for mutant in mutants if mutant.id == chosen), None)
 
     def distances(self, item: str, evidence: Sequence[Evidence]) -> dict[str, float]:
         """Return how far the replies of each mutant of an item are from those in the evidence, by id; "" is the
@@ -193,6 +199,14 @@ class Explainer:
             session.close()
 
 
+def _alone(distances: dict[str, float]) -> str | None:
+    """Return the one name whose distance is that of roundings while all others are much farther."""
+    first, *others = sorted(distances, key=lambda name: distances[name])
+    if distances[first] > AGREES or any(distances[name] < APART * max(distances[first], FLOOR) for name in others):
+        return None
+    return first
+
+
 def _is_unwritten(replies: Sequence[Any]) -> bool:
     """Whether the code that was asked for is not there yet: that is no misconception."""
     return isinstance(replies[-1], Raised) and replies[-1].summary.endswith("is not implemented yet")
@@ -215,21 +229,29 @@ def distance(one: Any, other: Any, coarse: Sequence[Any] = ()) -> float:
         return 0.0  # what follows from it shows in other replies
     if isinstance(one, Raised) and isinstance(other, Raised):
         return 0.0 if sorted(one.summary.split()) == sorted(other.summary.split()) else math.inf
+    if (one is None and isinstance(other, torch.Tensor)) or (other is None and isinstance(one, torch.Tensor)):
+        return math.inf if _is_any(one) or _is_any(other) else 0.0  # a gradient that is 0, and one that never arrives
     if type(one) is not type(other):
         return math.inf
     if isinstance(one, dict):
         if list(one) != list(other):
             return math.inf
-        return distance(list(one.values()), list(other.values()), [list(c.values()) for c in coarse if type(c) is dict])
+        kept = [key for key in one if key not in DECORATION]
+        parts = [[c[key] for key in kept] for c in coarse if type(c) is dict and list(c) == list(one)]
+        return distance([one[key] for key in kept], [other[key] for key in kept], parts)
     if isinstance(one, (list, tuple)):
         if len(one) != len(other):
             return math.inf
-        parts = [[c[k] for c in coarse if isinstance(c, (list, tuple)) and k < len(c)] for k in range(len(one))]
-        return max(map(distance, one, other, parts), default=0.0)
+        spreads = [[c[k] for c in coarse if isinstance(c, (list, tuple)) and k < len(c)] for k in range(len(one))]
+        return max(map(distance, one, other, spreads), default=0.0)
     if isinstance(one, float):
         spread = [_number(c) for c in coarse if isinstance(c, float)]
         return _tensor_distance(_number(one), _number(other), spread)
     return 0.0 if one == other else math.inf
+
+
+def _is_any(value: torch.Tensor | None) -> bool:
+    return value is not None and bool((value != 0).any())
 
 
 def _number(value: float) -> torch.Tensor:

@@ -71,6 +71,19 @@ class Evidence:
     replies: Sequence[Any]
     unaided: Evidence | None = None
     """What the same check found without stand-ins, which code may pass by."""
+    constants: Mapping[tuple[str, str], int | float] = field(default_factory=dict)
+    """The numbers that the check read from the submission, by module and name."""
+    adopted: Mapping[tuple[str, str], int | float] = field(default_factory=dict)
+    """Those of them that are put in the place of a session's own before the check is run there."""
+
+    def adopting(self, constants: Mapping[tuple[str, str], int | float]) -> Evidence:
+        """The same, to be compared with code that takes over a submission's numbers."""
+        return replace(self, adopted=constants)
+
+    def _begin(self, session: Session, shift: int = 0) -> None:
+        session.begin(self.runner.seed + shift)
+        for (module, name), value in self.adopted.items():
+            session.assign(module, (name,), value)
 
     def replay(self, session: Session, *, shift: int = 0) -> Sequence[Any] | None:
         """Run the check on the same example in another session, and return what is replied there.
@@ -78,7 +91,7 @@ class Evidence:
         One reply more than here is a difference already, and ends the check. With a ``shift``, generators start at
         another point.
         """
-        session.begin(self.runner.seed + shift)
+        self._begin(session, shift)
         session.example.enough = len(self.replies)
         with suppress(Exception, WorkerLost, EnoughReplies):
             self.runner.run_body(session, self.drawn)
@@ -87,7 +100,7 @@ class Evidence:
     def holds(self, session: Session) -> bool:
         """Whether the check passes on the same example in another session."""
         session.open_another = None
-        session.begin(self.runner.seed)
+        self._begin(session)
         try:
             self.runner.run_body(session, self.drawn)
         except (Exception, WorkerLost):
@@ -223,7 +236,7 @@ class CheckRunner:
         replies = session.example.replies
         if isinstance(error, WorkerLost) or not replies:
             return None
-        return Evidence(self, stand_ins, drawn, replies)
+        return Evidence(self, stand_ins, drawn, replies, constants=dict(session.example.constants))
 
     def run_body(self, session: Session, drawn: Mapping[str, Any]) -> None:
         """Run the body on one example."""

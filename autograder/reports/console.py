@@ -21,6 +21,7 @@ from autograder.reports.plain import (
     late_line,
     mark,
     next_steps,
+    notes,
     staff_parts,
     total_line,
     unwritten,
@@ -141,6 +142,8 @@ def _closing(result: GradingResult, console: Console) -> Iterator[RenderableType
     if result.notices:
         lines = [f"- {one_line(str(notice), 500)}" for notice in result.notices]
         yield _words("\n".join([NOTICES, *lines]), console)
+    for item in result.items:
+        yield from (_words(f"Note ({item.id}): {note}", console) for note in notes(item))
     if missing := [wall for wall in result.walls if not wall.held]:
         names = "; ".join(one_line(f"{wall.name} ({wall.note})" if wall.note else wall.name) for wall in missing)
         yield _words(f"Protections that this machine does not offer: {names}", console, "dim")

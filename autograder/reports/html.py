@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 
-from autograder.exhibits import Exhibit, Images
+from autograder.exhibits import Exhibit, Images, Note
 from autograder.reports.pictures import Drawing, ImageRow, draw, image_rows, words
 from autograder.reports.plain import (
     NOTICES,
@@ -300,7 +300,8 @@ class _Builder:
         )
 
     def _picture(self, exhibit: Exhibit) -> _Picture:
-        title, told = one_line(exhibit.title), words(exhibit)
+        title = one_line(exhibit.title)
+        told = exhibit.data.text if isinstance(exhibit.data, Note) else words(exhibit)
         rows = image_rows(exhibit.data) if isinstance(exhibit.data, Images) else ()
         picture = _Picture(title, told, draw(exhibit), rows)
         if picture.size > self.room:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autograder.exhibits import Bars, Curves, Exhibit, Images, Series
+from autograder.exhibits import Bars, Curves, Exhibit, Images, Note, Series
 from autograder.reports.text import one_line, plural
 
 WIDTH, HEIGHT = 640.0, 270.0
@@ -21,6 +21,7 @@ ROW_WIDTH = 720
 """Pixels of a row of images on the page: small images are drawn larger, by a whole factor."""
 GAP = 2
 NAME_LIMIT = 40
+NOTE_LIMIT = 600
 CHARACTER = 7
 """Width of a letter in a drawing, about."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -239,6 +240,8 @@ def words(exhibit: Exhibit) -> str:
     """Return what an exhibit shows, for those who cannot see it."""
     data = exhibit.data
     title = one_line(exhibit.title, 120)
+    if isinstance(data, Note):
+        return f"{title}: {one_line(data.text, NOTE_LIMIT)}"
     if isinstance(data, Images):
         rows = ", ".join(one_line(name, NAME_LIMIT) for name in data.rows)
         return f"{title}: {plural(data.columns, 'image')} in each row; rows: {rows}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autograder.reports.pictures import words
 from autograder.reports.text import fit, indent, one_line, plural, points, worth
-from autograder.results import CheckResult, Exhibit, GradingResult, ItemResult, Kind, Outcome
+from autograder.results import CheckResult, Exhibit, ExhibitKind, GradingResult, ItemResult, Kind, Outcome
 
 PROVISIONAL = "Provisional: this could not be graded this time; it shows 0 until it is graded again."
 NOTICES = "Seen in the hand-in (points are lost only where an item says so):"
@@ -114,9 +114,16 @@ def public_exhibits(item: ItemResult) -> list[Exhibit]:
     return [exhibit for check in item.checks if check.public for exhibit in check.exhibits]
 
 
+def notes(item: ItemResult) -> list[str]:
+    """Return what public checks say about code that costs no points."""
+    return [words(exhibit) for exhibit in public_exhibits(item) if exhibit.kind is ExhibitKind.NOTE]
+
+
 def _pictures(item: ItemResult) -> Iterator[str]:
-    if exhibits := public_exhibits(item):
-        yield "\n".join(["Measured:", *(f"- {words(exhibit)}" for exhibit in exhibits)])
+    exhibits = public_exhibits(item)
+    if measured := [words(exhibit) for exhibit in exhibits if exhibit.kind is not ExhibitKind.NOTE]:
+        yield "\n".join(["Measured:", *(f"- {each}" for each in measured)])
+    yield from (f"Note: {note}" for note in notes(item))
 
 
 def unwritten(item: ItemResult) -> str:

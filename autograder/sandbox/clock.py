@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -30,55 +30,93 @@ NANOSECOND = 1e-9
 
 @dataclass(frozen=True)
 class Usage:
-    """Seconds that a process has had a processor, all threads together, and seconds that it was kept waiting for one.
-
-    What its own other threads used meanwhile is taken off the wait of a thread: no process keeps itself waiting.
-    """
+    """Seconds that a process has had a processor, all threads together, and seconds that others kept it waiting."""
 
     ran: float = 0.0
     waited: float = 0.0
 
 
-def usage(pid: int) -> Usage:
-    """Return what a process has used; nothing where it is gone or the system does not tell."""
+@dataclass(frozen=True)
+class Thread:
+    """Seconds that a thread has had a processor, seconds that it waited for one until it got it, and its state now."""
+
+    ran: float
+    waited: float
+    asleep: bool
+
+
+def look_at(pid: int) -> tuple[float, dict[str, Thread]]:
+    """Return the processor time of a process, and its threads; nothing where it is gone or the system does not tell."""
     folder = Path("/proc") / str(pid)
-    threads = []
+    threads = {}
     with contextlib.suppress(OSError):
         for task in (folder / "task").iterdir():
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                state = _stat(task)[0]  # first: one that sleeps now has no wait that began before
                 ran, waited = (task / "schedstat").read_text(encoding="ascii").split()[:2]
-                threads.append((int(ran) * NANOSECOND, int(waited) * NANOSECOND))
-    total = max(_processor_seconds(folder), sum(ran for ran, _ in threads))
-    return Usage(total, max((waited - (total - ran) for ran, waited in threads), default=0.0))
+                threads[task.name] = Thread(int(ran) * NANOSECOND, int(waited) * NANOSECOND, state != "R")
+    return max(_processor_seconds(folder), sum(thread.ran for thread in threads.values())), threads
+
+
+def usage(pid: int) -> Usage:
+    """Return what a process has used since it began; waits of threads that have ended are not known any more."""
+    total, threads = look_at(pid)
+    return Usage(total, max(_waits(total, threads).values(), default=0.0))
+
+
+def _waits(total: float, threads: Mapping[str, Thread]) -> dict[str, float]:
+    """Return how long each thread has waited, less what the others ran: no process keeps itself waiting."""
+    return {name: thread.waited - (total - thread.ran) for name, thread in threads.items()}
 
 
 def _processor_seconds(folder: Path) -> float:
     """Return user and system time of a process, threads that have ended included."""
     try:
-        fields = (folder / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        fields = _stat(folder)
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError):
         return 0.0
 
 
+def _stat(folder: Path) -> list[str]:
+    """Return what the system says of a process or a thread, from its state on."""
+    return (folder / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+
+
 class Meter:
-    """What one process uses from now on, until it is stopped; a ``lazy`` one begins when it is first read."""
+    """What one process uses from now on, until it is stopped; a ``lazy`` one begins when it is first read.
+
+    It has waited while a thread waited and none of its own ran. Waits of several threads are added where they cannot
+    have been at the same time: the next wait of a thread that is new, or asleep when it is looked at, begins after all
+    that are counted by then.
+    """
 
     def __init__(self, pid: int, *, lazy: bool = False) -> None:
         self.pid = pid
-        self._before = None if lazy else usage(pid)
+        self._ran_before: float | None = None
+        self._total = 0.0
+        self._starts: dict[str, float] = {}
+        """What a thread's own count of waits is added to."""
         self._last = Usage()
         self._stopped = False
+        if not lazy:
+            self.read()
 
     def read(self) -> Usage:
         """Return what the process has used since this object was made, or had when it was stopped."""
-        if not self._stopped:
-            now = usage(self.pid)
-            if self._before is None:
-                self._before = now
-            ran, waited = now.ran - self._before.ran, now.waited - max(0.0, self._before.waited)
-            if ran >= self._last.ran:  # else it is gone
-                self._last = Usage(ran, max(0.0, waited))
+        total, threads = (0.0, {}) if self._stopped else look_at(self.pid)
+        if not threads:  # it is gone
+            return self._last
+        total = max(total, self._total)  # of a thread that ends, parts of a tick are lost
+        counts = _waits(total, threads)
+        if self._ran_before is None:
+            self._ran_before = total
+            self._starts = {name: -count for name, count in counts.items()}
+        for name in counts.keys() - self._starts.keys():
+            self._starts[name] = self._last.waited + self._total
+        waited = max(self._last.waited, *(self._starts[name] + count for name, count in counts.items()))
+        self._starts |= {name: waited - counts[name] for name, thread in threads.items() if thread.asleep}
+        self._total, self._last = total, Usage(total - self._ran_before, waited)
         return self._last
 
     def stop(self) -> None:

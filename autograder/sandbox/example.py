@@ -8,30 +8,60 @@ from typing import Any
 import numpy as np
 import torch
 
-MAX_REMEMBERED_BYTES = 8 * 2**20
-"""Replies of one example that are kept to be compared with those of known mistakes."""
+from autograder.sandbox.remote import is_remote
+
+MAX_REMEMBERED_BYTES = 32 * 2**20
+"""Replies of one example that are kept to be compared with those of known mistakes: two batches of 4,096 images."""
+
+
+@dataclass(frozen=True)
+class ProbeWords:
+    """What a function of a probe does, in words for students, the file that it is in, and its arguments' names."""
+
+    words: str
+    file: str
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call as reports show it; ``origin`` is the call that made the object it is a method of."""
+    """One call as reports show it; ``origin`` is the call that made the object it is a method of.
+
+    A call of a probe, which no student has written, is told in the ``probe``'s words.
+    """
 
     name: str
     arguments: tuple[tuple[str, Any], ...]
     origin: Call | None = None
+    place: str = ""
+    """Module and name of what was called, where it is known."""
+    probe: ProbeWords | None = None
 
     @property
     def text(self) -> str:
-        """The call as one would write it: ``VAE(...).encode(...)``."""
-        start = f"{self.origin.text}." if self.origin is not None else ""
-        return f"{start}{self.name}({'...' if self.arguments else ''})"
+        """The call as one would write it, ``VAE(...).encode(...)``, or what a probe does."""
+        if self.probe is not None:
+            return f"{self.probe.words} (`{self.name}` in {self.probe.file})"
+        called = f"{self.name}({'...' if self.arguments else ''})"
+        if self.origin is None:
+            return called
+        if self.origin.probe is not None:
+            return f"{called} of this object: {self.origin.text}"
+        return f"{self.origin.text}.{called}"
 
     @property
     def inputs(self) -> tuple[tuple[str, Any], ...]:
-        """Labels and values of all arguments, those of the object's making first."""
+        """Labels and values of all arguments, those of the object's making first.
+
+        A probe is often handed the submission's own functions and models: its words name them, and they are left out.
+        """
         before = self.origin.inputs if self.origin is not None else ()
-        own = tuple((f"{self.name}: {label}" if self.origin else label, value) for label, value in self.arguments)
-        return (*before, *own)
+        shown = [(label, value) for label, value in self.arguments if not (self.probe and _is_handed_over(value))]
+        return (*before, *((f"{self.name}: {label}" if self.origin else label, value) for label, value in shown))
+
+
+def _is_handed_over(value: Any) -> bool:
+    return is_remote(value) or (isinstance(value, (list, tuple)) and bool(value) and all(map(is_remote, value)))
 
 
 @dataclass(frozen=True)
@@ -55,6 +85,8 @@ class Example:
     leaves: dict[int, tuple[torch.Tensor, int]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     origins: dict[int, Call] = field(default_factory=dict)
+    constants: dict[tuple[str, str], int | float] = field(default_factory=dict)
+    """Numbers among a module's globals that were asked for, by module and name: such as a submission may choose."""
     replies: list[Any] | None = field(default_factory=list)
     """What came back, in order; None once it was too much to keep."""
     replied_bytes: int = 0

@@ -85,6 +85,11 @@ class Executor:
         self._seed, self._calls = seed, 0
         _restart_generators(seed)
 
+    def _restart(self) -> None:
+        """Restart all generators at a point that only the example and the number of calls in it decide."""
+        mixed = (self._seed * 6364136223846793005 + self._calls * 1442695040888963407) % 2**63
+        _restart_generators(mixed if self._calls else self._seed)
+
     # the operations
 
     def _do_ping(self, request: Any, decoder: Decoder) -> Reply:
@@ -103,6 +108,7 @@ class Executor:
             self.loader.load(request["module"])
         except FileNotFoundError as error:
             raise Missing(str(error)) from None
+        self._restart()  # what its statements drew must not matter
         report = self.loader.report
         skipped = [[s.file, s.line, s.error, s.message, s.slow] for s in report.skipped]
         return self._answer([skipped, [list(entry) for entry in report.inert]])
@@ -111,7 +117,7 @@ class Executor:
         target = self._resolve(request["base"], request["path"])
         self._calls += 1
         if isinstance(request["base"], int):  # what its constructor drew depends on its networks, and must not matter
-            _restart_generators((self._seed * 6364136223846793005 + self._calls * 1442695040888963407) % 2**63)
+            self._restart()
         args, kwargs = decoder.decode(request["args"]), decoder.decode(request["kwargs"])
         figures.remember_closed(self._closed)
         return self._answer(target(*args, **kwargs))

@@ -11,27 +11,31 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.sandbox import landlock, seccomp
+from autograder.sandbox import landlock, mounts, seccomp
 
 FIRST_UID, LAST_UID = 2_000_000, 2_000_000_000
 """Workers get a random uid of this range; no account and no container mapping of the usual kind lies in it."""
 
 SYSTEM_PATHS = (
-    "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/passwd", "/etc/group",
-    "/etc/nsswitch.conf", "/etc/mime.types", "/etc/fonts", "/dev/null", "/dev/zero", "/dev/full", "/dev/random",
-    "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems",
-    "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/osrelease", "/sys/devices/system/cpu",
-    "/sys/devices/system/node", "/sys/kernel/mm/transparent_hugepage",
+    "/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/share", "/usr/local/bin",
+    "/usr/local/lib", "/usr/local/lib64", "/usr/local/share", "/lib", "/lib64", "/bin", "/etc/ld.so.cache",
+    "/etc/localtime", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/mime.types", "/etc/fonts",
+    "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo",
+    "/proc/stat", "/proc/version", "/proc/filesystems", "/proc/sys/vm/overcommit_memory",
+    "/proc/sys/kernel/osrelease", "/sys/devices/system/cpu", "/sys/devices/system/node",
+    "/sys/kernel/mm/transparent_hugepage",
 )  # fmt: skip
-"""What a worker may read beside its own folders and the Python installation."""
+"""What a worker may read beside its own folders and Python's; not all of /usr, in which checkouts may lie."""
 DISK, FILES, THREADS = 512 * 2**20, 4096, 512
 """Bytes and number of the files that a worker may have at once, and how many threads; see `watch`."""
 ADDRESS_SPACE = 4 * 2**30
 """Bytes of addresses beyond its memory that a worker may reserve: arenas and stacks of threads, files that it maps."""
+TREE = "tree"
+"""Where in the folder of the run the zygote has the tree of files that workers see."""
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 1, 38, 24
 LAST_CAPABILITY = 63
 CAPABILITY_VERSION_3 = 0x20080522
@@ -39,7 +43,10 @@ CAPABILITY_VERSION_3 = 0x20080522
 
 @dataclass(frozen=True)
 class JailSettings:
-    """What a worker may use: sizes in bytes, times in seconds. ``uid`` is None where it keeps its user."""
+    """What a worker may use: sizes in bytes, times in seconds. ``uid`` is None where it keeps its user.
+
+    ``tree`` is what `build_tree` has made, "" where that was not possible: ``no_tree`` says why.
+    """
 
     uid: int | None
     scratch: str
@@ -49,6 +56,8 @@ class JailSettings:
     file_size: int = 256 * 2**20
     open_files: int = 256
     processes: int = THREADS
+    tree: str = ""
+    no_tree: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,7 @@ def enter(settings: JailSettings) -> list[WallReport]:
     """Put up all walls around this process, which must have one thread and nothing to lose."""
     walls: list[tuple[str, Callable[[JailSettings], str]]] = [
         ("resource limits", _limit_resources),
+        ("mount namespace", _enter_tree),
         ("private user", _become_private_user),
         ("no capabilities", _drop_capabilities),
         ("no new privileges", _no_new_privileges),
@@ -73,6 +83,20 @@ def enter(settings: JailSettings) -> list[WallReport]:
     reports = [_try(name, wall, settings) for name, wall in walls[:-1]]
     _die_with_parent()
     return [*reports, *(_try(name, wall, settings) for name, wall in walls[-1:])]
+
+
+def build_tree(folder: Path, readable: Sequence[str]) -> dict[str, str]:
+    """Put together what workers may see, in ``folder``; return the settings that say where, or why there is nothing.
+
+    ``readable`` are the files and folders that they may read beside the system and the Python installation.
+    """
+    tree = folder / TREE
+    try:
+        tree.mkdir(exist_ok=True)
+        mounts.build(tree, [Path("/proc"), *_readable_paths(readable)])
+    except (OSError, AttributeError) as error:
+        return {"no_tree": f"{type(error).__name__}: {error}"}
+    return {"tree": str(tree)}
 
 
 def missing_walls(walls: Sequence[WallReport]) -> list[str]:
@@ -100,10 +124,15 @@ def _try(name: str, wall: Callable[[JailSettings], str], settings: JailSettings)
     return WallReport(name, not note, note)
 
 
+def _enter_tree(settings: JailSettings) -> str:
+    if settings.tree:
+        mounts.enter(Path(settings.tree), Path(settings.scratch))
+    return settings.no_tree
+
+
 def _give_up_paths(settings: JailSettings) -> str:
     own = Path("/proc") / str(os.getpid())
-    readable = [Path(name) for name in (*SYSTEM_PATHS, *settings.readable)]
-    landlock.restrict([*readable, *python_paths(), own], [Path(settings.scratch), Path(os.devnull)])
+    landlock.restrict([*_readable_paths(settings.readable), own], [Path(settings.scratch), Path(os.devnull)])
     return ""
 
 
@@ -112,8 +141,12 @@ def _give_up_calls(settings: JailSettings) -> str:
     return ""
 
 
+def _readable_paths(readable: Iterable[str]) -> list[Path]:
+    return [*(Path(name) for name in (*SYSTEM_PATHS, *readable)), *python_paths()]
+
+
 def python_paths() -> set[Path]:
-    """Return the folders of this Python installation: what a worker must be able to import from.
+    """Return the folders of this Python installation: what a worker must be able to import from, at all their names.
 
     Never a whole prefix: that may be a checkout in which somebody made a virtual environment, or ``/``.
     """
@@ -121,7 +154,8 @@ def python_paths() -> set[Path]:
     places = {prefix / name for prefix in prefixes for name in ("lib", "lib64", "share")}
     places |= {Path(os.__file__).parent, Path(torch_folder())}
     places |= {Path(name) for name in sys.path if Path(name).name in ("site-packages", "dist-packages")}
-    return {place.resolve() for place in places if place.is_dir()}
+    found = {Path(os.path.normpath(Path.cwd() / place)) for place in places if place.is_dir()}
+    return found | {place.resolve() for place in found}
 
 
 def torch_folder() -> str:

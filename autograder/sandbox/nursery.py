@@ -15,10 +15,11 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from autograder.sandbox import worker
+from autograder.sandbox import jail, mounts, worker
 from autograder.sandbox.remains import remove_tree
 from autograder.sandbox.wire import Closed, write_frame
 
@@ -39,8 +40,11 @@ REAP_SECONDS = 10.0
 """Longest wait for a killed worker to be gone: one thread in a system call of the kernel holds it up."""
 
 
-def live(control: socket.socket, folder: Path) -> NoReturn:
-    """Be the zygote: fork and end workers on demand, until the grader leaves. If it died, remove its folder too."""
+def live(control: socket.socket, folder: Path, readable: Sequence[str]) -> NoReturn:
+    """Be the zygote: fork and end workers on demand, until the grader leaves. If it died, remove its folder too.
+
+    ``readable`` are the places that workers may read.
+    """
     workers: Workers = {}
     left = False
     try:
@@ -52,6 +56,7 @@ def live(control: socket.socket, folder: Path) -> NoReturn:
         gc.disable()
         os.chdir(folder)
         _forget_start()
+        tree = jail.build_tree(folder, readable)
         while True:
             data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
             if not data:
@@ -63,25 +68,38 @@ def live(control: socket.socket, folder: Path) -> NoReturn:
                 pid = os.fork()
                 if pid == 0:
                     control.close()
-                    worker.run(socket.socket(fileno=descriptors[0]), message["settings"])
+                    worker.run(socket.socket(fileno=descriptors[0]), message["settings"], tree)
                 workers[pid] = None
                 os.close(descriptors[0])
-                write_frame(control, {"pid": pid}, [])
+                _answer(control, {"pid": pid})
             else:
                 pid = message["pid"]
                 status, seconds = _end(pid, message["grace"], workers)
                 if message["uid"] is not None:
                     _end_all_of(message["uid"])
                 gone = _end_orphans(workers, time.monotonic() + REAP_SECONDS)
-                write_frame(control, {"status": status, "seconds": seconds, "gone": gone and pid not in workers}, [])
+                _answer(control, {"status": status, "seconds": seconds, "gone": gone and pid not in workers})
             _reap(workers)
-    except (Closed, OSError):
+    except OSError:
         pass
     finally:
         _end_all(workers)
         if not left:
-            remove_tree(folder)
+            _remove(folder)
         os._exit(0)
+
+
+def _answer(control: socket.socket, answer: dict[str, Any]) -> None:
+    """Tell the grader; where it has hung up, what it sent last says whether it left or died."""
+    with contextlib.suppress(Closed):
+        write_frame(control, answer, [])
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder of the run, unless the system's own files still show in it."""
+    with contextlib.suppress(OSError):
+        mounts.remove(folder / jail.TREE)
+        remove_tree(folder)
 
 
 def _forget_start() -> None:

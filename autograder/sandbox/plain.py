@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from autograder.sandbox.callbacks import is_question
 from autograder.sandbox.clock import Meter
 from autograder.sandbox.failure import WorkersLost
 from autograder.sandbox.jail import WallReport
+from autograder.sandbox.run_end import RunEnd, Wait
 from autograder.sandbox.session import Serve
 from autograder.sandbox.wire import Closed, Deadline, Frame, Limits, check_deadline, read_frame, write_frame
 
@@ -36,27 +36,33 @@ FIXED = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "CUDA_VISIBLE_DEVICES": ""
 
 
 class PlainWorkers:
-    """Starts subprocesses, one ahead of time: each imports torch anew, which takes seconds."""
+    """Starts subprocesses, one ahead of time: each imports torch anew, which takes seconds.
 
-    def __init__(self, folder: Path, preload: Sequence[str]) -> None:
+    At the moment ``run_ends`` of the `time.monotonic` clock, none is waited for any longer.
+    """
+
+    def __init__(self, folder: Path, preload: Sequence[str], run_ends: float | None = None) -> None:
         self.walls = list(NO_WALLS)
         self._folder = folder
         self._preload = tuple(preload)
         self._numbers = itertools.count(1)
-        self._stopped = ""
+        self._run_end = RunEnd(run_ends)
         self._spare = self._start()
 
     def fork_worker(self) -> PlainChannel:
         """Return the channel to a fresh worker; raise `WorkersLost` where it did not start."""
-        if self._stopped:
-            raise WorkersLost(self._stopped)
+        self._run_end.check()
         channel, self._spare = self._spare, self._start()
-        channel.wait_until_ready()
+        try:
+            channel.wait_until_ready(self._run_end.wait(START_SECONDS))
+        except WorkersLost:
+            self._run_end.check()
+            raise
         return channel
 
     def stop(self, reason: str) -> None:
         """Give out no further worker, for a reason."""
-        self._stopped = reason
+        self._run_end.stop(reason)
 
     def close(self) -> None:
         """End the worker that nobody asked for any more."""
@@ -95,11 +101,10 @@ class PlainChannel:
         self._stream: socket.socket | None = None
         self._end: int | None = None
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, wait: Wait) -> None:
         """Wait for the subprocess to call; raise `WorkersLost` where it does not."""
-        ends = time.monotonic() + START_SECONDS
         while self._stream is None:
-            if self._process.poll() is not None or time.monotonic() > ends:
+            if self._process.poll() is not None or wait.left() <= 0:
                 self.close()
                 raise WorkersLost("a worker did not start")
             self._listener.settimeout(0.2)

@@ -11,7 +11,7 @@ import torch
 
 from autograder.sandbox.callbacks import Answer, Callbacks, kind_of
 from autograder.sandbox.clock import Meter, Over, Span, Wait
-from autograder.sandbox.example import Asked, Call, Example, Raised
+from autograder.sandbox.example import Asked, Call, Example, ProbeWords, Raised
 from autograder.sandbox.failure import AuthorError, NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import Remote, is_remote, state
 from autograder.sandbox.stand_ins import Callback, Lent, StandIns
@@ -99,6 +99,8 @@ class Session:
         """Says how the notebook of a module had been run; whoever opens a session sets it."""
         self.place: Callable[[str, int], str] = lambda file, line: f"{file}, line {line}"
         """Says where a line of the copy was in what was handed in; whoever opens a session sets it."""
+        self.probe_words: Mapping[str, ProbeWords] = {}
+        """What functions of probes are called in reports, by module and name; whoever opens a session sets it."""
         self._loaded: dict[str, Any] = {}
         self._begin: int | None = None
         self._seed = 0
@@ -149,9 +151,13 @@ class Session:
         """Call what lies at a path and return its value."""
         self._ready(base)
         name = self._name(base, path)
-        labels = [*((f"argument {i}", value) for i, value in enumerate(args, 1)), *kwargs.items()]
         origin = self.example.origins.get(base) if isinstance(base, int) else None
-        call = Call(name, tuple((label, _frozen(value)) for label, value in labels), origin)
+        place = ".".join((base if isinstance(base, str) else origin.place if origin is not None else "", *path))
+        probe = self.probe_words.get(place)
+        names = probe.parameters if probe is not None else ()
+        positions = (names[i] if i < len(names) else f"argument {i + 1}" for i in range(len(args)))
+        labels = [*zip(positions, args, strict=True), *kwargs.items()]
+        call = Call(name, tuple((label, _frozen(value)) for label, value in labels), origin, place, probe)
         self.example.calls.append(call)
         encoder = Encoder(self._encode_special)
         self._sent = []
@@ -159,10 +165,10 @@ class Session:
             "op": "call",
             "base": base,
             "path": list(path),
-            "args": ["t", *[self._labelled(f"argument {i}", a, encoder) for i, a in enumerate(args, 1)]],
-            "kwargs": ["d", *[[key, self._labelled(key, value, encoder)] for key, value in kwargs.items()]],
+            "args": ["t", *[self._labelled(label, value, encoder) for label, value in labels[: len(args)]]],
+            "kwargs": ["d", *[[key, self._labelled(key, value, encoder)] for key, value in labels[len(args) :]]],
         }
-        self._doing = f"{name}()"
+        self._doing = f"{name}()" if probe is None else f"{name}() in {probe.file}"
         value = self._ask(request, encoder.buffers)
         if is_remote(value):
             self.example.origins[state(value)[1]] = call  # type: ignore[index]
@@ -172,7 +178,10 @@ class Session:
         """Return the value at a path."""
         self._ready(base)
         self._doing = self._name(base, path)
-        return self._ask({"op": "get", "base": base, "path": list(path)}, [])
+        value = self._ask({"op": "get", "base": base, "path": list(path)}, [])
+        if isinstance(base, str) and len(path) == 1 and (number := _number(value)) is not None:
+            self.example.constants[base, path[0]] = number
+        return value
 
     def exists(self, base: str | int, path: tuple[str, ...]) -> bool:
         """Whether there is anything at a path."""
@@ -410,6 +419,12 @@ def _names_of(stand_in: Callback) -> list[str] | None:
     if any(parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) for parameter in parameters):
         return None
     return [parameter.name for parameter in parameters][len(stand_in.fields or ()) :]
+
+
+def _number(value: Any) -> int | float | None:
+    """Return a plain number, also where it is a tensor without dimensions; None for anything else."""
+    plain = value.item() if isinstance(value, torch.Tensor) and value.ndim == 0 else value
+    return plain if type(plain) in (int, float) else None
 
 
 def _text(value: Any) -> str:

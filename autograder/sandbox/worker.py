@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from autograder.sandbox import courtesies, jail
+from autograder.sandbox import courtesies, instruments, jail  # noqa: F401  (probes import instruments, behind the walls)
 from autograder.sandbox.executor import Executor
 from autograder.sandbox.loading import Loader
 from autograder.sandbox.wire import Closed, Frame, Limits, read_frame, write_frame
@@ -25,8 +25,11 @@ TRUSTED = Limits(header=64 * 2**20, payload=2**32)
 """What the worker reads comes from the grader."""
 
 
-def run(stream: socket.socket, settings: Mapping[str, Any]) -> NoReturn:
-    """Jail this process, say which walls hold, and answer requests until the grader hangs up."""
+def run(stream: socket.socket, settings: Mapping[str, Any], tree: Mapping[str, str]) -> NoReturn:
+    """Jail this process, say which walls hold, and answer requests until the grader hangs up.
+
+    ``tree`` are the settings of `jail.build_tree`.
+    """
     status = 1
     try:
         os.setsid()
@@ -37,7 +40,7 @@ def run(stream: socket.socket, settings: Mapping[str, Any]) -> NoReturn:
         tempfile.tempdir = None  # what the grader found out may be no place for us
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        walls = jail.enter(jail.JailSettings(**settings["jail"]))
+        walls = jail.enter(jail.JailSettings(**(settings["jail"] | tree)))
         write_frame(stream, {"k": "ready", "walls": [asdict(wall) for wall in walls]}, [])
         gc.enable()
         serve(stream)

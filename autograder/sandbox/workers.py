@@ -29,7 +29,13 @@ class Workers(Protocol):
 
 
 def start_workers(
-    folder: Path, *, readable: Iterable[str], memory: int, cpu_seconds: float, preload: Sequence[str]
+    folder: Path,
+    *,
+    readable: Iterable[str],
+    memory: int,
+    cpu_seconds: float,
+    preload: Sequence[str],
+    run_ends: float | None,
 ) -> Workers:
     """Return the best source of workers that this machine has; to be called before anything secret is read.
 
@@ -38,7 +44,7 @@ def start_workers(
     if not hasattr(os, "fork"):
         from autograder.sandbox.plain import PlainWorkers
 
-        return PlainWorkers(folder, preload)
+        return PlainWorkers(folder, preload, run_ends)
     from autograder.sandbox.zygote import Zygote
 
-    return Zygote(folder, readable=readable, memory=memory, cpu_seconds=cpu_seconds)
+    return Zygote(folder, readable=readable, memory=memory, cpu_seconds=cpu_seconds, run_ends=run_ends)

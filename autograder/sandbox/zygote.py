@@ -29,6 +29,7 @@ from autograder.sandbox.clock import Meter
 from autograder.sandbox.failure import WorkerLost, WorkersLost
 from autograder.sandbox.nursery import live
 from autograder.sandbox.remains import remove_files_of, remove_tree
+from autograder.sandbox.run_end import RunEnd
 from autograder.sandbox.session import Serve
 from autograder.sandbox.watch import Bounds, Watch, Watched
 from autograder.sandbox.wire import (
@@ -56,16 +57,25 @@ class Zygote:
 
     ``readable`` names the files and folders in it that workers may read; ``memory`` is in bytes, ``cpu_seconds`` what
     each worker may use of the processor. One spare worker is always on its way, so that none has to be waited for.
+    At the moment ``run_ends`` of the `time.monotonic` clock, no worker that starts is waited for any longer.
     """
 
-    def __init__(self, folder: Path, *, readable: Iterable[str], memory: int, cpu_seconds: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        readable: Iterable[str],
+        memory: int,
+        cpu_seconds: float,
+        run_ends: float | None = None,
+    ) -> None:
         self._folder = folder.resolve()
-        self._readable = tuple(readable)
+        self._readable = tuple(str(self._folder / name) for name in readable)
         self._memory = memory
         self._cpu_seconds = math.ceil(cpu_seconds)
         self._watch = Watch()
         self._open: dict[WorkerChannel, None] = {}
-        self._stopped = ""
+        self.run_end = RunEnd(run_ends)
         self._spare: WorkerChannel | None = None
         self._on_its_way: tuple[socket.socket, int | None, Path] | None = None
         self._numbers = itertools.count(1)
@@ -78,7 +88,7 @@ class Zygote:
         gc.freeze()
         self._pid = os.fork()
         if self._pid == 0:
-            live(theirs, self._folder)
+            live(theirs, self._folder, self._readable)
         theirs.close()
 
     def __enter__(self) -> Zygote:
@@ -88,22 +98,24 @@ class Zygote:
         self.close()
 
     def fork_worker(self) -> WorkerChannel:
-        """Return the channel to a fresh jailed worker; raise `WorkersLost` where there can be none."""
-        if self._stopped:
-            raise WorkersLost(self._stopped)
+        """Return the channel to a fresh jailed worker; raise `WorkersLost` where there can be none.
+
+        It is `NotEnoughTime` where the run ends first.
+        """
+        self.run_end.check()
         if self._on_its_way is None and self._spare is None:
             self._order()
-        self._receive()
+        self._receive(self.run_end.wait(START_SECONDS))
         channel, self._spare = self._spare, None
         assert channel is not None
         self._order()
         self._open[channel] = None
-        self.walls = channel.wait_until_ready(time.monotonic() + START_SECONDS)
+        self.walls = channel.wait_until_ready(self.run_end.wait(START_SECONDS))
         return channel
 
     def stop(self, reason: str) -> None:
         """End all workers at once and start no other. May be called by a signal handler or another thread."""
-        self._stopped = reason
+        self.run_end.stop(reason)
         for channel in list(self._open):
             channel.stop(reason)
 
@@ -113,9 +125,10 @@ class Zygote:
         The status is -1 where it had to be killed; one that is about to end by itself gets ``grace`` seconds for it.
         """
         held = {wall.name for wall in self.walls if wall.held}
-        self._receive()
+        wait = self.run_end.wait(START_SECONDS, longer=END_SECONDS)
+        self._receive(wait)
         self._send({"op": "end", "pid": pid, "uid": None if "seccomp" in held else uid, "grace": grace})
-        answer = self._read()
+        answer = self._read(wait)
         if answer["gone"]:  # else its folder goes with the folder of the run
             remove_tree(scratch)
             if uid is not None and "landlock" not in held:
@@ -163,18 +176,18 @@ class Zygote:
         uid = secrets.choice(range(jail.FIRST_UID, jail.LAST_UID)) if self._private_user else None
         if uid is not None:
             os.chown(scratch, uid, uid)
-        readable = tuple(str(self._folder / name) for name in self._readable)
-        settings = jail.JailSettings(uid, str(scratch), readable, self._memory, self._cpu_seconds)
+        settings = jail.JailSettings(uid, str(scratch), self._readable, self._memory, self._cpu_seconds)
         ours, theirs = socket.socketpair()
         with theirs:
             self._send({"op": "fork", "settings": {"jail": asdict(settings)}}, theirs.fileno())
         self._on_its_way = (ours, uid, scratch)
 
-    def _receive(self) -> None:
+    def _receive(self, wait: Deadline) -> None:
         """Take the answer to the last order, if there is one."""
         if self._on_its_way is not None:
+            pid = self._read(wait)["pid"]
             (stream, uid, scratch), self._on_its_way = self._on_its_way, None
-            self._spare = WorkerChannel(stream, self, self._read()["pid"], uid, scratch)
+            self._spare = WorkerChannel(stream, self, pid, uid, scratch)
 
     def _send(self, message: Mapping[str, Any], descriptor: int | None = None) -> None:
         data = json.dumps(message).encode()
@@ -183,10 +196,13 @@ class Zygote:
         except OSError:
             raise WorkersLost(GONE) from None
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self, wait: Deadline) -> dict[str, Any]:
         try:
-            return read_frame(self._control, Limits(), time.monotonic() + START_SECONDS).header  # type: ignore[no-any-return]
-        except (Closed, DeadlinePassed, Misbehaved):
+            return read_frame(self._control, Limits(), wait).header  # type: ignore[no-any-return]
+        except DeadlinePassed:
+            self.run_end.check()
+            raise WorkersLost(GONE) from None
+        except (Closed, Misbehaved):
             raise WorkersLost(GONE) from None
 
 
@@ -205,12 +221,13 @@ class WorkerChannel:
         self._status: int | None = None
         self._limit = ""
 
-    def wait_until_ready(self, deadline: float) -> list[jail.WallReport]:
+    def wait_until_ready(self, deadline: Deadline) -> list[jail.WallReport]:
         """Return which walls hold, once the worker is behind them; from then on it is watched."""
         try:
             frame = read_frame(self._stream, Limits(), deadline)
         except (Closed, DeadlinePassed, Misbehaved):
             self.close()
+            self._zygote.run_end.check()
             raise WorkersLost(f"a worker did not start{self.explain_end()}") from None
         pid, _, scratch = self._identity
         self._watched = self._zygote.watched(pid, scratch, self.stop)

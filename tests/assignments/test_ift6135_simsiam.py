@@ -9,6 +9,7 @@ import pytest
 
 from autograder.assignment import load_assignment
 from autograder.mutants import apply, read_catalogue
+from autograder.reports.plain import notes
 from autograder.results import Outcome
 from autograder.verify.suite import CheckSuite
 
@@ -105,6 +106,18 @@ def test_a_bug_costs_points_of_its_item_alone(suite, reference, tmp_path, name):
 
 def test_a_wrong_similarity_costs_nothing_of_the_loss(suite, reference, tmp_path):
     assert points(suite, mutated(tmp_path, reference, "cosine-dot-product")) == {FORWARD: 2, COSINE: 0, LOSS: 2}
+
+
+def test_a_loss_that_stops_gradients_itself_costs_nothing_and_is_told(suite, reference, tmp_path):
+    stopping = (
+        "similarity(p1, z2).mean() + similarity(p2, z1)",
+        "similarity(p1, z2.detach()).mean() + similarity(p2, z1.detach())",
+    )
+    judged = suite.score(variant(tmp_path, reference, stopping), items=[LOSS])[LOSS]
+    assert judged.points == FULL[LOSS]
+    (note,) = notes(judged)
+    assert "3.4" in note and "stop_gradient=False then changes nothing" in note
+    assert notes(suite.score(reference, items=[LOSS])[LOSS]) == []
 
 
 def test_every_item_has_its_mistakes_named():

@@ -85,6 +85,58 @@ def test_what_passed_tells_two_mistakes_apart(tiny):
     assert told(tiny, "return x * 3")[1] == "double-triple"
 
 
+NOISY = ONE.replace("x):\n    return x * 2", "x, noise=0.0):\n    return x * 2 + noise * torch.randn_like(x)")
+LOUD = "return x * 3 + 2 * noise * torch.randn_like(x)"
+NOISES = '''
+from autograder.checks import assert_close, assert_standard_normal, item
+import torch
+
+@item("one.double")
+def test_without_noise(one):
+    """Twice its input."""
+    assert_close(one.double(torch.arange(3.0)), 2 * torch.arange(3.0))
+
+@item("one.double")
+def test_with_noise(one):
+    """Noise is standard normal."""
+    noise = one.double(torch.zeros(20000) + 1, 1.0).double() - 2
+    assert_standard_normal(noise, name="the noise", mean_effect=0.3, std_effect=1.3)
+'''
+
+
+def test_the_same_draws_tell_mistakes_apart_that_agree_without_chance(tiny):
+    right = "return x * 2 + noise * torch.randn_like(x)"
+    entries = ENTRY.format(id="triple", hint=TRIPLE, new=right.replace("x * 2", "x * 3"))
+    entries += ENTRY.format(id="triple-loud", hint=SQUARE, new=LOUD)
+    tiny.write("assignments/tiny/mutants.toml", entries.replace("return x * 2", right))
+    tiny.write("assignments/tiny/checks/public/test_noise.py", NOISES)
+    tiny.write("solutions/tiny/one.py", NOISY)
+    wrong = NOISY.replace(right, "loud = 2 * torch.randn_like(x)\n    return loud * noise + x * 3")
+    output = tiny.grade(tiny.hand_in(one=wrong)).output("one.double")
+    assert SQUARE in output and TRIPLE not in output
+
+
+CHOSEN = ONE.replace("def double(x):", "FACTOR = 2\n\ndef double(x):").replace("x * 2", "x * FACTOR")
+CHOICE = '''
+from autograder.checks import assert_close, fetch, item
+import torch
+
+@item("one.double")
+def test_scaled(one):
+    """FACTOR times its input."""
+    assert_close(one.double(torch.arange(1, 4.0)), fetch(one.FACTOR) * torch.arange(1, 4.0))
+'''
+
+
+def test_a_known_mistake_is_tried_with_the_numbers_that_a_submission_chose(tiny):
+    entry = ENTRY.format(id="added", hint=TRIPLE, new="return x + FACTOR").replace("return x * 2", "return x * FACTOR")
+    tiny.write("assignments/tiny/mutants.toml", entry)
+    tiny.write("assignments/tiny/checks/public/test_choice.py", CHOICE)
+    tiny.write("solutions/tiny/one.py", CHOSEN)
+    wrong = CHOSEN.replace("FACTOR = 2", "FACTOR = 5").replace("x * FACTOR", "FACTOR + x")
+    assert TRIPLE in tiny.grade(tiny.hand_in(one=wrong)).output("one.double")
+
+
 def test_a_hidden_check_alone_gives_its_hint_too(tiny):
     only_long = ENTRY.format(id="double-long", hint="Another hint.", new="return x * 2 if len(x) == 3 else x * 3")
     tiny.write("assignments/tiny/mutants.toml", only_long)
@@ -124,6 +176,10 @@ ONES = torch.ones(2, 2)
         ({"a": 1}, {"a": 2}, math.inf, math.inf),
         (1, True, math.inf, math.inf),
         (None, None, 0, 0),
+        (None, ONES * 0, 0, 0),  # a gradient that never arrives, and one of 0
+        (None, ONES, math.inf, math.inf),
+        ({"title": "a", "images": [ONES]}, {"title": "b", "images": [ONES]}, 0, 0),
+        ({"title": "a", "images": [ONES]}, {"title": "a", "images": [ONES * 1.1]}, 0.05, 0.2),
         (Raised("f() raised KeyError"), Raised("f() raised KeyError"), 0, 0),
         (Raised("f() raised KeyError"), Raised("f() raised ValueError"), math.inf, math.inf),
     ],

@@ -100,6 +100,10 @@ def test_a_broken_module_of_the_assignment_is_one_line(tmp_path, name, text, sai
     assert run.status == 1 and "Traceback" not in run.stderr
     assert "the grader is broken, not the hand-in" in run.stderr and said in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
+    assert set(run.outcomes.values()) == {"ERROR"}
+    for name in run.outcomes:
+        assert "says nothing about your work: the staff have to repair it" in run.output(name)
+        assert "hand in again" not in run.output(name)
 
 
 def test_code_fences_are_skipped_like_commands(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.redteam.arena import Attack
 
-FILES = ("landlock", "private user")
+FILES = ("landlock", "mount namespace", "private user")
 HIDDEN_ONLY = "if len(x) == 5: "
 
 LEAKS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.redteam.arena import Attack
+from tests.redteam.attacks_leak import FILES
 
 SECCOMP = ("seccomp",)
 LIMITS = ("resource limits", "watch")
@@ -90,9 +91,9 @@ for place in ("/tmp/", "/dev/shm/", "/var/tmp/", sys.prefix + "/"):
     try: open(place + MARK, "w").write("x")
     except OSError: continue
     os.unlink(place + MARK)
-    won(place)""", walls=("landlock",)),
+    won(place)""", walls=("landlock", "mount namespace")),
     Attack("change the copy of its hand-in", "open(__file__, 'a').write('\\n')\nwon()",
-           walls=("landlock", "private user")),
+           walls=FILES),
     Attack("close the copy of its hand-in", """
 try: os.chmod(os.path.dirname(__file__), 0)
 except OSError: pass
@@ -111,10 +112,10 @@ for folder in site.getsitepackages():
     try: open(path, "w").write("#")
     except OSError: continue
     os.unlink(path)
-    won()""", walls=("landlock", "private user")),
+    won()""", walls=FILES),
     Attack("replace the results", """
 open(OUT + "/results.json", "w").write('{"score": 1000}')
-won()""", walls=("landlock", "private user")),
+won()""", walls=FILES),
     Attack("a thread that replaces the results", """
 def again():
     while True:

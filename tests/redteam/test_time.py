@@ -1,11 +1,13 @@
 """Time on a busy machine: right code is never failed for it, and no code moves a bound or chooses to be BLOCKED.
 
-The load is other processes that compute on the one processor that this test may use. Nothing here depends on how fast
-the machine is: work is given in processor seconds, and what it took is compared with its limit.
+The load is other processes that compute on the one processor that this test may use, or a quota for all that takes
+part. Nothing here depends on how fast the machine is: work is given in processor seconds, and what it took is compared
+with its limit.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from autograder.sandbox.failure import NotEnoughTime, WorkerLost
 from autograder.sandbox.remains import remove_tree
 from autograder.sandbox.session import Deadlines, Session
 from autograder.sandbox.zygote import Zygote
+from tests.redteam.load import busy, quota
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="measures in /proc")
 
@@ -32,7 +35,18 @@ def work(seconds):
     ends = time.thread_time() + seconds
     while time.thread_time() < ends: pass
     return True
+def work_in_threads(seconds, number=4):
+    threads = [threading.Thread(target=work, args=(seconds / number,)) for _ in range(number)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    return True
 def rest(): time.sleep(600)
+def work_and_rest():
+    work(0.1)
+    rest()
+def rest_beside_work():
+    threading.Thread(target=work, args=(0.1,)).start()
+    rest()
 def spin():
     while True: pass
 def spin_in_threads(number=30):
@@ -66,24 +80,6 @@ def zygote() -> Iterator[Zygote]:
 
 
 @contextmanager
-def busy(others: int) -> Iterator[None]:
-    """So many other processes compute on the one processor that this one, and what it starts, may use."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    # each in a session of its own, as the worker is: the kernel shares a processor between sessions first
-    crowd = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(others)
-    ]
-    try:
-        yield
-    finally:
-        for one in crowd:
-            one.kill()
-            one.wait()
-        os.sched_setaffinity(0, before)
-
-
-@contextmanager
 def session_of(zygote: Zygote, *, call: float | None = None, check: float | None = None) -> Iterator[Session]:
     # the spare worker was forked where the processor was another
     zygote.fork_worker().close()
@@ -113,27 +109,81 @@ def test_right_code_is_not_failed_for_what_runs_beside_it(zygote: Zygote, limits
             assert time.monotonic() - begun > PATIENCE * 3 * LIMIT
 
 
-CROWD_OF_ITS_OWN = """
+@contextmanager
+def held_to(share: float, zygote: Zygote) -> Iterator[None]:
+    """This process, the zygote and all workers together have that share of one processor."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(quota(share, [os.getpid(), zygote._pid]))
+        except OSError as error:
+            pytest.skip(f"this machine lets nobody make control groups: {error}")
+        yield
+
+
+@pytest.mark.parametrize("limits", [{"call": 3 * LIMIT}, {"check": 3 * LIMIT}], ids=str)
+@pytest.mark.parametrize("function", ["work", "work_in_threads"])
+@pytest.mark.parametrize("share", [1 / 4, 1 / 8, 1 / 32])
+def test_right_code_is_not_failed_for_a_quota(
+    zygote: Zygote, share: float, function: str, limits: dict[str, float]
+) -> None:
+    """What waits for the next period of a quota is kept waiting by nobody beside it, and is not to blame either."""
+    begun = time.monotonic()
+    with held_to(share, zygote), session_of(zygote, **limits) as session:
+        try:
+            assert getattr(session.module("s"), function)(LIMIT) is True
+            assert time.monotonic() - begun > 3 * LIMIT
+        except NotEnoughTime:
+            assert time.monotonic() - begun > PATIENCE * 3 * LIMIT
+
+
+@pytest.mark.parametrize("function", ["rest", "nap", "work_and_rest", "rest_beside_work"])
+@pytest.mark.parametrize("share", [1 / 4, 1 / 8])
+def test_code_that_sleeps_is_failed_under_a_quota_too(zygote: Zygote, share: float, function: str) -> None:
+    with held_to(share, zygote), session_of(zygote, check=LIMIT) as session:
+        with pytest.raises(WorkerLost) as caught:
+            getattr(session.module("s"), function)()
+        assert caught.value.limit.startswith("stopped: ") and f"{LIMIT:g} s" in caught.value.limit
+
+
+CROWDS_OF_ITS_OWN = {
+    "spinning": """
 import hashlib, threading
 def spin():
     while True: hashlib.sha256(bytes(2**22)).digest()
 for _ in range(8): threading.Thread(target=spin, daemon=True).start()
 threading.Event().wait()
-"""
+""",
+    "coming and going": """
+import hashlib, threading, time
+def work(number):
+    for _ in range(number): hashlib.sha256(bytes(2**22)).digest()
+    time.sleep(0.01 * number)
+    hashlib.sha256(bytes(2**22)).digest()
+while True:
+    crowd = [threading.Thread(target=work, args=(number,)) for number in range(1, 9)]
+    for thread in crowd: thread.start()
+    for thread in crowd: thread.join()
+""",
+}
 
 
-def test_no_process_keeps_itself_waiting() -> None:
-    """Eight threads on one processor wait for each other, and nobody else keeps them waiting."""
+@pytest.mark.parametrize("crowd", CROWDS_OF_ITS_OWN)
+def test_no_process_keeps_itself_waiting(crowd: str) -> None:
+    """Threads on one processor wait for each other: only while none of them runs, others keep them waiting."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(before)})
-    one = subprocess.Popen([sys.executable, "-c", CROWD_OF_ITS_OWN], start_new_session=True)
+    one = subprocess.Popen([sys.executable, "-c", CROWDS_OF_ITS_OWN[crowd]], start_new_session=True)
     os.sched_setaffinity(0, before)
     try:
-        while (used := usage(one.pid)).ran < 2 * LIMIT:
-            time.sleep(0.1)
-        waits = [int((task / "schedstat").read_text().split()[1]) for task in Path(f"/proc/{one.pid}/task").iterdir()]
-        assert max(waits) * 1e-9 > 0.5 * used.ran
-        assert used.waited < 0.25 * max(waits) * 1e-9
+        begun, meter = time.monotonic(), Meter(one.pid)
+        while (used := meter.read()).ran < 2 * LIMIT:
+            time.sleep(0.05)
+        passed = time.monotonic() - begun
+        assert 0 <= used.waited < passed - used.ran + 0.25 * LIMIT
+        if crowd == "spinning":
+            waits = [int((t / "schedstat").read_text().split()[1]) for t in Path(f"/proc/{one.pid}/task").iterdir()]
+            assert max(waits) * 1e-9 > passed - used.ran + 0.25 * LIMIT, "they do not wait for each other"
+            assert usage(one.pid).waited < time.monotonic() - begun - used.ran + 0.5 * LIMIT
     finally:
         one.kill()
         one.wait()

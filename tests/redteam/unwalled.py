@@ -23,6 +23,11 @@ def without_files() -> None:
     landlock.restrict = lambda *paths: None
 
 
+def without_tree() -> None:
+    """No tree of files of its own."""
+    jail._enter_tree = lambda settings: "removed"
+
+
 def without_calls() -> None:
     """No seccomp."""
     seccomp.restrict = lambda *arguments: None
@@ -65,6 +70,7 @@ def without_sentences() -> None:
 
 WALLS: dict[str, Callable[[], None]] = {
     "landlock": without_files,
+    "mount namespace": without_tree,
     "seccomp": without_calls,
     "private user": without_user,
     "resource limits": without_limits,

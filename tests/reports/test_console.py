@@ -12,7 +12,7 @@ from rich.console import Console
 
 from autograder.reports.console import render
 from autograder.results import Failure, GradingResult, Notice, Outcome
-from tests.reports.samples import KL, SECRET, check, hidden_check, item, sample
+from tests.reports.samples import KL, SECRET, check, hidden_check, item, noted_check, sample
 
 
 def shown(result: GradingResult, *, width: int = 80, staff: bool = False, terminal: bool = False) -> str:
@@ -136,3 +136,8 @@ def test_a_students_own_try_is_not_called_a_grading() -> None:
 def test_report_needs_no_torch() -> None:
     code = "import autograder.reports.console, sys; assert not {'torch', 'numpy', 'pytest'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_note_about_an_item_that_passed_is_shown() -> None:
+    text = flat(shown(sample(items=(item("vae.kl", Outcome.PASS, 2, 2, checks=(noted_check(),)),))))
+    assert "Note (vae.kl): kl copies its mean: Costs no points." in text

@@ -19,7 +19,7 @@ from autograder.reports.html import REPORT_LIMIT, render_html
 from autograder.reports.plain import PROVISIONAL
 from autograder.results import Failure, GradingResult, Lateness, Notice, Outcome, Times
 from tests.reports.browser import dom
-from tests.reports.samples import KL, SECRET, TRACEBACK, check, hidden_check, item, sample
+from tests.reports.samples import KL, SECRET, TRACEBACK, check, hidden_check, item, noted_check, sample
 from tests.tiny import ONE, Tiny, command
 
 VOID = {"meta", "link", "img", "br", "line", "polyline", "rect", "circle"}
@@ -285,3 +285,8 @@ def test_check_writes_a_students_own_report(tmp_path: Path) -> None:
     assert done.returncode == 0 and "written: report.html" in done.stdout
     words = Page((folder / "report.html").read_text(encoding="utf-8")).words
     assert "Your own try" in words and "Start here: Twice its input" in words and "does not hold" not in words
+
+
+def test_a_note_about_right_code_is_shown_with_its_item() -> None:
+    page = Page(render_html(sample(items=(item("vae.kl", Outcome.PASS, 2, 2, checks=(noted_check(),)),))))
+    assert "kl copies its mean Costs no points." in page.words

@@ -15,6 +15,7 @@ from tests.reports.samples import (
     failed_check,
     hidden_check,
     item,
+    noted_check,
     sample,
 )
 
@@ -100,3 +101,9 @@ def test_an_unwritten_item_is_one_sentence() -> None:
     stub = stub.model_copy(update={"summary": "kl() is not implemented yet", "got": "vae.py, line 5: raise X"})
     text = item_text(item("vae.kl", Outcome.FAIL, 0, 2, checks=(check(Outcome.FAIL, failure=stub), hidden_check())))
     assert text == "0 of 2 points, 0 of 2 checks passed\n\nkl() is not implemented yet (vae.py, line 5)"
+
+
+def test_a_note_about_right_code_is_told_where_its_check_is_public() -> None:
+    told = [item_text(item("vae.kl", Outcome.PASS, 2, 2, checks=(noted_check(public=it),))) for it in (True, False)]
+    assert "Note: kl copies its mean: Costs no points." in told[0] and "kl copies" not in told[1]
+    assert "Measured" not in told[0]

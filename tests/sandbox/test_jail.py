@@ -17,6 +17,7 @@ from tests.tiny import ONE, Tiny
 
 WALLS = [
     "resource limits",
+    "mount namespace",
     "private user",
     "no capabilities",
     "no new privileges",
@@ -43,6 +44,7 @@ def test_what_strict_grading_needs(held, missing):
 def test_a_wall_that_raises_is_reported_and_the_others_are_tried(monkeypatch):
     for name in (
         "_limit_resources",
+        "_enter_tree",
         "_become_private_user",
         "_drop_capabilities",
         "_no_new_privileges",
@@ -58,7 +60,7 @@ def test_a_wall_that_raises_is_reported_and_the_others_are_tried(monkeypatch):
     reports = jail.enter(jail.JailSettings(None, "/", (), 0, 0))
     assert [report.name for report in reports] == WALLS
     assert [report.name for report in reports if not report.held] == ["landlock"]
-    assert "not here" in reports[4].note
+    assert "not here" in reports[5].note
 
 
 @pytest.mark.parametrize("where", [".venv", "."], ids=["a folder of the checkout", "the checkout itself"])
@@ -136,25 +138,25 @@ def test_where_nobody_else_can_read_python_the_worker_keeps_its_user_behind_the_
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs a private user for workers")
-def test_without_landlock_secrets_that_everybody_can_read_stop_strict_grading():
+def test_without_file_walls_secrets_that_everybody_can_read_stop_strict_grading():
     """With a user of its own, a worker is kept from folders by their modes, if they have any."""
     if not jail.interpreter_is_readable_by_others():
         pytest.skip("needs a private user for workers")
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         tiny = Tiny(Path(name))
-        done = grade_without_landlock(tiny)
+        done = grade_without_file_walls(tiny)
         assert done.returncode == 1
         assert "every user can read" in done.stderr and str(tiny.reference) in done.stderr
         for secret in (tiny.reference, tiny.assignment / "checks" / "hidden"):
             secret.chmod(0o700)
-        assert grade_without_landlock(tiny).returncode == 0
+        assert grade_without_file_walls(tiny).returncode == 0
 
 
-def grade_without_landlock(tiny):
+def grade_without_file_walls(tiny):
     driver = (
         "from autograder.sandbox import jail\n"
-        "jail._give_up_paths = lambda settings: 'removed'\n"
+        "jail._give_up_paths = jail._enter_tree = lambda settings: 'removed'\n"
         "from autograder.cli import main\n"
         "main()\n"
     )

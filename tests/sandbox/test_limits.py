@@ -276,7 +276,7 @@ def test_addresses_are_limited_unless_torch_is_built_for_cuda(monkeypatch):
 
 def test_the_kernel_takes_the_worker_before_the_grader(s):
     assert s.oom_score() == 1000
-    with pytest.raises(SubmissionRaised, match="PermissionError"):
+    with pytest.raises(SubmissionRaised, match=r"PermissionError|Read-only"):
         s.lower_oom_score()
     assert Path("/proc/self/oom_score_adj").read_text().strip() != "1000"
 

@@ -33,6 +33,7 @@ STAFF_NOTE_LIMIT = 8_000
 ALL_STAFF_NOTES_LIMIT = 400_000
 NOTICES_SHOWN = 50
 NOT_FINISHED = "The grader did not finish; hand in again, or ask the staff if this stays."
+BROKEN = "The grader broke, which says nothing about your work: the staff have to repair it, then it is graded again."
 
 
 class Visibility(StrEnum):
@@ -211,6 +212,11 @@ def pessimistic(assignment: Assignment) -> dict[str, Any]:
 def refused(assignment: Assignment, why: str) -> dict[str, Any]:
     """Return the results of a hand-in of which nothing can be read: every automatic item 0, and the reason."""
     return _nothing_given(assignment, Outcome.FAIL, one_line(why, 1000))
+
+
+def broken(assignment: Assignment) -> dict[str, Any]:
+    """Return the results of a grading that the grader's own fault, or the machine's, has ended."""
+    return _nothing_given(assignment, Outcome.ERROR, BROKEN)
 
 
 def _nothing_given(assignment: Assignment, outcome: Outcome, message: str) -> dict[str, Any]:

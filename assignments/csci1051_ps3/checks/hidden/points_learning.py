@@ -17,7 +17,7 @@ from autograder.checks.training import Criterion
 
 STEPS = 3000
 FEW_STEPS = 100
-"""Make a model of the submission's kind, for weights that were trained elsewhere."""
+"""Make a model of the submission's kind, whose predictions come from elsewhere."""
 POOL = 20_000
 """Points that a training draws from."""
 HELD_OUT = 6000

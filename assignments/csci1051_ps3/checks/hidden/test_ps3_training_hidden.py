@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import torch
 from csci1051_ps3.checks.hidden import autoencoder_learning, points_learning
-from csci1051_ps3.checks.public.ps3_probes import Steps
-from csci1051_ps3.checks.public.test_ps3_training import half_way, model_and_losses, numbers, steps_of, three_parts
+from csci1051_ps3.checks.public.test_ps3_training import (
+    Steps,
+    half_way,
+    model_and_losses,
+    numbers,
+    steps_of,
+    three_parts,
+)
 
 from autograder.checks import (
     CheckFailed,
@@ -107,36 +113,27 @@ def test_samples_have_the_distribution_of_the_data(ps3, ps3_probes):
     points, schedule = points_learning.two_clusters(generator), schedule_of(ps3)
     ideal = points_learning.ideal(points, schedule, Steps(schedule.T).read)
 
-    def sampled(module, model, title):
-        path = steps_of(module.sample(model, points_learning.SAMPLES), schedule.T, points_learning.SAMPLES)
-        show_images(title, {"x_T to x_0": stages(path)})
-        return path
+    def sampled(model):
+        return steps_of(ps3.sample(model, points_learning.SAMPLES), schedule.T, points_learning.SAMPLES)
 
     try:
-        path = sampled(ps3, lend(ideal), "With the best of all models")
+        path = sampled(lend(ideal))
     except SubmissionFault:  # a process that wants more of a model than its replies
-        path = None
-    if path is not None:
-        criteria = points_learning.sampling_criteria(path, points, generator)
-        if schedule.is_fine:
-            step = half_way(schedule.T, schedule.alpha)
-            criteria.append(points_learning.clusters_criterion(path, points, generator))
-            criteria.append(points_learning.middle_criterion(path, points, schedule, step, generator))
-            return assert_learned(criteria, "the reverse process", when="with the best of all models")
-        if all(criterion.holds for criterion in criteria):
-            return assert_learned(criteria, "the reverse process")
-    model, _ = trained(ps3, ps3_probes, points, generator)
-    path = sampled(*elsewhere(ps3, ps3_probes, model), "With the submission's own model")
-    return assert_learned(points_learning.sampling_criteria(path, points, generator), "the reverse process")
+        path = sampled(own_kind(ps3, ps3_probes, ideal))
+    show_images("With the best of all models", {"x_T to x_0": stages(path)})
+    criteria = points_learning.sampling_criteria(path, points, generator)
+    if schedule.is_fine:
+        step = half_way(schedule.T, schedule.alpha)
+        criteria.append(points_learning.clusters_criterion(path, points, generator))
+        criteria.append(points_learning.middle_criterion(path, points, schedule, step, generator))
+    assert_learned(criteria, "the reverse process", when="with the best of all models")
 
 
-def elsewhere(ps3, ps3_probes, model):
-    """The module and the trained model in a worker that has never seen the points: its weights, in a model of noise."""
-    weights = checked_weights(ps3_probes.weights(model))
-    other, other_probes = fresh(ps3, ps3_probes)
-    noise = other_probes.Pool(torch.randn(points_learning.POOL, 2))
-    untrained, _ = model_and_losses(other.train_diffusion(noise, points_learning.FEW_STEPS))
-    return other, other_probes.evaluating(other_probes.with_weights(untrained, weights))
+def own_kind(ps3, ps3_probes, ideal):
+    """A model of the submission's kind, which has seen noise alone, and for which the best of all models answers."""
+    noise = ps3_probes.Pool(torch.randn(points_learning.POOL, 2))
+    model, _ = model_and_losses(ps3.train_diffusion(noise, points_learning.FEW_STEPS))
+    return ps3_probes.answered(model, lend(lambda shape, x, t: ideal(x, t)))
 
 
 def stages(path):

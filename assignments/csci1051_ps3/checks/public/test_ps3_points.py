@@ -10,6 +10,7 @@ import torch
 from autograder.checks import (
     CheckFailed,
     assert_close,
+    assert_standard_normal,
     assert_tensor,
     exceeds,
     falls_below,
@@ -102,14 +103,23 @@ def test_T_and_alpha_suit_each_other(ps3):
         )
 
 
+def assert_noised(ps3, ps3_probes, x0, t):
+    """Raise `CheckFailed` unless x_t is a mixture of points and standard normal noise, and z is that noise."""
+    T, alpha = schedule(ps3)
+    x_t, z = pair(ps3_probes.noised(ps3.noise_points, x0, t), len(x0))
+    share = (alpha ** t.double())[:, None]
+    due = share.sqrt() * x0.double() + (1 - share).sqrt() * z.double()
+    assert_close(x_t, due, name=f"x_t for steps from {int(t.min())} to {int(t.max())} of {T}", scale=4.0)
+    later = t > 0
+    noise = (x_t.double() - share.sqrt() * x0.double())[later] / (1 - share[later]).sqrt()
+    assert_standard_normal(noise, name="the noise in x_t", mean_effect=0.6, std_effect=1.6)
+
+
 @item("p2b.noising", weight=1)
 def test_nothing_happens_at_step_0_and_much_at_step_T(ps3, ps3_probes):
     """At t = 0 the points are as they were; at t = T only a factor of sqrt(alpha^T) of each is left, and z is added."""
-    T, alpha = schedule(ps3)
+    T, _ = schedule(ps3)
     x0 = 3 * torch.randn(6, 2, generator=torch.Generator().manual_seed(0))
     start, _ = pair(ps3_probes.noised(ps3.noise_points, x0, torch.zeros(6, dtype=torch.int64)), 6)
     assert_close(start, x0, name="x_t at t = 0")
-    ones = torch.full((6,), T)
-    end, z = pair(ps3_probes.noised(ps3.noise_points, x0, ones), 6)
-    left = alpha**T
-    assert_close(end, left**0.5 * x0.double() + (1 - left) ** 0.5 * z.double(), name="x_t at t = T", scale=4.0)
+    assert_noised(ps3, ps3_probes, x0.repeat(50, 1), torch.full((300,), T))

@@ -65,7 +65,7 @@ siamese = st.builds(linear_siamese, seeds(), st.integers(2, 5), st.integers(2, 6
 def run_forward(q3_solution, simsiam_probes, world, *, identity=False, **options):
     """Build SimSiam, put the linear maps into it, and return what forward gives, by name."""
     model = q3_solution.SimSiam(simsiam_probes.BaseEncoder, dim=world.dim, pred_dim=3, **options)
-    model = simsiam_probes.with_known_parts(model, world.encoder, None if identity else world.predictor)
+    simsiam_probes.put_known_parts(model, world.encoder, None if identity else world.predictor)
     result = model.forward(world.x1, world.x2)
     if type(result) not in (tuple, list) or len(result) != 4:
         raise CheckFailed("forward() must return four tensors: p1, p2, z1, z2")

@@ -31,18 +31,19 @@ def embedded(q3_solution, simsiam_training_probes, task, generator, *, stop_grad
         losses += told_losses(trainee.steps(*map(torch.stack, pairs)))
     what = "with stop-gradient" if stop_gradient else "without"
     show_curves("Loss of SimSiam", {what: losses}, x="step")
-    p1, z1, p2, z2 = one_view_at_a_time(trainee, task, generator)
+    model.eval()
+    p1, z1, p2, z2 = one_view_at_a_time(model, task, generator)
     bank = task.views(task.train.images, generator)
-    return learning.Embeddings(p1, p2, z1, z2, four(trainee.embed(bank, bank), len(task.train))[2])
+    return learning.Embeddings(p1, p2, z1, z2, four(model.forward(bank, bank), len(task.train))[2])
 
 
-def one_view_at_a_time(trainee, task, generator):
+def one_view_at_a_time(model, task, generator):
     """p1, z1 of one view and p2, z2 of another, each beside views of other images: neither can be made of the other."""
     images, count = task.test.images, len(task.test)
 
     def beside_others(order):
         views = task.views(images[order], generator), task.views(images[order.roll(1)], generator)
-        return four(trainee.embed(*views), count)
+        return four(model.forward(*views), count)
 
     p1, _, z1, _ = beside_others(torch.arange(count))
     order = torch.randperm(count, generator=generator)  # the second call cannot tell which images these are, either

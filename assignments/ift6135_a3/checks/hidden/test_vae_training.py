@@ -72,7 +72,7 @@ def trained(vae_solution, vae_training_probes, task, generator):
 
 @item("vae.training", weight=3)
 def test_reconstructions_of_held_out_pictures(vae_solution, vae_training_probes):
-    """After 600 steps on coloured digits, new digits come back from their codes, at a fair price in KL."""
+    """After 1000 steps on coloured digits, new digits come back from their codes, at a fair price in KL."""
     generator = secret_generator()
     task = learning.Task.draw(generator)
     model, losses = trained(vae_solution, vae_training_probes, task, generator)

@@ -15,10 +15,10 @@ from autograder.checks.disguise import Disguise
 from autograder.checks.handwriting import coloured_digits
 from autograder.checks.training import Criterion
 
-STEPS = 600
+STEPS = 1000
 BATCH = 32
-"""Small batches: what counts is the number of steps, since networks with PyTorch's initial weights begin slowly. 300
-steps of 64 cost the same, and the course's own networks, without BatchNorm in the decoder, were not through then."""
+"""Small batches: what counts is the number of steps, since networks with PyTorch's initial weights begin slowly: after
+600, three flat hidden layers were not through with every disguise. Batches of 16 in twice the steps teach no more."""
 LEARNING_RATE = 1e-3
 Z_DIM = 32
 FEATURES = 16
@@ -30,9 +30,8 @@ PATCH = 1
 BACKGROUND = 0.6
 """Of 48 spots, more than Z_DIM: who knows them only from the code of a picture cannot draw them."""
 
-ERROR_SHARE = 0.95
-"""Of the error of the best trivial method. Broken trainings stay above 3.4 of it; the course's networks come to .63 or
-less, three flat hidden layers with PyTorch's initial weights to .9."""
+ERROR_SHARE = 1.0
+"""Of the error of the best trivial method, which is to be beaten. Broken trainings stay above 3.4 of it."""
 BOUND_SHARE = 1.1
 """Of half the squared error of those principal components. Their code is free, the VAE pays for its own in KL: without
 an error below theirs it would not come so near."""

@@ -1,6 +1,7 @@
 """Trusted stand-ins for the blanks of the VAE that an item is not about.
 
-Those of `encode` and `decode` use the weights that `vae_probes.plant` keeps on the model.
+Those of `encode` and `decode` use the weights that `vae_probes.plant` keeps on the model; where a check watches its
+decoder, that of `decode` asks it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import torch
 from _oracles.gaussian import kl_to_standard_normal, negative_log_likelihood
 
 from autograder.checks import Callback, StandIns
+from autograder.checks.watching import network_of_stand_ins
 
 GAUSSIAN = "DiagonalGaussianDistribution"
 PARAMETERS = ("mean", "logvar")
@@ -57,6 +59,9 @@ def encode(
 
 def decode(weight: torch.Tensor, bias: torch.Tensor, bent: bool, z: torch.Tensor) -> torch.Tensor:
     """The mean of p(x|z) for latent vectors (batch, z_dim)."""
+    network = network_of_stand_ins()
+    if network is not None:
+        return network(list(IMAGE), z)
     pixels = z.reshape(len(z), weight.shape[1]) @ weight.T
     return (bias + (pixels.asinh() if bent else pixels)).reshape(len(z), *IMAGE)
 

@@ -55,8 +55,3 @@ class Trainee:
             self.schedule.step()
             losses.append(loss.detach())
         return torch.stack(losses)
-
-    @torch.no_grad()
-    def embed(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """p1, p2, z1, z2 of two views ``(n, 3, 16, 16)``, in evaluation mode."""
-        return self.model.eval()(first, second)

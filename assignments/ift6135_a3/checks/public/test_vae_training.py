@@ -9,7 +9,7 @@ from autograder.checks.handwriting import coloured_digits
 from autograder.checks.training import Criterion, assert_learned, told_losses
 
 IMAGES = 8
-STEPS = 200
+STEPS = 300
 REMAINDER = 0.5
 """Of the mean squared error of the pictures' mean, which is what a model without a code would give; networks of your
 own, with PyTorch's initial weights, come to about .36 in these few steps."""
@@ -17,7 +17,7 @@ own, with PyTorch's initial weights, come to about .36 in these few steps."""
 
 @item("vae.training", weight=1)
 def test_a_few_pictures_learned_by_heart(vae_solution, vae_training_probes):
-    """200 steps of Adam on nll + kl of eight pictures are enough to give them back by and large."""
+    """300 steps of Adam on nll + kl of eight pictures are enough to give them back by and large."""
     images = coloured_digits(32, generator=torch.Generator().manual_seed(0)).images[:IMAGES]
     model = vae_solution.VAE(
         in_channels=3, decoder_features=8, encoder_features=8, z_dim=16, input_size=32, device="cpu"

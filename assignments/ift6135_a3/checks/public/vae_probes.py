@@ -72,11 +72,12 @@ class Decoder(Known):
         return (self.bias + (pixels.asinh() if self.bent else pixels)).reshape(len(z), *self.shape)
 
 
-def plant(model: nn.Module, world: Mapping[str, Any]) -> nn.Module:
+def plant(model: nn.Module, world: Mapping[str, Any], decode: Callable[..., Tensor] | None = None) -> nn.Module:
     """Put known networks into ``model``, in evaluation mode, and return it.
 
     Encoder and decoder are looked for by name, or else by what they do: one of them stays as it is where no single
-    module does its work. ``world`` is kept on the model, each value as an attribute ``world_...``.
+    module does its work. ``world`` is kept on the model, each value as an attribute ``world_...``. ``decode`` answers
+    in the decoder's place, if it is given.
     """
     model.eval()
     features, latent = world["features"], world["decoder_weight"].shape[1]
@@ -90,6 +91,8 @@ def plant(model: nn.Module, world: Mapping[str, Any]) -> nn.Module:
     for path, network in planted.items():
         owner, _, name = path.rpartition(".")
         setattr(model.get_submodule(owner), name, network)
+        if isinstance(network, Decoder) and decode is not None:
+            answer_for(network, network.shape, decode)
     for name in ("mean", "logvar"):
         inputs = getattr(getattr(model, name, None), "in_features", 0)
         setattr(model, name, Head(world[f"{name}_weight"], world[f"{name}_bias"], inputs))

@@ -6,9 +6,12 @@ import contextlib
 import copy
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from autograder.sandbox.instruments import answer_for_all, without_dropout
 
 UNFIT = (RuntimeError, ValueError, IndexError, AssertionError)
 """What code raises that wants flat images and gets others."""
@@ -47,29 +50,23 @@ def by_default(kind: type[nn.Module]) -> nn.Module:
     return grown_up(kind().eval(), 2, 28)
 
 
+def shown(method: Callable[..., Any], x: Tensor) -> Any:
+    """What a method gives for images ``(B, 1, H, W)``, or for flat ones where it wants these."""
+    try:
+        return method(x)
+    except UNFIT:
+        return method(x.flatten(1))
+
+
 def encoded(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """`encode` of images ``(B, 1, H, W)``, or of flat ones where it wants these."""
-    try:
-        return model.encode(x)
-    except UNFIT:
-        return model.encode(x.flatten(1))
+    """`encode` of images."""
+    return shown(model.encode, x)
 
 
-def forwarded(model: nn.Module, x: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """`forward` of images, with random numbers that are known."""
-    torch.manual_seed(seed)
-    try:
-        return model(x)
-    except UNFIT:
-        torch.manual_seed(seed)
-        return model(x.flatten(1))
-
-
-def composed(model: nn.Module, x: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """What `encode`, `reparameterize` and `decode` make of images in turn, with the same random numbers."""
-    torch.manual_seed(seed)
-    mu, logvar = encoded(model, x)
-    return model.decode(model.reparameterize(mu, logvar)), mu, logvar
+def answered(model: nn.Module, answer: Callable[..., Tensor], x: Tensor) -> None:
+    """Let ``answer`` give what the networks give that `forward` asks itself; layers of dropout let all pass."""
+    without_dropout(model)
+    answer_for_all(lambda images: shown(model.forward, images), answer, x)
 
 
 def loss_of(vae_loss: Callable[..., Tensor], x_hat: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
@@ -158,25 +155,3 @@ def snapshots(plot: Callable, stages: Tensor):
             first = first or error
     assert first is not None
     raise first
-
-
-class NoisePredictor(nn.Module):
-    """Predicts ``gain * x + tilt * t + bias``, entry by entry.
-
-    ``images`` and ``times`` hold copies of what it was called with, one entry for each call.
-    """
-
-    def __init__(self, gain: float, tilt: float, bias: float) -> None:
-        super().__init__()
-        self.gain, self.tilt, self.bias = (nn.Parameter(torch.tensor(float(value))) for value in (gain, tilt, bias))
-        self.images: list[Tensor] = []
-        self.times: list[Tensor] = []
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Predict the noise in images ``(B, C, H, W)`` at time indices ``(B,)``."""
-        if not isinstance(t, Tensor) or t.shape != (len(x),):
-            found = f"of shape {tuple(t.shape)}" if isinstance(t, Tensor) else type(t).__name__
-            raise ValueError(f"model(x, t) needs a time index for each image: t of shape ({len(x)},), not {found}")
-        self.images.append(x.detach().clone())
-        self.times.append(t.detach().long())
-        return self.gain * x + self.tilt * t.reshape(-1, *[1] * (x.ndim - 1)) + self.bias

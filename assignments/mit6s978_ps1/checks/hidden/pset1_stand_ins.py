@@ -23,14 +23,8 @@ def log_normal_pdf(sample: torch.Tensor, mean: torch.Tensor, logvar: torch.Tenso
 
 SAMPLER = {"pset1.VAE.reparameterize": Callback(reparameterize, fields=())}
 DENSITY = {"pset1.log_normal_pdf": Callback(log_normal_pdf)}
-BESIDE: StandIns = {
-    "pset1.trusted_reparameterize": Callback(reparameterize),
-    "pset1.trusted_log_normal_pdf": Callback(log_normal_pdf),
-}
-"""Not in the places of the student's own: checks of `p3.kl` try these one at a time."""
 
 STAND_INS: dict[str, StandIns] = {
-    "p3.kl": BESIDE,
     "p3.training": {**SAMPLER, **DENSITY},
     "p4.training": SAMPLER,
 }

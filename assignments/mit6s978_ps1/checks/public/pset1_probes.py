@@ -1,16 +1,16 @@
-"""What the checks do with your models, beside your notebook: build them, and look at the codes on their way.
+"""What the checks do with your models, beside your notebook: build them, and put known parts in the places of theirs.
 
 Nothing here asks how a model is made. Where an inner part is needed, it is found by what happens when the model runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+
+from autograder.sandbox.instruments import answer_for_all
 
 
 def built(kind: type[nn.Module], sizes: Sequence[object]) -> nn.Module:
@@ -44,11 +44,13 @@ def encoded(models: Sequence[nn.Module], x: Tensor) -> list[object]:
     return [model.encode(x) for model in models]
 
 
-@torch.no_grad()
-def codes(models: Sequence[nn.Module], x: Tensor) -> list[Tensor] | None:
-    """The latent vectors that `forward` hands to the decoder, of each model; None where they cannot be seen."""
-    found = [_code(model, x) for model in models]
-    return None if any(code is None for code in found) else found  # type: ignore[return-value]
+def watched(model: nn.Module, width: int, decode: Callable[..., Tensor], networks: Callable[..., Tensor]) -> None:
+    """Let ``decode`` stand for the model's own, and ``networks`` for those that `forward` itself gives two numbers.
+
+    ``width`` is that of the model's inputs and images.
+    """
+    object.__setattr__(model, "decode", lambda *args, **kwargs: decode([width], *args, **kwargs))
+    answer_for_all(model.forward, networks, torch.rand(3, width), inputs=2)
 
 
 def sampler(kind: type[nn.Module], z_size: int) -> nn.Module:
@@ -60,52 +62,6 @@ def sampler(kind: type[nn.Module], z_size: int) -> nn.Module:
         nn.Module.__init__(model)
         model.z_size = z_size
         return model
-
-
-def _code(model: nn.Module, x: Tensor) -> Tensor | None:
-    """What reached `decode` or `decoder` first while `forward` ran; else what came by and decodes to the same."""
-    handed: list[object] = []
-    hooks = []
-    if isinstance(decoder := getattr(model, "decoder", None), nn.Module):
-        hooks.append(decoder.register_forward_pre_hook(lambda _, got: handed.append(got[0])))
-    decode, results = model.decode, _Results()
-    object.__setattr__(model, "decode", lambda z: handed.append(z) or decode(z))
-    try:
-        with results:
-            images = model(x)["imgs"]
-    finally:
-        for hook in hooks:
-            hook.remove()
-        object.__delattr__(model, "decode")
-    if handed and _is_rows(handed[0], len(x)):
-        return handed[0].clone()  # type: ignore[attr-defined, no-any-return]
-    codes = (value for value in results.kept if _is_rows(value, len(x)) and _decodes_to(model, value, images))
-    return next(codes, None)  # type: ignore[arg-type]
-
-
-class _Results(TorchFunctionMode):
-    """Keeps what functions of PyTorch give while it is active."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: list[object] = []
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        self.kept.append(result)
-        return result
-
-
-def _is_rows(value: object, count: int) -> bool:
-    return isinstance(value, Tensor) and value.ndim == 2 and len(value) == count
-
-
-def _decodes_to(model: nn.Module, code: object, images: Tensor) -> bool:
-    try:
-        found = model.decode(code)
-        return found.shape == images.shape and bool(torch.allclose(found, images, atol=1e-5))
-    except RuntimeError:  # of another width than a code
-        return False
 
 
 def _copies(sizes: Sequence[object]) -> list[object]:

@@ -9,6 +9,9 @@ from nyu2271_a3.checks.public.test_vae_models import (
     PIXELS,
     World,
     classes_of,
+    flat_images,
+    heads_of,
+    inputs_of,
     leaves_of,
     noise,
     pictures,
@@ -147,14 +150,28 @@ LATENT_SIZE = 64
 """So many numbers of a linear layer, each of either sign, have the same sign with probability 2**-63."""
 
 
-def assert_trainable(vae_probes, model, inputs, z):
+def assert_trainable(vae_probes, model, x, z):
     """Raise `CheckFailed` unless all pieces are trained with the model, and every input and latent variable counts."""
-    for part, name in zip(vae_probes.heads(model, inputs), ("mu_layer", "logvar_layer"), strict=True):
-        assert_every_input_counts(part, inputs, LATENT_SIZE, f"{name}(encoder(...))")
+    inputs = inputs_of(model, x)
+    for part, name in zip(heads_of(model, inputs), ("mu_layer", "logvar_layer"), strict=True):
+        assert_tensor(part, shape=(len(x), LATENT_SIZE), name=f"{name}(encoder(...))")
+        assert_every_input_counts(part, inputs, f"{name}(encoder(...))")
         assert_of_either_sign(part, f"{name}(encoder(...))")
-    assert_every_input_counts(vae_probes.decoded(model, z), z, PIXELS, "decoder(...)")
-    if left := vae_probes.out_of_reach(model, inputs.detach(), z.detach()):
-        what = " and ".join(name for name in ("encoder", "mu_layer", "logvar_layer", "decoder") if name in left)
+    images = model.decoder(z)
+    flat_images(images, len(z), "decoder(...)")
+    assert_every_input_counts(images, z, "decoder(...)")
+    assert_within_reach(vae_probes, model, inputs.detach(), z.detach())
+
+
+def assert_within_reach(vae_probes, model, inputs, z):
+    """Raise `CheckFailed` where a piece gives the same again after a step of all parameters of the model."""
+    features = assert_tensor(model.encoder(inputs), name="encoder(...)").detach()
+    asked = {"encoder": inputs, "mu_layer": features, "logvar_layer": features, "decoder": z}
+    before = {name: assert_tensor(getattr(model, name)(asked[name]), name=f"{name}(...)") for name in asked}
+    vae_probes.step(model)
+    after = {name: assert_tensor(getattr(model, name)(asked[name]), name=f"{name}(...)") for name in asked}
+    if left := [name for name in asked if torch.equal(before[name], after[name])]:
+        what = " and ".join(left)
         raise CheckFailed(f"an optimiser of model.parameters() never changes {what}: are their layers modules of it?")
 
 
@@ -168,9 +185,8 @@ def assert_of_either_sign(output, name):
         )
 
 
-def assert_every_input_counts(output, inputs, width, name):
-    """Raise `CheckFailed` where a column of the inputs has no influence on any of the ``width`` outputs of any row."""
-    output = assert_tensor(output, shape=(len(inputs), width), name=name)
+def assert_every_input_counts(output, inputs, name):
+    """Raise `CheckFailed` where a column of the inputs has no influence on any output of any row."""
     found = gradients(output, [inputs], noise(*output.shape, seed=3))[0]
     if found is None:
         raise CheckFailed(f"{name} cannot be trained: it does not depend on its input through differentiable layers")
@@ -182,7 +198,7 @@ def assert_every_input_counts(output, inputs, width, name):
 @item("vae.init", weight=1)
 def test_the_pieces_are_trainable_layers(vae, vae_probes):
     """All pixels and all latent variables have an influence; all four pieces are trained with model.parameters()."""
-    model = vae_probes.evaluating(vae.VAE(PIXELS, latent_size=LATENT_SIZE))
+    model = vae_probes.ready(vae.VAE(PIXELS, latent_size=LATENT_SIZE))
     x = pictures(16).requires_grad_()
     assert_trainable(vae_probes, model, x, noise(16, LATENT_SIZE).requires_grad_())
 
@@ -190,7 +206,7 @@ def test_the_pieces_are_trainable_layers(vae, vae_probes):
 @item("cvae.init", weight=1)
 def test_the_pieces_of_the_cvae_are_trainable_layers(vae, vae_probes):
     """All pixels, classes, latent variables have an influence; all four pieces are trained with model.parameters()."""
-    model = vae_probes.evaluating(vae.CVAE(PIXELS, num_classes=6, latent_size=LATENT_SIZE))
+    model = vae_probes.ready(vae.CVAE(PIXELS, num_classes=6, latent_size=LATENT_SIZE))
     inputs = torch.cat([pictures(18).flatten(1), classes_of(18, 6)], dim=1).requires_grad_()
     z = torch.cat([noise(18, LATENT_SIZE), classes_of(18, 6)], dim=1).requires_grad_()
     assert_trainable(vae_probes, model, inputs, z)
@@ -199,21 +215,19 @@ def test_the_pieces_of_the_cvae_are_trainable_layers(vae, vae_probes):
 @item("vae.init", weight=1)
 def test_pieces_and_forward_fit_together(vae, vae_probes):
     """The decoder's values, for what the heads give, are numbers that a loss can use: strictly between 0 and 1."""
-    model = vae_probes.evaluating(vae.VAE(PIXELS, latent_size=5))
-    mu, _ = vae_probes.heads(model, pictures(3))
+    model = vae_probes.ready(vae.VAE(PIXELS, latent_size=5))
+    mu, _ = heads_of(model, inputs_of(model, pictures(3)))
     assert_tensor(mu, shape=(3, 5), name="mu_layer(encoder(...))")
-    images = assert_tensor(vae_probes.decoded(model, mu), shape=(3, PIXELS))
-    assert_gentle(images)
+    assert_gentle(flat_images(model.decoder(mu), 3, "decoder(...)"))
 
 
 @item("cvae.init", weight=1)
 def test_pieces_of_the_cvae_fit_together(vae, vae_probes):
     """The decoder's values, for what the heads give, are numbers that a loss can use: strictly between 0 and 1."""
-    model = vae_probes.evaluating(vae.CVAE(PIXELS, num_classes=3, latent_size=5))
-    mu, _ = vae_probes.heads(model, torch.cat([pictures(3).flatten(1), classes_of(3, 3)], dim=1))
+    model = vae_probes.ready(vae.CVAE(PIXELS, num_classes=3, latent_size=5))
+    mu, _ = heads_of(model, torch.cat([pictures(3).flatten(1), classes_of(3, 3)], dim=1))
     mu = assert_tensor(mu, shape=(3, 5)).detach()
-    images = assert_tensor(vae_probes.decoded(model, torch.cat([mu, classes_of(3, 3)], dim=1)), shape=(3, PIXELS))
-    assert_gentle(images)
+    assert_gentle(flat_images(model.decoder(torch.cat([mu, classes_of(3, 3)], dim=1)), 3, "decoder(...)"))
 
 
 def assert_gentle(images):

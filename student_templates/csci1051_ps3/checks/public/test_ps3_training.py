@@ -15,6 +15,8 @@ from autograder.checks import (
     fetch,
     is_remote,
     item,
+    lend,
+    secret_generator,
     show_bars,
     show_curves,
     show_images,
@@ -146,12 +148,54 @@ def least_error(replies, noise):
 # p2d.sampling
 
 
+class Steps:
+    """Reads steps in whichever way they are given: a number, a tensor of any shape, or as parts t / T of the way."""
+
+    def __init__(self, T):
+        self.T = T
+        self.parts = None  # told by the first call, which is about the end of the way
+
+    def read(self, t):
+        """The steps as a column, float64 ``(n, 1)``."""
+        steps = torch.as_tensor(t).detach().double().reshape(-1, 1)
+        if self.parts is None:
+            self.parts = self.T > 1 and float(steps.max()) <= 1
+        return self._whole(steps * self.T) if self.parts else steps
+
+    @staticmethod
+    def _whole(steps):
+        """Steps as they were before they were divided, in float32, by T."""
+        whole = steps.round()
+        return torch.where((steps - whole).abs() < 1e-2, whole, steps)
+
+
+class OnePoint:
+    """The best of all models where the data are one single point, which knows the noise exactly; on the grader's side.
+
+    ``lent`` is what `sample` gets: the point is nowhere but in its replies.
+    """
+
+    def __init__(self, point, T, alpha):
+        self.point, self.steps, self.alpha = point, Steps(T), alpha
+        self.lent = lend(self)
+
+    def __call__(self, x_t, t):
+        """The noise in points ``(n, 2)``; raise `TypeError` for anything else."""
+        x = torch.as_tensor(x_t)
+        if x.ndim != 2 or x.shape[1] != 2 or not x.is_floating_point():
+            raise TypeError("the model takes points (n, 2)")
+        share = self.alpha ** self.steps.read(t)  # (n, 1) or (1, 1)
+        noise = (x - share.sqrt() * self.point) / (1 - share).sqrt().clamp_min(1e-6)
+        return torch.where(share < 1, noise, 0).to(x.dtype)  # x_0 tells nothing of the noise
+
+
 @item("p2d.sampling", weight=1)
-def test_a_perfect_model_of_one_point_leads_there(ps3, ps3_probes):
+def test_a_perfect_model_of_one_point_leads_there(ps3):
     """If all data are one point and the model knows it, all samples end near that point, and begin as noise."""
     T, alpha = int(fetch(ps3.T)), float(fetch(ps3.alpha))
-    point, n = torch.tensor([1.5, -0.8]), 200
-    paths = [steps_of(ps3.sample(ps3_probes.OnePoint(point, T, alpha), n), T, n) for _ in range(2)]
+    way, n = torch.randn(2, generator=secret_generator()), 200
+    point = 1.7 * way / way.norm()
+    paths = [steps_of(ps3.sample(OnePoint(point, T, alpha).lent, n), T, n) for _ in range(2)]
     for path in paths:
         start, end = path[0].double(), path[-1].double()
         away, before = (float((stage - point).norm(dim=1).mean()) for stage in (end, start))

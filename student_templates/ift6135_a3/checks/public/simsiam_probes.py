@@ -36,8 +36,8 @@ class Linear(nn.Module):
         return x.flatten(1) @ self.weight.T
 
 
-def with_known_parts(model: nn.Module, encoder_weight: Tensor, predictor_weight: Tensor | None = None) -> nn.Module:
-    """Put linear maps in the places of f and h and return the model; without ``predictor_weight``, h stays.
+def put_known_parts(model: nn.Module, encoder_weight: Tensor, predictor_weight: Tensor | None = None) -> None:
+    """Put linear maps in the places of f and h of a model; without ``predictor_weight``, h stays.
 
     f is the child that holds the base encoder; h is the child called ``predictor``, or else the last other one that
     maps dim features to dim features. Further children with weights (a projector of its own) become the identity.
@@ -58,7 +58,6 @@ def with_known_parts(model: nn.Module, encoder_weight: Tensor, predictor_weight:
             setattr(model, name, nn.Identity())
     for name in encoders:
         setattr(model, name, Linear(encoder_weight))
-    return model
 
 
 def _predictor(children: dict[str, nn.Module], dim: int) -> str | None:

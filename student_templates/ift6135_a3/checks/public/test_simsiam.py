@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from hypothesis import strategies as st
 
-from autograder.checks import CheckFailed, exists, given, gradients, info, item
+from autograder.checks import CheckFailed, exists, given, gradients, info, item, show_note
 from autograder.checks.closeness import assert_close, assert_gradients_close
 from autograder.checks.strategies import seeds, tensors
 from autograder.checks.tensor_assertions import assert_tensor
@@ -19,7 +19,8 @@ OUTPUTS = ("p1", "p2", "z1", "z2")
 def known_model(q3_solution, simsiam_probes, encoder_weight, predictor_weight=None, **options):
     """SimSiam whose f and h are linear maps of given weights."""
     model = q3_solution.SimSiam(simsiam_probes.BaseEncoder, dim=encoder_weight.shape[0], pred_dim=3, **options)
-    return simsiam_probes.with_known_parts(model, encoder_weight, predictor_weight)
+    simsiam_probes.put_known_parts(model, encoder_weight, predictor_weight)
+    return model
 
 
 def four_outputs(result, shape):
@@ -194,3 +195,15 @@ def test_the_gradient_is_the_slope_of_the_loss(q3_solution, simsiam_probes, rows
                 expected=f"{slope:.4g} along a random direction, by finite differences",
                 got=f"{claimed:.4g} from the gradient",
             )
+    note_stopped_gradients(loss, rows)
+
+
+def note_stopped_gradients(loss, rows):
+    """Say that a loss stops the gradients of its targets, which makes nothing wrong but one of the experiments."""
+    p1, p2, z1, z2 = (part.clone().requires_grad_() for part in rows)
+    if gradients(loss(p1, p2, z1, z2), [z1, z2]) == [None, None]:
+        show_note(
+            "your loss stops the gradients of z1 and z2 itself",
+            "this costs no points, but stop_gradient=False then changes nothing: in the experiment of 3.4 the run"
+            " without stop-gradient repeats the run with it. Let forward alone stop them.",
+        )

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
 from autograder.checks import (
+    AffineNoise,
     CheckFailed,
     DiagonalGaussian,
     assert_close,
     assert_independent,
     assert_standard_normal,
     assert_tensor,
-    fetch,
-    gradients,
     is_remote,
     item,
+    lend,
+    substitute,
+    teach,
 )
 from autograder.checks.describing import describe_type
 from autograder.checks.normality import Unit
@@ -90,8 +94,8 @@ def test_betas_of_40_and_of_200_steps(hw5):
         betas = assert_tensor(hw5.linear_beta_schedule(timesteps), shape=(timesteps,), name=name)
         due = torch.tensor(list(known.values()), dtype=torch.float64)
         assert_close(betas[list(known)], due, name=f"{name} at the indices {list(known)}", scale=0.0)
-        steps = betas.double().diff()
-        assert_close(steps, steps.mean().expand(timesteps - 1), name=f"the distance of neighbours in {name}", scale=0.5)
+        steps = ((due[-1] - due[0]) / (timesteps - 1)).expand(timesteps - 1)
+        assert_close(betas.double().diff(), steps, name=f"the distance of neighbours in {name}", scale=0.5)
 
 
 # q11.diffusion.q_sample
@@ -124,15 +128,15 @@ def test_noise_is_drawn_where_none_is_given(hw5):
 
 
 @item("q11.diffusion.p_losses", weight=1)
-def test_the_price_of_a_known_error(hw5, hw5_probes):
+def test_the_price_of_a_known_error(hw5):
     """A model that always predicts 0.5 pays the mean squared distance of the noise from 0.5; its gradient arrives."""
     images, noise, t = some_images(6, 2, 6), some_noise(6, 2, 6), torch.tensor(INDICES)
     for bias in (0.5, -2.0):
-        predictor = hw5_probes.NoisePredictor(0.0, 0.0, bias)
-        loss = hw5.p_losses(predictor, images, t, noise)
+        predictor = AffineNoise(0.0, 0.0, bias)
+        loss = hw5.p_losses(predictor.lent, images, t, noise)
         assert_close(loss, (noise.double() - bias).square().mean(), name=f"the loss of a model that predicts {bias}")
         assert_times(predictor, t)
-        arriving = gradients(loss, [fetch(predictor.bias)])[0]
+        (arriving,) = teach(loss, [predictor.bias])
         if arriving is None:
             raise CheckFailed("no gradient of the loss reaches the model")
         due = 2 * (bias - noise.double()).mean()
@@ -140,14 +144,14 @@ def test_the_price_of_a_known_error(hw5, hw5_probes):
 
 
 @item("q11.diffusion.p_losses", weight=1)
-def test_the_noise_to_predict_is_the_noise_that_was_added(hw5, hw5_probes):
+def test_the_noise_to_predict_is_the_noise_that_was_added(hw5):
     """Without noise given, p_losses draws its own: standard normal, new at every call, the same in x_t and the loss."""
     images, t, draws = some_images(6, 1, 24), torch.tensor(INDICES).clamp_min(4), []
     spread, signal = (torch.tensor(table, dtype=torch.float64) for table in (SPREAD, SIGNAL))
     rows = torch.tensor([2, 2, 2, 3, 4, 5])  # of INDICES: early on, float32 does not know the noise well
     for _ in range(2):
-        predictor = hw5_probes.NoisePredictor(0.0, 0.0, 0.25)
-        loss = assert_tensor(hw5.p_losses(predictor, images, t), shape=(), name="p_losses(model, x_0, t)")
+        predictor = AffineNoise(0.0, 0.0, 0.25)
+        loss = assert_tensor(hw5.p_losses(predictor.lent, images, t), shape=(), name="p_losses(model, x_0, t)")
         x_t = assert_times(predictor, t)
         noise = scaled(1 / spread[rows], x_t - scaled(signal[rows], images))
         assert_close(loss, (noise - 0.25).square().mean(), name="the loss, next to the noise that went into x_t,")
@@ -158,10 +162,10 @@ def test_the_noise_to_predict_is_the_noise_that_was_added(hw5, hw5_probes):
 
 def assert_times(predictor, t):
     """Raise `CheckFailed` unless the model was asked about the times that were given; return the images it saw."""
-    times, images = fetch(predictor.times), fetch(predictor.images)
-    if not times or times[-1].tolist() != t.tolist():
+    images = predictor.asked_last(t)
+    if images is None:
         raise CheckFailed("the model must be asked about the time indices t as they are, one for each image")
-    return images[-1]
+    return images
 
 
 # q11.diffusion.p_sample
@@ -171,26 +175,26 @@ SIZE, EFFECTS = 42, {"mean_effect": 0.2, "std_effect": 1.2, "unit": Unit.ROW}
 
 
 @item("q11.diffusion.p_sample", weight=1)
-def test_the_last_step_adds_no_noise(hw5, hw5_probes):
+def test_the_last_step_adds_no_noise(hw5):
     """At index 0 the result is the mean of question 9, and nothing is random."""
     t = torch.zeros(3).long()
     for before, after in LAST_STEP:
         images = torch.full((3, 2, 6, 6), before)
-        got = hw5.p_sample(hw5_probes.NoisePredictor(0.0, 0.0, 2.0), images, t, 0)
+        got = hw5.p_sample(AffineNoise(0.0, 0.0, 2.0).lent, images, t, 0)
         name = f"the result at index 0 for pixels of {before} and a predicted noise of 2"
         assert_close(got, torch.full(images.shape, after), name=name, scale=4.0)
 
 
 @item("q11.diffusion.p_sample", weight=1)
-def test_other_steps_add_noise_to_the_mean(hw5, hw5_probes):
+def test_other_steps_add_noise_to_the_mean(hw5):
     """At index 1, 20, 120 and 199 mean and spread are right, and the noise is fresh for every pixel and call."""
     rounds = []
     for _ in range(2):
         steps = []
         for index, rows in STEPS.items():
-            predictor, t = hw5_probes.NoisePredictor(0.0, 0.0, 2.0), torch.full((len(rows),), index)
+            predictor, t = AffineNoise(0.0, 0.0, 2.0), torch.full((len(rows),), index)
             images = torch.tensor([row[0] for row in rows]).reshape(-1, 1, 1, 1).expand(-1, 2, SIZE, SIZE).clone()
-            step = assert_tensor(hw5.p_sample(predictor, images, t, index), shape=images.shape, name="p_sample")
+            step = assert_tensor(hw5.p_sample(predictor.lent, images, t, index), shape=images.shape, name="p_sample")
             assert_times(predictor, t)
             due = torch.tensor([row[1] for row in rows]).reshape(-1, 1, 1, 1)
             steps.append((step.double() - due) / STD[index])
@@ -217,50 +221,114 @@ def stages_of(result, shape):
     return assert_tensor(result, shape=(T + 1, *shape), name="what p_sample_loop returns").detach()
 
 
-SHOWN = (0, 1, 2, 49, 50, 120, 197, 198, 199)
-"""Steps of the loop that are tried again."""
+class KnownStep:
+    """A step back that is the grader's own, in the place of your p_sample; it writes down what it is asked.
+
+    It takes no chance, needs no model, and differs for every index. ``calls`` has the images, t, t_index and the answer
+    of each call; where t_index was not given, the first of t.
+    """
+
+    def __init__(self, shape, kept=0.8, frequency=1.7):
+        self.shape, self.kept, self.frequency = tuple(shape), kept, frequency
+        self.calls = []
+        self.lent = lend(self)
+
+    def __call__(self, *args, **kwargs):
+        """Answer a call of p_sample(model, x, t, t_index), by whatever names; raise `TypeError` for anything else."""
+        given = [*args, *kwargs.values()]
+        x = next((value for value in given if isinstance(value, torch.Tensor) and value.shape == self.shape), None)
+        t = next((value for value in given if isinstance(value, torch.Tensor) and value.shape == self.shape[:1]), None)
+        if x is None or t is None or not any(is_remote(value) for value in given):
+            raise TypeError("p_sample(model, x, t, t_index) needs a model, images of the shape asked for, and t (B,)")
+        if len(self.calls) > T:
+            raise TypeError(f"p_sample was asked more than {T} times")
+        others = [value for value in given if value is not x and value is not t]
+        index = next((int(value) for value in others if is_index(value)), int(t[0]))
+        phase = torch.sin(self.frequency * t.double() + 1).reshape(-1, *[1] * (x.ndim - 1))
+        after = (self.kept * x.double() + 0.3 * phase + 0.3 * math.sin(2.3 * index + 2)).to(x.dtype)
+        self.calls.append((x.clone(), t.tolist(), index, after.clone()))
+        return after
+
+
+def is_index(value):
+    """Whether a value is one whole number."""
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        return value.ndim == 0
+    return type(value) is int
+
+
+def looped(hw5, shape, predictor, step):
+    """All stages of p_sample_loop, in which the grader's step takes the place of yours."""
+    substitute(hw5.p_sample, step.lent)
+    return stages_of(hw5.p_sample_loop(predictor.lent, shape), shape)
+
+
+def assert_chained(stages, step):
+    """Raise `CheckFailed` unless the grader's step was asked for each index once, about the stage before it."""
+    batch = stages.shape[1]
+    asked = [(times, index) for _, times, index, _ in step.calls]
+    if asked != [([index] * batch, index) for index in reversed(range(T))]:
+        found = ", ".join(f"({times[0]}, {index})" for times, index in asked[:3])
+        raise CheckFailed(
+            "p_sample must be asked about every index once, from 199 to 0, for all images",
+            expected="(t, t_index) = (199, 199), (198, 198), ..., (0, 0)",
+            got=f"{len(asked)} calls, (t, t_index) = {found}, ...",
+        )
+    for number, (before, _, index, after) in enumerate(step.calls):
+        assert_close(stages[number], before.double(), name=f"x_{index + 1}, next to what p_sample got,", scale=1.0)
+        assert_close(stages[number + 1], after.double(), name=f"x_{index}, next to what p_sample gave,", scale=1.0)
+
+
+LOOP_SHAPE = (3, 2, 24, 24)
+"""3456 entries for each index that is judged by itself."""
+LOOP_EFFECTS = {"mean_effect": 0.25, "std_effect": 1.25, "unit": Unit.ROW}
 
 
 @item("q11.diffusion.p_sample_loop", weight=1)
-def test_every_stage_follows_from_the_one_before(hw5, hw5_probes):
-    """p_sample_loop goes through all 200 steps in order, from index 199 to 0, and returns x_200, x_199, ..., x_0."""
-    shape = (3, 2, 5, 6)
-    predictor = hw5_probes.NoisePredictor(0.1, 0.0, -0.2)
-    stages = stages_of(hw5.p_sample_loop(predictor, shape), shape)
-    times, seen = fetch(predictor.times), fetch(predictor.images)
-    if times:  # your own p_sample, which asks the model
-        assert_asked(times, seen, stages)
-        last = hw5.p_sample(predictor, stages[-2], torch.zeros(3).long(), 0)
-        assert_close(stages[-1], last.double(), name="x_0, next to a last step from x_1,", scale=1.0)
-        return
-    if bool((stages == stages[:1]).all()):
-        raise CheckFailed("all stages are the same")
-    for step in SHOWN:  # the grader's p_sample, which needs no model and knows no chance
-        index = T - 1 - step
-        due = assert_tensor(hw5.p_sample(predictor, stages[step], torch.full((3,), index), index), shape=shape)
-        assert_close(stages[step + 1], due.double(), name=f"x_{index}, next to a step from x_{index + 1},", scale=1.0)
+def test_every_stage_follows_from_the_one_before(hw5):
+    """p_sample_loop goes through all 200 steps in order, from index 199 to 0, and returns x_200, x_199, ..., x_0.
+
+    A known step takes the place of your p_sample. A loop without it asks a known model, and some steps are judged.
+    """
+    predictor, step = AffineNoise(0.0, 0.0, 2.0), KnownStep(LOOP_SHAPE)
+    stages = looped(hw5, LOOP_SHAPE, predictor, step)
+    if step.calls or not predictor.times:
+        return assert_chained(stages, step)
+    assert_asked(predictor, stages)
+    noise = []
+    for index in STEPS:
+        before, after = stages[T - 1 - index], stages[T - index]
+        noise.append((after.double() - line(STEPS[index], before)) / STD[index])
+    name = "the noise of the steps at index 1, 20, 120, 199"
+    assert_standard_normal(torch.stack(noise), name=name, **LOOP_EFFECTS)
+    return assert_close(stages[T], line(LAST_STEP, stages[T - 1]), name="x_0, next to a last step from x_1,", scale=4.0)
 
 
-def assert_asked(times, seen, stages):
+def line(pairs, x):
+    """What the line through two pairs of a pixel before and after makes of images."""
+    (first, low), (second, high) = pairs
+    return low + (x.double() - first) * (high - low) / (second - first)
+
+
+def assert_asked(predictor, stages):
     """Raise `CheckFailed` unless the model saw every stage but the last, at its own time."""
     batch = stages.shape[1]
-    if [t.tolist() for t in times] != [[index] * batch for index in reversed(range(T))]:
-        asked = [t.tolist()[0] for t in times]
+    if [t.tolist() for t in predictor.times] != [[index] * batch for index in reversed(range(T))]:
+        asked = [t.tolist()[0] for t in predictor.times]
         raise CheckFailed(
             "the model must be asked about every index once, from 199 to 0, for all images",
             expected="t = 199, 198, ..., 0",
             got=f"{len(asked)} calls, t = {', '.join(map(str, asked[:3]))}, ..., {asked[-1]}",
         )
-    for step, (before, stage) in enumerate(zip(seen, stages[:-1], strict=True)):
-        assert_close(stage, before.double(), name=f"stage {step}, next to what the model saw there,", scale=1.0)
+    for number, (before, stage) in enumerate(zip(predictor.images, stages[:-1], strict=True)):
+        assert_close(stage, before.double(), name=f"stage {number}, next to what the model saw there,", scale=1.0)
 
 
 @item("q11.diffusion.p_sample_loop", weight=0.5)
-def test_the_first_stage_is_fresh_noise(hw5, hw5_probes):
+def test_the_first_stage_is_fresh_noise(hw5):
     """The first stage, x_200, is standard normal noise of the shape that was asked for, and new at every call."""
     starts, shape = [], (4, 1, 20, 18)
     for _ in range(2):
-        predictor = hw5_probes.NoisePredictor(0.1, 0.0, -0.2)
-        starts.append(stages_of(hw5.p_sample_loop(predictor, shape), shape)[0])
+        starts.append(looped(hw5, shape, AffineNoise(0.1, 0.0, -0.2), KnownStep(shape))[0])
     assert_standard_normal(starts[0], name="x_200", mean_effect=0.3, std_effect=1.3)
     assert_independent(*starts, name="x_200 in two calls")

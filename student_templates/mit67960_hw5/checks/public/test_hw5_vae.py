@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from hypothesis import strategies as st
-from torch.distributions import Bernoulli, Independent
+from torch.distributions import AffineTransform, Bernoulli, Independent
 
 from autograder.checks import (
     CheckFailed,
     DiagonalGaussian,
+    WatchedNetworks,
     assert_close,
     assert_gradients_close,
     assert_independent,
@@ -19,16 +18,21 @@ from autograder.checks import (
     diagonal_gaussians,
     exceeds,
     falls_below,
+    fetch,
     given,
     gradients,
     is_remote,
     item,
+    lend,
+    secret_generator,
     seeds,
+    substitute,
 )
 from autograder.checks.describing import describe_type
 
 Z_DIMS = 6
-"""What the grader's stand-ins for encode and decode know."""
+SAMPLES = 128
+"""Images that forward gets: 768 numbers of codes."""
 
 
 def pictures(batch, size=28, seed=0):
@@ -54,9 +58,14 @@ def parts_of(result, count, what):
 
 def heads_of(hw5_probes, model, x, z_dims):
     """The two results of encode, both (B, z_dims)."""
-    parts = parts_of(hw5_probes.encoded(model, x), 2, "encode must return two tensors, mu and logvar")
+    return two_heads(hw5_probes.encoded(model, x), len(x), z_dims)
+
+
+def two_heads(result, batch, z_dims):
+    """The two parts of what encode returned."""
+    parts = parts_of(result, 2, "encode must return two tensors, mu and logvar")
     return [
-        assert_tensor(part, shape=(len(x), z_dims), name=f"the {name} that encode returns")
+        assert_tensor(part, shape=(batch, z_dims), name=f"the {name} that encode returns")
         for part, name in zip(parts, ("mu", "logvar"), strict=True)
     ]
 
@@ -177,64 +186,145 @@ def three_parts(result, batch, z_dims, pixels=784):
     return x_hat, mu, logvar
 
 
-def both_ways(hw5_probes, model, x, seed):
-    """What forward gives, and what encode, reparameterize and decode give with the same random numbers."""
-    results = []
-    for call in (hw5_probes.forwarded, hw5_probes.composed):
-        torch.manual_seed(seed)  # the grader's own reparameterize, where it stands in for yours, draws on this side
-        results.append(call(model, x, seed))
-    return results
+class KnownMethods:
+    """The grader's encode, reparameterize and decode in the places of a VAE's own; what they are asked is kept here.
+
+    The networks that `forward` asks itself are known maps, too.
+    """
+
+    def __init__(self, hw5, hw5_probes, batch):
+        generator = secret_generator()
+        self.heads = torch.randn(2, 784, Z_DIMS, generator=generator, dtype=torch.float64) / 12
+        self.pixels = torch.randn(Z_DIMS, 784, generator=generator, dtype=torch.float64) / 2
+        self.generator, self.networks = generator, WatchedNetworks(generator)
+        self.images, self.codes = [], []
+        self.probes, self.model = hw5_probes, hw5_probes.built(hw5.VAE, Z_DIMS, 28, True)
+        self.own_encode, self.own_decode = fetch(self.model.encode), fetch(self.model.decode)
+        for name in ("encode", "reparameterize", "decode"):
+            substitute(getattr(hw5.VAE, name), lend(getattr(self, name), pending=batch))
+        hw5_probes.answered(self.model, self.networks.lent, pictures(batch))
+
+    def encode(self, *args, **kwargs):
+        """Mean and log-variance of images of 784 pixels, in any shape."""
+        (x,) = tensors_in(args, kwargs, 1)
+        if x.numel() != 784 * len(x):
+            raise TypeError("encode needs images of 784 pixels")
+        remember(self.images, x.detach().flatten(1))
+        return tuple(part.to(x.dtype) for part in self.posterior(x))
+
+    def posterior(self, x):
+        """What `encode` gives for images, in float64."""
+        mu, logvar = (x.flatten(1).double() - 0.5) @ self.heads
+        return mu, logvar - 0.5
+
+    def reparameterize(self, *args, **kwargs):
+        """A sample for each row of a mean and a log-variance."""
+        mu, logvar = tensors_in(args, kwargs, 2)
+        noise = torch.randn(mu.shape, generator=self.generator, dtype=torch.float64)
+        return AffineTransform(mu, logvar.exp().sqrt())(noise).to(mu.dtype)
+
+    def decode(self, *args, **kwargs):
+        """Images (B, 784) with values in (0, 1)."""
+        (z,) = tensors_in(args, kwargs, 1)
+        if z.ndim != 2 or z.shape[1] != Z_DIMS:
+            raise TypeError(f"decode needs codes of shape (B, {Z_DIMS})")
+        remember(self.codes, z.detach())
+        return self.decoded(z).to(z.dtype)
+
+    def decoded(self, z):
+        """What `decode` gives for codes, in float64."""
+        return (z.double() @ self.pixels).sigmoid()
+
+    def forward(self, x, *constant):
+        """x_hat, mu and logvar that forward gives, where some networks give all images the same."""
+        self.images.clear()
+        self.codes.clear()
+        self.networks.forget()
+        self.networks.constant = set(constant)
+        return three_parts(self.probes.shown(self.model, x), len(x), Z_DIMS)
+
+    def code(self, x):
+        """What forward gives, and the codes z behind its x_hat; raise `CheckFailed` where one of these is not due."""
+        parts = self.forward(x)
+        (x_hat, *heads), codes, networks = parts, list(self.codes), self.networks.of_width(len(x), Z_DIMS)
+        truth = self.posterior(x.detach()) if self.images else self._encoded_inside(x)
+        for part, due, name in zip(heads, truth, ("mu", "logvar"), strict=True):
+            assert_close(part, due.double(), name=f"the {name} that forward returns, next to encode,", scale=1.0)
+        z = torch.cat(codes)[-len(x) :] if codes else self._decoded_inside(x, networks)
+        if z is None or len(z) != len(x):
+            raise CheckFailed("forward does not decode one code for each image")
+        due = self.decoded(z) if codes else self._own_image(z)
+        name = "the x_hat that forward returns, next to decode,"
+        assert_close(x_hat.reshape(len(x), 784), due, name=name, scale=1.0)
+        return parts, z
+
+    def gradient(self, x, cotangent, k):
+        """Of part ``k`` of what forward gave, with respect to images that were encoded and decoded once: in float64."""
+        leaf = x.detach().double().requires_grad_()
+        mu, logvar = self.posterior(leaf)
+        deviation = logvar.exp().sqrt()
+        noise = (torch.cat(self.codes).double() - mu.detach()) / deviation.detach()
+        due = (self.decoded(mu + deviation * noise), mu, logvar)[k]
+        return torch.autograd.grad(due, leaf, cotangent)[0]
+
+    def _encoded_inside(self, x):
+        """What the VAE's own encode gives, where forward goes past it but asks networks about the images."""
+        first = self.networks.given(x.detach().flatten(1))
+        _, *heads = self.forward(x, *first)
+        if not first or any(exceeds((part - part[:1]).abs(), 1e-6) for part in heads):
+            raise CheckFailed("mu and logvar that forward returns do not come from encode, or from networks, for x")
+        self.networks.constant = set()
+        own = two_heads(self.probes.shown(self.own_encode, x.detach()), len(x), Z_DIMS)
+        return [part.detach() for part in own]
+
+    def _own_image(self, z):
+        """What the VAE's own decode makes of codes."""
+        return assert_tensor(self.own_decode(z), shape=(len(z), 784), name="decode(z)").detach().double()
+
+    def _decoded_inside(self, x, networks):
+        """The codes that went to a network through which all of x_hat comes; None where there is none."""
+        for number, z in networks.items():
+            x_hat, *_ = self.forward(x, number)
+            if not exceeds((x_hat - x_hat[:1]).abs(), 1e-6):
+                self.networks.constant = set()
+                return z
+        return None
 
 
-COPIES, DIRECTIONS = 4096, 8
-"""Calls of forward on one image, and random projections of its images, where its random numbers are its own."""
-MOST_APART = math.sqrt(math.log(2 * DIRECTIONS / 1e-9) / COPIES)
-"""Kolmogorov and Smirnov's distance that two samples of one distribution exceed with probability 1e-9 / DIRECTIONS:
-P(D > d) <= 2 exp(-n d^2) for two samples of n (Massart 1990, up to a factor that is 1 for large n)."""
+def remember(seen, rows):
+    """Add what a method was given to a list; raise `TypeError` where it is asked without end."""
+    if sum(map(len, seen)) > 4 * SAMPLES:
+        raise TypeError("the method was asked more than any check needs")
+    seen.append(rows)
 
 
-def apart(ours, due):
-    """The greatest distance between distributions of projections of two samples ``(COPIES, pixels)``."""
-    directions = torch.randn(due.shape[1], DIRECTIONS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    both = torch.cat([due.double(), ours.double()]) @ directions
-    signs = torch.cat([torch.ones(COPIES), -torch.ones(COPIES)]).double()
-    steps = signs[both.argsort(0)].cumsum(0) / COPIES
-    return float(steps.abs().max())
-
-
-def assert_same_samples(hw5_probes, model):
-    """Fail unless forward on one image, again and again, gives what the three methods give, as a distribution."""
-    moved, x = hw5_probes.perturbed(model, 3), pictures(1).expand(COPIES, -1, -1, -1).contiguous()
-    ours, due = (
-        three_parts(call, COPIES, Z_DIMS)[0].reshape(COPIES, -1) for call in both_ways(hw5_probes, moved, x, 13)
-    )
-    if exceeds(distance := apart(ours.detach(), due.detach()), MOST_APART):
-        raise CheckFailed(
-            "the x_hat that forward returns is not what decode makes of a sample of q(z|x)",
-            expected="images that are distributed as those of encode, reparameterize and decode, called in turn",
-            got=f"distance {distance:.3g} of two distribution functions, where chance explains {MOST_APART:.3g}",
-        )
+def tensors_in(args, kwargs, count):
+    """The first tensors among the arguments of a method, which must be of floats; mu and logvar also by their names."""
+    named = [kwargs.pop(name) for name in ("mu", "logvar") if name in kwargs]
+    found = [value for value in (*args, *named, *kwargs.values()) if isinstance(value, torch.Tensor)]
+    if len(found) < count or not all(part.is_floating_point() and part.ndim for part in found[:count]):
+        raise TypeError("the method needs tensors of floats")
+    return found[:count]
 
 
 @item("q4.vae.forward", weight=2)
 def test_forward_encodes_samples_and_decodes(hw5, hw5_probes):
-    """forward(x) gives x_hat, mu, logvar: what your encode says, and what decode makes of a sample, fresh at each call.
+    """forward(x) gives x_hat, mu, logvar: what encode says, and what decode makes of a sample, fresh at each call.
 
-    Your own methods are called one after the other with the same random numbers. Where x_hat then differs because
-    forward draws its own, many samples of one image are compared.
+    Known methods take the places of yours. Where forward goes past them, known maps take the places of its networks.
     """
-    model, x, seen, same = hw5_probes.built(hw5.VAE, Z_DIMS, 28, True), pictures(8), [], True
-    for seed in (11, 12):
-        ours, due = both_ways(hw5_probes, model, x, seed)
-        ours, due = three_parts(ours, 8, Z_DIMS), three_parts(due, 8, Z_DIMS)
-        for part, truth, name in zip(ours[1:], due[1:], ("mu", "logvar"), strict=True):
-            assert_close(part, truth.double(), name=f"the {name} that forward returns, next to encode,", scale=1.0)
-        same = same and not exceeds((ours[0].reshape(due[0].shape) - due[0]).abs(), 1e-5)
-        seen.append(ours[0])
+    x, noise, seen = pictures(SAMPLES), [], []
+    known = KnownMethods(hw5, hw5_probes, SAMPLES)
+    for _ in range(2):
+        (x_hat, mu, logvar), z = known.code(x)
+        noise.append(DiagonalGaussian(mu.detach().float(), logvar.detach().float()).whiten(z))
+        seen.append(x_hat)
     if falls_below((seen[0] - seen[1]).abs().max(), 1e-7):
         raise CheckFailed("x_hat is the same at every call: a fresh sample of q(z|x) must be decoded")
-    if not same:
-        assert_same_samples(hw5_probes, model)
+    for whitened in noise:
+        name = "the code that forward decodes, less mu and over the standard deviation,"
+        assert_standard_normal(whitened, name=name, mean_effect=0.5, std_effect=1.5)
+    assert_independent(*noise, name="the noise of two calls of forward")
 
 
 # q4.vae.loss
@@ -257,22 +347,22 @@ def test_the_loss_is_the_negative_elbo(hw5, hw5_probes, q, seed):
     """
     x_hat, x = drawn_images(len(q.mean), seed)
     got = hw5_probes.loss_of(hw5.vae_loss, x_hat, x, q.mean, q.logvar)
-    log_likelihood = Independent(Bernoulli(x_hat.double()), 1).log_prob(x.double().flatten(1))
-    assert_close(got, (q.log_ratio_to_standard_normal.mean(0) - log_likelihood).mean(), name="the loss", scale=0.0)
+    due = (q.log_ratio_to_standard_normal.mean(0) - log_likelihood(x_hat, x)).mean()
+    assert_close(got, due, name="the loss", scale=0.0)
 
 
 @item("q4.vae.loss", weight=1)
 @given(examples=8, q=diagonal_gaussians(min_batch=3, max_batch=6), seed=seeds(), rows=st.integers(1, 2))
 def test_images_add_up(hw5, hw5_probes, q, seed, rows):
-    """Each image counts once: the loss of a batch is the average of the losses of its parts, weighted by size."""
+    """Each image counts once: the loss of some images is the average of what each of them costs, however many."""
     x_hat, x = drawn_images(len(q.mean), seed)
-    losses = []
+    costs = q.log_ratio_to_standard_normal.mean(0) - log_likelihood(x_hat, x)
     for part in (slice(None, rows), slice(rows, None), slice(None)):
         loss = hw5_probes.loss_of(hw5.vae_loss, x_hat[part], x[part], q.mean[part], q.logvar[part])
-        losses.append(assert_tensor(loss, shape=(), name="the loss of a part of the batch").detach().double())
-    if bool(losses[0] == losses[1]) or bool((torch.stack(losses) == 0).any()):
-        raise CheckFailed(
-            "the loss does not depend on the images", got=f"{losses[0]:g} and {losses[1]:g} for two parts"
-        )
-    due = (rows * losses[0] + (len(x) - rows) * losses[1]) / len(x)
-    assert_close(losses[2], due, name="the loss of the batch, next to that of its parts,", scale=losses[0].abs())
+        name = f"the loss of {len(x[part])} of {len(x)} images"
+        assert_close(loss, costs[part].mean(), name=name, scale=0.0)
+
+
+def log_likelihood(x_hat, x):
+    """log p(x|z) of each image."""
+    return Independent(Bernoulli(x_hat.double()), 1).log_prob(x.double().flatten(1))

@@ -6,7 +6,6 @@ with values between 0 and 1), whatever the constructor made.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
 import torch
@@ -75,54 +74,27 @@ def _names(model: nn.Module) -> dict[str, str]:
     return {piece: renamed.get(piece, piece) for piece in PIECES}
 
 
-def _piece(model: nn.Module, piece: str) -> nn.Module:
-    found: nn.Module = getattr(model, _names(model)[piece])
-    return found
-
-
-def heads(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """What `mu_layer` and `logvar_layer` make of the features of images or of flat inputs."""
-    features = _called(_piece(model, "encoder"), x)
-    return _piece(model, "mu_layer")(features), _piece(model, "logvar_layer")(features)
-
-
-def decoded(model: nn.Module, z: Tensor) -> Tensor:
-    """What the model's own decoder makes of latent vectors, flat: ``(N, pixels)``."""
-    return _piece(model, "decoder")(z).flatten(1)
-
-
-def decoded_far(model: nn.Module, z: Tensor) -> Tensor:
-    """The same for a decoder with weights and z a hundred times as large, whose last layer sees huge numbers."""
-    exaggerated = copy.deepcopy(_piece(model, "decoder"))
-    with torch.no_grad():
-        for parameter in exaggerated.parameters():
-            parameter.mul_(100)
-    return exaggerated(100 * z).flatten(1)
-
-
-def out_of_reach(model: nn.Module, x: Tensor, z: Tensor) -> list[str]:
-    """The pieces that an optimiser of `model.parameters()` would leave as they are."""
-    features = _called(_piece(model, "encoder"), x)
-    outputs = {
-        "encoder": features,
-        "mu_layer": _piece(model, "mu_layer")(features.detach()),
-        "logvar_layer": _piece(model, "logvar_layer")(features.detach()),
-        "decoder": _piece(model, "decoder")(z),
-    }
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [name for name, output in outputs.items() if not _reaches(output, parameters)]
-
-
-def _reaches(output: Tensor, parameters: list[nn.Parameter]) -> bool:
-    if not (output.requires_grad and parameters):
-        return False
-    found = torch.autograd.grad(output.sum(), parameters, allow_unused=True, retain_graph=True)
-    return any(gradient is not None for gradient in found)
-
-
-def evaluating(model: nn.Module) -> nn.Module:
-    """The model in evaluation mode."""
+def ready(model: nn.Module) -> nn.Module:
+    """The model in evaluation mode, with a piece of another name under its usual one as well."""
+    for piece, name in _names(model).items():
+        if piece != name:
+            setattr(model, piece, getattr(model, name))
     return model.eval()
+
+
+@torch.no_grad()
+def exaggerate(model: nn.Module) -> None:
+    """Make the weights of the decoder a hundred times as large."""
+    for parameter in model.decoder.parameters():
+        parameter.mul_(100)
+
+
+@torch.no_grad()
+def step(model: nn.Module) -> None:
+    """Move everything a little, at random, that an optimiser of `model.parameters()` would move."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.add_(0.1 * torch.randn_like(parameter))
 
 
 def _constructed(kind: type[nn.Module], sizes: Mapping[str, int]) -> nn.Module:
@@ -145,15 +117,3 @@ def _gives_images(model: nn.Module, sizes: Mapping[str, int]) -> bool:
         return tuple(model(*inputs)[0].shape) == (2, *IMAGE)
     except Exception:  # what is wrong will show in the check
         return False
-
-
-def _called(piece: nn.Module, x: Tensor) -> Tensor:
-    """A piece applied to images; to flat ones, where `forward` flattens them and the piece does not."""
-    try:
-        found = piece(x)
-    except RuntimeError:
-        if x.ndim == 2:
-            raise
-        return piece(x.flatten(1))
-    # a Linear layer takes the last axis of an image for its inputs where the sizes happen to fit
-    return found if found.ndim == 2 else piece(x.flatten(1))

@@ -43,19 +43,11 @@ class Trainee:
         return torch.stack(losses)
 
 
-@torch.no_grad()
-def posterior(model: nn.Module, images: Tensor, classes: Tensor | None) -> tuple[Tensor, Tensor]:
-    """mu and logvar of images, as `forward` returns them, in evaluation mode."""
-    _, mu, logvar = model.eval()(images) if classes is None else model.eval()(images, classes)
-    return mu, logvar
-
-
 def weights(model: nn.Module) -> dict[str, Tensor]:
     """All weights of a model by name."""
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
-def with_weights(model: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
-    """The model with these weights, in evaluation mode."""
+def load(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Give these weights to a model."""
     model.load_state_dict(weights)
-    return model.eval()

@@ -1,0 +1,144 @@
+"""No wait for a worker goes past the end of the run; what was done until then is in the results."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder.platforms.gradescope.validate import is_warning, validate_results
+from autograder.sandbox import plain, zygote
+from autograder.sandbox.failure import NotEnoughTime, WorkersLost
+from autograder.sandbox.plain import PlainWorkers
+from autograder.sandbox.remains import remove_tree
+from autograder.sandbox.zygote import Zygote
+from tests.tiny import Tiny
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="stops the process that workers come from")
+
+SHORT = 0.5
+STOPPED = """
+import os, signal
+from autograder.sandbox import nursery, zygote
+zygote.END_SECONDS = 1.0
+nursery._forget_start = lambda: os.kill(os.getpid(), signal.SIGSTOP)
+from autograder.cli import main
+main()
+"""
+"""The command, on a machine so busy that the process that workers come from never gets a processor."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp())
+    yield folder
+    remove_tree(folder)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Tiny:
+    return Tiny(tmp_path)
+
+
+def stopped(folder: Path, run_ends: float | None) -> Zygote:
+    """Workers' source that never answers."""
+    stopped = Zygote(folder, readable=[], memory=2**30, cpu_seconds=10, run_ends=run_ends)
+    os.kill(stopped._pid, signal.SIGSTOP)
+    return stopped
+
+
+def test_the_wait_for_a_first_worker_ends_with_the_run(folder: Path) -> None:
+    begun = time.monotonic()
+    with stopped(folder, begun + SHORT) as workers:
+        with pytest.raises(NotEnoughTime):
+            workers.fork_worker()
+        assert SHORT <= time.monotonic() - begun < zygote.START_SECONDS / 2
+        os.kill(workers._pid, signal.SIGCONT)
+        with pytest.raises(NotEnoughTime):
+            workers.fork_worker()
+    assert [path for path in folder.iterdir() if path.name != "tree"] == []
+
+
+def test_what_a_source_of_workers_was_asked_before_it_was_left_costs_no_folder(folder: Path) -> None:
+    """It answers an order when nobody listens any more: the grader has left, and goes on in its folder."""
+    with stopped(folder, None) as workers:
+        workers._order()
+        threading.Timer(SHORT, os.kill, (workers._pid, signal.SIGCONT)).start()
+    assert folder.is_dir()
+
+
+def test_whoever_ends_the_run_ends_the_wait(folder: Path) -> None:
+    begun = time.monotonic()
+    with stopped(folder, None) as workers:
+        threading.Timer(SHORT, lambda: workers.stop("enough")).start()
+        with pytest.raises(WorkersLost, match="enough"):
+            workers.fork_worker()
+        assert time.monotonic() - begun < zygote.START_SECONDS / 2
+        os.kill(workers._pid, signal.SIGCONT)
+
+
+def test_the_wait_for_a_plain_worker_ends_with_the_run(folder: Path) -> None:
+    workers = PlainWorkers(folder, ["torch"], time.monotonic() + SHORT / 5)  # less than importing torch takes
+    try:
+        begun = time.monotonic()
+        with pytest.raises(NotEnoughTime):
+            workers.fork_worker()
+        assert time.monotonic() - begun < plain.START_SECONDS / 2
+    finally:
+        workers.close()
+
+
+def start(tiny: Tiny, *options: str) -> subprocess.Popen[str]:
+    command = ["grade", "tiny", str(tiny.reference), "--root", str(tiny.root), "--out", str(tiny.root / "out")]
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", STOPPED, *command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "AUTOGRADER_CLEAN": "1", "OMP_NUM_THREADS": "1"},
+    )
+
+
+def has_stopped_child(pid: int) -> bool:
+    states = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
+        with contextlib.suppress(OSError):
+            states.append(Path(f"/proc/{child}/stat").read_text("ascii").rpartition(")")[2].split()[0])
+    return "T" in states
+
+
+def messages(tiny: Tiny) -> list[str]:
+    """What the results say of every item of the grader, if they are valid and all of them BLOCKED."""
+    file = tiny.root / "out" / "results.json"
+    assert [problem for problem in validate_results(file) if not is_warning(problem)] == []
+    tests = [test for test in json.loads(file.read_text(encoding="utf-8"))["tests"] if "max_score" in test]
+    assert {test["extra_data"]["outcome"] for test in tests} == {"BLOCKED"}
+    return [test["output"] for test in tests]
+
+
+def test_a_run_that_never_gets_a_worker_ends_with_its_deadline(tiny: Tiny) -> None:
+    with start(tiny, "--deadline", "15") as run:
+        output = run.communicate()[0]
+    assert run.returncode == 1, output
+    assert all("the time of the whole run (15 s) was over" in message for message in messages(tiny))
+
+
+def test_a_signal_ends_the_wait_for_a_worker(tiny: Tiny) -> None:
+    with start(tiny) as run:
+        while not has_stopped_child(run.pid):
+            time.sleep(0.05)
+        run.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        output = run.communicate()[0]
+    assert time.monotonic() - begun < zygote.START_SECONDS, output
+    assert all("the grading was interrupted (SIGTERM)" in message for message in messages(tiny))
