@@ -61,7 +61,7 @@ _IN_CODE = (
     (rf"^{_D}(?:mark(?:ing)? schemes?){_E}", SCHEME),
     (rf"^{_D}(?:model|sample|reference|official|suggested) (?:solutions?|answers?){_E}", CELL),
     (rf"^{_D}solutions? (?:to|for|of) (?:exercise|question|problem|part|task|q)[\s\w.()]{{0,12}}{_E}\s*$", CELL),
-    (r"^#+\s*(?-i:PRIVATE|SECRET|INSTRUCTORS?|STAFF|TEACHERS?|TAS?)\s*#*$", CELL),
+    (r"^#+\s*(?-i:PRIVATE|SECRET|INSTRUCTORS?|STAFF|TAS?)\s*#*$", CELL),
     (r"^##+\s*(?:hidden|ignore|exclude|seed|private|instructor|staff)\s*##+$", CELL),
     (r"^#+\s*(?:instructors?|staff|graders?|(?-i:TAs?))\s*:", CELL),
     (r"^#\s*\|\s*(?:hide\w*|(?:include|echo)\s*:\s*false)", CELL),

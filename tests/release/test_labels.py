@@ -157,7 +157,15 @@ TITLES = [
     "Staff",
     "Hidden",
 ]
-PLAIN = ["Hidden layers", "The solution of the heat equation", "Training", "Private helpers", "Ignore small values", ""]
+PLAIN = [
+    "Hidden layers",
+    "The solution of the heat equation",
+    "Training",
+    "Teacher",
+    "Private helpers",
+    "Ignore small values",
+    "",
+]
 
 
 @pytest.mark.parametrize("title", [*TITLES, *PLAIN])
