@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from autograder.assignment import Assignment
+from autograder.assignment import Assignment, Flag, Number
 from autograder.errors import UserError, did_you_mean
 from autograder.references import as_text, reference_code
 from autograder.texts import read_toml
@@ -43,13 +43,13 @@ class Mutant(_Table):
     new: str
     also: tuple[Replacement, ...] = ()
     """Further replacements that belong to the same bug."""
-    raises: bool = False
+    raises: Flag = False
     """Whether the bug shows as an exception, and not as a wrong answer."""
-    statistical: bool = False
+    statistical: Flag = False
     """Whether only a statistical check can see it: its detection is measured by `verify --power`."""
     equivalent: str = ""
     """Why the variant is right after all; "" where it is wrong."""
-    price: tuple[float, float] | None = None
+    price: tuple[Number, Number] | None = None
     """The least and the greatest part of the item's points that the bug may cost."""
 
     @model_validator(mode="after")

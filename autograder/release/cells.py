@@ -7,7 +7,8 @@ from typing import Any
 
 from autograder.errors import UserError
 from autograder.release.grammar import Place
-from autograder.release.labels import INSTRUCTOR_ONLY, is_for_staff, is_staff_tag, staff_metadata
+from autograder.release.labels import ANSWER, INSTRUCTOR_ONLY, is_for_staff, is_staff_tag, staff_metadata
+from autograder.release.prose import is_written
 from autograder.submission.commands import cell_without_commands
 from autograder.submission.decoding import clean_text
 from autograder.submission.notebooks import parse_notebook
@@ -71,6 +72,12 @@ def refuse_labels(cell: Cell, where: Place, *, has_blank: bool) -> None:
 
     That a cell with a blank is called a solution is right: what is marked in it goes.
     """
+    tags = cell.get("metadata", {}).get("tags", [])
+    if ANSWER in tags and not has_blank and is_written(joined(cell.get("source", ""))):
+        raise UserError(
+            f"{where.file}, cell {where.cell}: tag {ANSWER!r}, but nothing is marked in the cell; "
+            f'enclose the answer in "### BEGIN SOLUTION" and "### END SOLUTION", or remove the tag'
+        )
     for said in _labels(cell.get("metadata", {}), has_blank):
         raise UserError(
             f"{where.file}, cell {where.cell}: {said} says that students must not get the cell, but nothing here acts "

@@ -61,8 +61,12 @@ _IN_CODE = (
     (rf"^{_D}(?:mark(?:ing)? schemes?){_E}", SCHEME),
     (rf"^{_D}(?:model|sample|reference|official|suggested) (?:solutions?|answers?){_E}", CELL),
     (rf"^{_D}solutions? (?:to|for|of) (?:exercise|question|problem|part|task|q)[\s\w.()]{{0,12}}{_E}\s*$", CELL),
-    (r"^#+\s*(?-i:PRIVATE|SECRET|INSTRUCTORS?|STAFF|TEACHERS?|TAS?)\s*#*$", CELL),
+    (r"^#+\s*(?-i:PRIVATE|SECRET|INSTRUCTORS?|STAFF|TAS?)\s*#*$", CELL),
     (r"^##+\s*(?:hidden|ignore|exclude|seed|private|instructor|staff)\s*##+$", CELL),
+    (r"^#+\s*(?:instructors?|staff|graders?|(?-i:TAs?))\s*:", CELL),
+    (r"^#\s*\|\s*(?:hide\w*|(?:include|echo)\s*:\s*false)", CELL),
+    (r"^#(?:hide|collapse)(?:_\w+)?$", CELL),
+    (r"^#+\s*(?:solution|answer)\s*:\s*(?!.*\b(?:your|here|todo|write|fill)\b)\w", CELL),
     (r"^#+\s*@\s*(?:solution|answer|hidden|hide|instructor|staff|private|remove)\w*", CELL),
 )
 _IN_PROSE = (
@@ -80,7 +84,7 @@ _FORM_TITLE = re.compile(r"^#+\s*@(?:title|markdown)\s+(.*?)(?:\{.*\})?\s*$")
 _HEAD = re.compile(r"^(?:#+\s*)?(%%+|(?<=[#\s])\+\s)(.*)$")
 _WORTH_A_LOOK = re.compile(
     r"sol|answ|hid|instr|staff|teach|lectur|profess|grader|tutor|\bTA|remov|releas|students?|prompt|config|scheme|key|"
-    r"priv|secret|ignor|exclu|omit|strip|delet|test|quest|assign|rubric|seed|tag|@",
+    r"priv|secret|ignor|clu|omit|strip|delet|test|quest|assign|rubric|seed|tag|echo|coll|hand|publi|distr|@",
     re.IGNORECASE,
 )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import PurePosixPath
 
 from autograder.errors import UserError
 from autograder.release.answers import refuse_prose
+from autograder.release.archives import unzip_bytes
 from autograder.release.cells import as_python, is_for_instructors, joined, read_notebook, refuse_labels
 from autograder.release.grammar import Place, read_comment
 from autograder.release.labels import INSTRUCTOR_ONLY
@@ -27,6 +30,9 @@ def refuse_marks(place: Place, data: bytes) -> None:
         _in_notebook(decode(data, place.file), place.file)
     elif suffix == ".md":
         _in_prose(decode(data, place.file), place)
+    elif zipfile.is_zipfile(io.BytesIO(data)):
+        for name, inner in unzip_bytes(data).items():
+            refuse_marks(Place(f"{place.file}: {name}"), inner)
     elif b"\0" not in data:
         refuse_marked_lines(data.decode("utf-8-sig", errors="replace"), place, _WHAT)
 

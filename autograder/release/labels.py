@@ -32,8 +32,9 @@ _TITLE = re.compile(
     r"(?:(?:model|sample|example|reference|official|suggested|full|our) )?"
     rf"(?:solutions?|soln|answers?|answer key|hidden tests?|mark(?:ing)? scheme|rubric)(?: \d[\w.]*| {_FOR})?"
     r"|to remove.*|hidden|private|secret|remove|exclude|ignore|do not release"
+    r"|(?:for )?(?:the )?(?:instructors?|staff|tas?)"
     rf"|(?:for )?(?:the )?(?:{'|'.join(sorted(_ROLES))})(?: s)?(?: (?:only|version|copy|notes?|solutions?|answers?|"
-    r"key|code|cells?|use|use only))*"
+    r"key|code|cells?|use|use only))+"
     rf"|.*\b(?:{'|'.join(sorted(_ROLES))}) only|.*\bnot for (?:the )?students"
 )
 

@@ -19,9 +19,10 @@ from urllib.parse import unquote
 from autograder.errors import UserError
 from autograder.release.answers import strip_markdown
 from autograder.release.cells import Cell, as_python, is_for_instructors, joined, read_notebook, refuse_labels
-from autograder.release.foreign import refuse_foreign
+from autograder.release.foreign import CELL, refuse_foreign
 from autograder.release.grammar import Place, read_prose_line
 from autograder.release.labels import ANSWER, EDITABLE, INSTRUCTOR_ONLY
+from autograder.release.prose import is_written, leads_on
 from autograder.release.rubric import Rubric
 from autograder.release.source import Source, split_lines
 from autograder.release.stubs import Removed, Stripped, check_stripped, strip_source
@@ -42,7 +43,7 @@ def strip_notebook(text: str, place: Place, rubric: Rubric) -> Stripped:
     answers: list[bool] = []
     removed: list[Removed] = []
     covered: list[str] = []
-    blanks = 0
+    blanks, lead = 0, ""
     for number, cell in enumerate(notebook["cells"], 1):
         where = Place(place.file, number)
         removed += _outputs(cell, where)
@@ -51,6 +52,9 @@ def strip_notebook(text: str, place: Place, rubric: Rubric) -> Stripped:
             continue
         stripped = _strip_cell(cell, where, rubric)
         refuse_labels(cell, where, has_blank=bool(stripped.blanks))
+        if lead and not stripped.blanks and is_written(stripped.text):
+            raise UserError(f"{where.file}, cell {number}: an answer that is not marked comes after {lead!r}; {CELL}")
+        lead = leads_on(stripped.text) if cell["cell_type"] == "markdown" else ""
         cells.append(_clean(cell, stripped.text))
         answers.append(bool(stripped.blanks))
         removed += [*stripped.removed, *_lost_attachments(cell, cells[-1], where)]

@@ -57,6 +57,21 @@ def refuse_answers(lines: Sequence[str], kept: Collection[int], place: Place, *,
             raise UserError(f"{place.line(number)}: {shown!r} leads in to an answer that is not marked; {REGION}")
 
 
+def leads_on(text: str) -> str:
+    """Return the last line of Markdown if it leads in to an answer in the next cell, else ``""``."""
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    return last if any((lead := pattern.match(last)) and not lead["rest"].strip() for pattern in _LEADS) else ""
+
+
+def is_written(text: str) -> bool:
+    """Whether a cell holds something, and not only a place to write into."""
+    return (
+        bool(text.strip())
+        and not re.search(r"NotImplementedError|\.\.\.|\bpass\b", text)
+        and not any(_PLACEHOLDER.search(line) for line in text.splitlines() if line.strip())
+    )
+
+
 def _following(lines: Sequence[str], number: int, kept: Collection[int]) -> list[str]:
     """Return the lines after one, up to the next heading or marked region."""
     found: list[str] = []

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from autograder.assignment import read_manifest
-from autograder.checks import item
+from autograder.checks import given, item, tensors
 from autograder.errors import UserError
 from tests.submission.toy import CODE, hand_in
 from tests.tiny import HIDDEN, MANIFEST, Tiny
@@ -25,7 +25,7 @@ def test_points_are_numbers(tmp_path, points):
     ("old", "new", "why"),
     [
         ('"one.py", "two.py"', '"one.py", "two.py", "two.py"', "'two.py' is named twice"),
-        ('required = ["one.py"', 'optional = ["one.ipynb"]\nrequired = ["one.py"', "differ in their suffix only"),
+        ('required = ["one.py"', 'optional = ["one.ipynb"]\nrequired = ["one.py"', "would be one module"),
         ("call_seconds = 2", 'call_seconds = "2"', "limits.call_seconds"),
     ],
 )
@@ -36,10 +36,23 @@ def test_a_manifest_that_contradicts_itself_is_refused_as_such(tmp_path, old, ne
     assert run.status == 2 and why in run.stderr and run.results == {}
 
 
-@pytest.mark.parametrize("weight", [0, float("inf"), float("nan"), 1e400])
+@pytest.mark.parametrize("weight", [0, float("inf"), float("nan"), 1e400, True, "2"])
 def test_a_weight_is_finite(weight):
     with pytest.raises(ValueError, match="must be positive and finite"):
         item("one.double", weight=weight)
+
+
+@pytest.mark.parametrize("examples", [0, -1, True, 2.5, "3"])
+def test_a_check_has_an_example(examples):
+    with pytest.raises(ValueError, match="examples must be a number from 1"):
+        given(examples=examples, x=tensors(3))
+
+
+def test_two_files_of_one_name_in_two_folders_cost_no_student_anything(tmp_path):
+    tiny = Tiny(tmp_path)
+    tiny.write("assignments/tiny/assignment.toml", MANIFEST.replace('"two.py"]', '"two.py", "part2/one.py"]'))
+    run = tiny.grade(tiny.hand_in())
+    assert run.status == 2 and "['one.py', 'part2/one.py'] would be one module" in run.stderr and run.results == {}
 
 
 def test_thirds_add_up(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autograder.errors import UserError
+from autograder.release.archives import zip_bytes
 from tests.release.course import PUBLIC, Course, code, markdown, notebook
 
 HANDOUT = "assignments/tiny/handout.md"
@@ -59,6 +60,16 @@ def test_provided_notebooks_are_looked_through_cell_by_cell(
     with pytest.raises(UserError) as caught:
         course.build()
     assert str(caught.value).startswith(f"{DEMO}, {reason}")
+
+
+def test_archives_are_looked_into(course: Course) -> None:
+    name = "assignments/tiny/provided/starter.zip"
+    course.edit("assignments/tiny/assignment.toml", '"networks.py"', '"networks.py", "starter.zip"')
+    course.write(name, "")
+    (course.root / name).write_bytes(zip_bytes({"more/helper.py": b"x = 1\n### BEGIN SOLUTION vae.kl\n"}))
+    with pytest.raises(UserError) as caught:
+        course.build()
+    assert str(caught.value).startswith(f"{name}: more/helper.py, line 2: a marker in a file that students get")
 
 
 def test_innocent_files_leave_as_they_are(course: Course) -> None:

@@ -130,6 +130,24 @@ def test_metadata_of_a_notebook_of_the_wrong_type_is_named() -> None:
         strip(code("x"), kernelspec=[])
 
 
+def test_a_cell_after_a_heading_for_the_solution_is_marked() -> None:
+    for lead in ("# Part 1\n\n## Solution", "**Solution:**", "Model answer:"):
+        for cell in (code("best = 271828"), markdown("By Jensen.")):
+            with pytest.raises(UserError, match=r"a\.ipynb, cell 2: an answer that is not marked comes after"):
+                strip(markdown(lead), cell)
+        for cell in (code(REGION), code("..."), code(""), markdown("*Your answer here*"), code("# TODO: your code")):
+            strip(markdown(lead), cell)
+    strip(markdown("## Solution of the heat equation"), code("best = 271828"))
+    strip(markdown("## Solution\n\n### BEGIN SOLUTION vae.why\nBy Jensen.\n### END SOLUTION"), code("x = 1"))
+
+
+def test_a_cell_called_an_answer_has_a_blank() -> None:
+    tagged: dict[str, Any] = {"tags": ["answer"]}
+    with pytest.raises(UserError, match=r"a\.ipynb, cell 1: tag 'answer', but nothing is marked in the cell"):
+        strip(code("best = 271828", metadata=tagged))
+    strip(code(REGION, metadata=tagged), markdown("*Your answer here*", metadata=tagged))
+
+
 TITLES = [
     "Solution",
     "Solution 2",
@@ -139,7 +157,15 @@ TITLES = [
     "Staff",
     "Hidden",
 ]
-PLAIN = ["Hidden layers", "The solution of the heat equation", "Training", "Private helpers", "Ignore small values", ""]
+PLAIN = [
+    "Hidden layers",
+    "The solution of the heat equation",
+    "Training",
+    "Teacher",
+    "Private helpers",
+    "Ignore small values",
+    "",
+]
 
 
 @pytest.mark.parametrize("title", [*TITLES, *PLAIN])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox.loading import Loader
+from autograder.sandbox.loading import Loader, definitions_of
 
 
 @pytest.fixture
@@ -48,6 +48,14 @@ def test_a_statement_counts_as_a_whole_however_many_lines_it_has(load):
 def test_a_file_that_does_not_parse_is_reported_with_its_line(load):
     module, report = load("a = 1\ndef f(:\n    pass\n")
     assert not hasattr(module, "a") and lines(report) == [("s.py", 2, "SyntaxError")]
+
+
+def test_commands_of_a_notebook_as_text_are_no_code():
+    text = "\n".join(
+        ("# %%", "!pip install \\", "    torch", "def double(x):", "    return 2 * x", "%timeit double(1)")
+    )
+    left = definitions_of(text, frozenset({"double"}))
+    assert left.count("\n") == text.count("\n") and "def double(x):\n    return 2 * x" in left and "pip" not in left
 
 
 def test_the_main_block_does_not_run(load):
