@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import assert_tensor, item, show_images
+from autograder.checks import (
+    CheckFailed,
+    DiagonalGaussian,
+    assert_tensor,
+    fresh,
+    item,
+    secret_generator,
+    show_images,
+)
 from autograder.checks.handwriting import digits
-from autograder.checks.training import Criterion, assert_learned
+from autograder.checks.training import Criterion, assert_learned, checked_weights
 
 IMAGES = 8
 VAE_STEPS = 300
@@ -26,9 +34,17 @@ def test_a_vae_learns_a_few_pictures_by_heart(hw5, hw5_probes, hw5_training_prob
     model = hw5_probes.built(hw5.VAE, Z_DIMS, 28, True)
     trainee = hw5_training_probes.Trainee(model, hw5.vae_loss, images, 4e-3, VAE_STEPS)
     trainee.steps(torch.arange(IMAGES).repeat(VAE_STEPS, 1))
-    learned = hw5_training_probes.with_weights(model, hw5_training_probes.weights(model))
-    given, _, _ = hw5_probes.composed(learned, images, 1)
-    found = assert_tensor(given, shape=(IMAGES, 784), name="decode(z)").detach().float().reshape(images.shape)
+    weights = checked_weights(hw5_training_probes.weights(model))
+    heads = hw5_probes.encoded(hw5_training_probes.with_weights(model, weights), images)
+    if type(heads) not in (tuple, list) or len(heads) != 2:
+        raise CheckFailed("encode must return two tensors, mu and logvar")
+    mu, logvar = (assert_tensor(part, shape=(IMAGES, Z_DIMS), name="what encode returns").detach() for part in heads)
+    z = DiagonalGaussian(mu, logvar.clamp(-30, 20)).sample(1, secret_generator())[0].float()
+    # what decodes has the weights and the codes, and never saw the pictures
+    other_hw5, other_probes, other_training = fresh(hw5, hw5_probes, hw5_training_probes)
+    decoder = other_training.with_weights(other_probes.built(other_hw5.VAE, Z_DIMS, 28, True), weights)
+    found = assert_tensor(decoder.decode(z), shape=(IMAGES, 784), name="decode(z)")
+    found = found.detach().float().reshape(images.shape)
     show_images("Learned by heart", {"pictures": 2 * images - 1, "reconstructed": 2 * found - 1})
     error = float((found - images).double().square().mean())
     trivial = float((images - images.mean(0)).double().square().mean())
