@@ -178,7 +178,7 @@ def test_interpolated_images(vae_solution, vae_probes, seed, n):
 # vae.log_likelihood
 
 
-@item("vae.log_likelihood", weight=3)
+@item("vae.log_likelihood", weight=2)
 @given(examples=5, seed=seeds(), batch=st.integers(1, 3), K=st.integers(1, 9))
 def test_the_estimate_is_that_of_the_latent_vectors_that_were_decoded(vae_solution, vae_probes, seed, batch, K):
     """With a q(z|x) that is off, the estimate is what the K latent vectors of each image say that it decoded."""
