@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,17 @@ class Bound:
 def unbounded() -> Iterator[Bound]:
     """Give a block all the time that it takes."""
     yield Bound()
+
+
+@contextmanager
+def _without_a_word_where_swallowed() -> Iterator[None]:
+    """Print nothing where the end of the time came into a finaliser, which swallows it: the next tick repeats it."""
+    usual = sys.unraisablehook
+    sys.unraisablehook = lambda told: None if issubclass(told.exc_type, _TimeIsOver) else usual(told)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = usual
 
 
 class Interruption:
@@ -84,7 +96,8 @@ class Interruption:
             try:
                 if has_alarms:
                     signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
-                yield bound
+                with _without_a_word_where_swallowed():
+                    yield bound
             finally:
                 armed = False
                 if has_alarms:
