@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from autograder.assignment import Assignment
 from autograder.checks.training import watching
 from autograder.grading.hints import AGREES, REFERENCE, Explainer, Passed
 from autograder.grading.plugin import Check
+from autograder.grading.rounding import CoarseArithmetic
 from autograder.grading.running import CheckRunner, Evidence, Verdict
 from autograder.grading.seeds import check_seed
 from autograder.mutants import Catalogue, Mutant
@@ -30,6 +33,8 @@ SEED = "verify"
 """The grading seed of a verification."""
 
 Judged = Sequence[tuple[Check, Verdict]]
+MOST_KNOWN = 128
+"""Runs of known mistakes whose replies are kept: those of an item, for all of its mutants."""
 
 
 @dataclass(frozen=True)
@@ -166,11 +171,30 @@ class _Recording(Explainer):
     last: Mapping[str, float] = MappingProxyType({})
     tried = ""
 
+    def __init__(self, catalogue: Catalogue, folder: Path) -> None:
+        super().__init__(catalogue, folder)
+        self._known: OrderedDict[Hashable, Sequence[Any] | None] = OrderedDict()
+
     def distances(self, item: str, evidence: Sequence[Evidence]) -> dict[str, float]:
         """See `Explainer.distances`."""
         found = super().distances(item, evidence)
         self.last = found
         return found
+
+    def _replies(
+        self, folder: Path, piece: Evidence, *, shift: int = 0, coarse: CoarseArithmetic | None = None
+    ) -> Sequence[Any] | None:
+        """See `Explainer._replies`. Where nothing is drawn, what failed before met the same example."""
+        if coarse is not None or piece.drawn:
+            return super()._replies(folder, piece, shift=shift, coarse=coarse)
+        runner = piece.runner
+        numbers = (runner.seed, runner.secret, shift, len(piece.replies))
+        example = (folder, runner.body, *numbers, piece.stand_ins is None, frozenset(piece.adopted.items()))
+        if example not in self._known:
+            self._known[example] = super()._replies(folder, piece, shift=shift)
+            if len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
+        return self._known[example]
 
     def _passes(self, mutant: Mutant, passed: Sequence[Passed]) -> bool:
         return mutant.id == self.tried or super()._passes(mutant, passed)
