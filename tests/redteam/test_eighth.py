@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from autograder.assignment import load_assignment
-from autograder.references import reference_path
-from autograder.release.notebooks import notebook_of_text
+from autograder.references import notebook_of_text, reference_path
 from tests.redteam.load import an_eighth_of_a_core
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +34,7 @@ def hand_in(slug: str, folder: Path) -> Path:
         if path.name == name:
             shutil.copy(path, folder / name)
             continue
-        notebook = json.loads(notebook_of_text(path.read_text(encoding="utf-8"), path.name))
+        notebook = notebook_of_text(path.read_text(encoding="utf-8"), path.name)
         for number, cell in enumerate((c for c in notebook["cells"] if c["cell_type"] == "code"), 1):
             cell["execution_count"] = number
         (folder / name).write_text(json.dumps(notebook), encoding="utf-8")
