@@ -2,6 +2,7 @@
 
 from autograder.checks.closeness import assert_close, assert_gradients_close, assert_no_gradient
 from autograder.checks.declaring import given, item
+from autograder.checks.either_shape import as_taken, in_either_shape
 from autograder.checks.failure import CheckFailed
 from autograder.checks.gaussians import DiagonalGaussian, standardised_noise
 from autograder.checks.means import assert_bounded_mean, assert_equals_monte_carlo_mean, assert_mean
@@ -43,6 +44,7 @@ __all__ = [
     "Unit",
     "Watched",
     "WatchedNetworks",
+    "as_taken",
     "assert_all_cells_run",
     "assert_bounded_mean",
     "assert_close",
@@ -67,6 +69,7 @@ __all__ = [
     "given",
     "gradients",
     "images",
+    "in_either_shape",
     "info",
     "is_remote",
     "item",

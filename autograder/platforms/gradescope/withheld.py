@@ -54,7 +54,12 @@ def _public_item(item: ItemResult) -> ItemResult:
     """Score an item by its public checks; what costs all of it, such as a missing file, is no secret."""
     checks = [_without_hint(check) for check in item.checks if check.public]
     entry = Item(
-        id=item.id, title=item.title, points=item.max_points, kind=item.kind, extra_credit=item.extra_credit, file="-"
+        id=item.id,
+        title=item.title,
+        points=item.max_points,
+        kind=item.kind,
+        extra_credit=item.extra_credit,
+        file="not_asked_for.py",
     )
     return score_item(entry, checks, lost=item.message if item.outcome is Outcome.FAIL else "")
 

@@ -30,8 +30,9 @@ PATCH = 1
 BACKGROUND = 0.6
 """Of 48 spots, more than Z_DIM: who knows them only from the code of a picture cannot draw them."""
 
-ERROR_SHARE = 1.0
-"""Of the error of the best trivial method, which is to be beaten. Broken trainings stay above 3.4 of it."""
+ERROR_SHARE = 0.98
+"""Of the error of the best trivial method, which is to be beaten. Broken trainings stay above 3.4 of it, three flat
+hidden layers come to .86."""
 BOUND_SHARE = 1.1
 """Of half the squared error of those principal components. Their code is free, the VAE pays for its own in KL: without
 an error below theirs it would not come so near."""

@@ -10,6 +10,7 @@ from mit67960_hw5.checks.public.test_hw5_vae import (
     assert_encodes,
     heads_of,
     images_of,
+    loss_of,
     normal,
     pictures,
 )
@@ -18,6 +19,7 @@ from autograder.checks import (
     CheckFailed,
     DiagonalGaussian,
     Unit,
+    as_taken,
     assert_close,
     assert_gradients_close,
     assert_independent,
@@ -48,7 +50,7 @@ def test_heads_can_have_any_sign(hw5, hw5_probes):
     found = []
     for seed in range(MODELS):
         model = hw5_probes.perturbed(hw5_probes.made(hw5.VAE, 7), seed)
-        found.append(torch.stack(heads_of(hw5_probes, model, pictures(8, seed=seed), 7)).detach())
+        found.append(torch.stack(heads_of(model, pictures(8, seed=seed), 7)).detach())
     mu, logvar = torch.stack(found, dim=1)
     if exceeds(mu.min(), -1e-9) or falls_below(mu.max(), 1e-9):
         raise CheckFailed("mu has one sign in every model and for every image")
@@ -60,15 +62,15 @@ def test_heads_can_have_any_sign(hw5, hw5_probes):
 def test_the_encoder_can_be_trained(hw5, hw5_probes):
     """Gradients pass through encode to all of the image, and its weights belong to the model's parameters."""
     model = hw5_probes.made(hw5.VAE, 5)
-    x = pictures(16).requires_grad_()
-    heads = heads_of(hw5_probes, model, x, 5)
+    x = as_taken(model.encode, pictures(16)).requires_grad_()
+    heads = heads_of(model, x, 5)
     for part, name in zip(heads, ("mu", "logvar"), strict=True):
         found = gradients(part, [x], normal(16, 5, seed=3).to(part.dtype))[0]
         if found is None:
             raise CheckFailed(f"no gradient of {name} reaches the image: it was cut off on the way")
     for seed in (1, 2):  # where layers begin with zeros, no gradient passes yet
         moved = hw5_probes.perturbed(model, seed)
-        others = heads_of(hw5_probes, moved, x, 5)
+        others = heads_of(moved, x, 5)
         for part, other, name in zip(heads, others, ("mu", "logvar"), strict=True):
             if bool((part == other).any()):
                 raise CheckFailed(f"{name} stays where it is when the model's parameters change")
@@ -83,9 +85,9 @@ def test_images_of_another_size_are_encoded(hw5, hw5_probes):
     """image_size is the size of the images: another one than 28 works, too, and each image is encoded by itself."""
     model = hw5_probes.perturbed(hw5_probes.made(hw5.VAE, 3, OTHER_SIZE), 1)
     x = pictures(4, OTHER_SIZE)
-    assert_encodes(hw5_probes, model, x, 3)
-    whole = heads_of(hw5_probes, model, x, 3)
-    alone = heads_of(hw5_probes, model, x[1:2], 3)
+    assert_encodes(model, x, 3)
+    whole = heads_of(model, x, 3)
+    alone = heads_of(model, x[1:2], 3)
     for part, other, name in zip(alone, whole, ("mu", "logvar"), strict=True):
         assert_close(part, other[1:2].double(), name=f"the {name} of one image alone", scale=1.0)
 
@@ -148,8 +150,8 @@ def test_codes_become_images_of_another_size(hw5, hw5_probes):
 @item("q4.vae.forward", weight=1)
 def test_gradients_of_forward(hw5, hw5_probes):
     """All that training needs passes through forward: from x_hat, mu and logvar back to the image."""
-    x = pictures(6, seed=4).requires_grad_()
     known = KnownMethods(hw5, hw5_probes, 6)
+    x = as_taken(known.model, pictures(6, seed=4)).requires_grad_()
     # x_hat comes last: what is cut off before mu and logvar is cut off from it as well
     for k, name in ((1, "mu"), (2, "logvar"), (0, "x_hat")):
         found = known.forward(x)
@@ -167,12 +169,12 @@ def test_gradients_of_forward(hw5, hw5_probes):
 
 @item("q4.vae.loss", weight=2)
 @given(examples=10, q=diagonal_gaussians(min_batch=1, max_batch=7, requires_grad=True), seed=seeds())
-def test_the_loss_of_grey_images_and_its_gradients(hw5, hw5_probes, q, seed):
+def test_the_loss_of_grey_images_and_its_gradients(hw5, q, seed):
     """The loss is right for grey images, any number of them and any logvar, and so are its three gradients."""
     batch = len(q.mean)
     x_hat = (0.05 + 0.9 * pictures(batch, seed=seed).flatten(1)).requires_grad_()
     x = pictures(batch, seed=seed + 1)
-    got = hw5_probes.loss_of(hw5.vae_loss, x_hat, x, q.mean, q.logvar)
+    got = loss_of(hw5.vae_loss, x_hat, x, q.mean, q.logvar)
     leaves = [leaf.detach().double().requires_grad_() for leaf in (x_hat, q.mean, q.logvar)]
     truth = negative_elbo(leaves[0], x.flatten(1), *leaves[1:])
     assert_close(got, truth, scale=0.0)
@@ -180,7 +182,7 @@ def test_the_loss_of_grey_images_and_its_gradients(hw5, hw5_probes, q, seed):
     assert_gradients_close(gradients(got, [x_hat, q.mean, q.logvar]), expected, ["x_hat", "mu", "logvar"])
     sure = x_hat.detach().clone()
     sure.view(batch, -1)[:, ::20], sure.view(batch, -1)[:, 10::20] = 0.001, 0.999
-    got = assert_tensor(hw5_probes.loss_of(hw5.vae_loss, sure, x, q.mean, q.logvar), shape=()).double()
+    got = assert_tensor(loss_of(hw5.vae_loss, sure, x, q.mean, q.logvar), shape=()).double()
     truth = negative_elbo(sure, x.flatten(1), q.mean.detach(), q.logvar.detach())
     if exceeds((got - truth).abs(), 0.01 * truth):  # a small constant in the logarithm stays below that
         raise CheckFailed("the loss is wrong where x_hat is 0.001 or 0.999: are probabilities cut off?")
@@ -188,13 +190,10 @@ def test_the_loss_of_grey_images_and_its_gradients(hw5, hw5_probes, q, seed):
 
 @item("q4.vae.loss", weight=1)
 @given(examples=5, q=diagonal_gaussians(min_batch=2, max_batch=3, max_dim=40), seed=seeds())
-def test_reconstruction_and_divergence_have_the_same_weight(hw5, hw5_probes, q, seed):
+def test_reconstruction_and_divergence_have_the_same_weight(hw5, q, seed):
     """One reconstruction under two posteriors: the losses differ by as much as the divergences do."""
     x_hat, x = 0.05 + 0.9 * pictures(len(q.mean), seed=seed).flatten(1), pictures(len(q.mean), seed=seed + 1)
     both = ((q.mean, q.logvar), (2 * q.mean, q.logvar + 1.5))
-    losses = [
-        assert_tensor(hw5_probes.loss_of(hw5.vae_loss, x_hat, x, *of), shape=(), name="the loss").double()
-        for of in both
-    ]
+    losses = [assert_tensor(loss_of(hw5.vae_loss, x_hat, x, *of), shape=(), name="the loss").double() for of in both]
     truths = [negative_elbo(x_hat, x.flatten(1), *of) for of in both]
     assert_close(losses[1] - losses[0], truths[1] - truths[0], scale=truths[0].abs())

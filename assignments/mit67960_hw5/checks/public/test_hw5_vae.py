@@ -21,6 +21,7 @@ from autograder.checks import (
     fetch,
     given,
     gradients,
+    in_either_shape,
     is_remote,
     item,
     lend,
@@ -56,9 +57,9 @@ def parts_of(result, count, what):
 # q4.vae.encode
 
 
-def heads_of(hw5_probes, model, x, z_dims):
+def heads_of(model, x, z_dims):
     """The two results of encode, both (B, z_dims)."""
-    return two_heads(hw5_probes.encoded(model, x), len(x), z_dims)
+    return two_heads(in_either_shape(model.encode, x), len(x), z_dims)
 
 
 def two_heads(result, batch, z_dims):
@@ -70,15 +71,15 @@ def two_heads(result, batch, z_dims):
     ]
 
 
-def assert_encodes(hw5_probes, model, x, z_dims):
+def assert_encodes(model, x, z_dims):
     """Raise `CheckFailed` unless both heads look at the image, differ, and say the same when asked again."""
-    mu, logvar = heads_of(hw5_probes, model, x, z_dims)
+    mu, logvar = heads_of(model, x, z_dims)
     if bool((mu == logvar).all()):
         raise CheckFailed("mu and logvar are the same: they need layers of their own")
     for part, name in ((mu, "mu"), (logvar, "logvar")):
         if bool((part == part[:1]).all()):
             raise CheckFailed(f"{name} is the same for all images: does it depend on x?")
-    for before, after, name in zip((mu, logvar), heads_of(hw5_probes, model, x, z_dims), ("mu", "logvar"), strict=True):
+    for before, after, name in zip((mu, logvar), heads_of(model, x, z_dims), ("mu", "logvar"), strict=True):
         assert_close(after, before.double(), name=f"the {name} of the same images, encoded again,", scale=1.0)
 
 
@@ -87,8 +88,8 @@ def test_encode_gives_mean_and_log_variance(hw5, hw5_probes):
     """encode(x) gives mu and logvar, (B, z_dims) each: of every image its own, and the same whenever it is asked."""
     for z_dims in (2, 7):
         model = hw5_probes.perturbed(hw5_probes.made(hw5.VAE, z_dims), z_dims)
-        assert_encodes(hw5_probes, model, pictures(5), z_dims)
-    heads_of(hw5_probes, hw5_probes.by_default(hw5.VAE), pictures(3), 2)
+        assert_encodes(model, pictures(5), z_dims)
+    heads_of(hw5_probes.by_default(hw5.VAE), pictures(3), 2)
 
 
 # q4.vae.reparameterize
@@ -159,8 +160,8 @@ def test_decode_gives_probabilities(hw5, hw5_probes):
 def test_decode_comes_near_0_and_1(hw5, hw5_probes):
     """With weights and z a hundred times as large, some pixels come near 0, some near 1, and none leaves [0, 1]."""
     z = normal(5, 4, seed=1)
-    far = hw5_probes.decoded_far(hw5_probes.perturbed(hw5_probes.made(hw5.VAE, 4), 4), z)
-    images = assert_tensor(far, shape=(5, 784), name="decode(z) with large weights").detach().double()
+    model = hw5_probes.exaggerated(hw5_probes.perturbed(hw5_probes.made(hw5.VAE, 4), 4))
+    images = assert_tensor(model.decode(100 * z), shape=(5, 784), name="decode(z) with large weights").detach().double()
     low, high = float(images.min()), float(images.max())
     if falls_below(images, 0.0) or exceeds(images, 1.0) or exceeds(low, 0.05) or falls_below(high, 0.95):
         raise CheckFailed(
@@ -198,7 +199,7 @@ class KnownMethods:
         self.pixels = torch.randn(Z_DIMS, 784, generator=generator, dtype=torch.float64) / 2
         self.generator, self.networks = generator, WatchedNetworks(generator)
         self.images, self.codes = [], []
-        self.probes, self.model = hw5_probes, hw5_probes.built(hw5.VAE, Z_DIMS, 28, True)
+        self.model = hw5_probes.built(hw5.VAE, Z_DIMS, 28, True)
         self.own_encode, self.own_decode = fetch(self.model.encode), fetch(self.model.decode)
         for name in ("encode", "reparameterize", "decode"):
             substitute(getattr(hw5.VAE, name), lend(getattr(self, name), pending=batch))
@@ -241,7 +242,7 @@ class KnownMethods:
         self.codes.clear()
         self.networks.forget()
         self.networks.constant = set(constant)
-        return three_parts(self.probes.shown(self.model, x), len(x), Z_DIMS)
+        return three_parts(in_either_shape(self.model, x), len(x), Z_DIMS)
 
     def code(self, x):
         """What forward gives, and the codes z behind its x_hat; raise `CheckFailed` where one of these is not due."""
@@ -274,7 +275,7 @@ class KnownMethods:
         if not first or any(exceeds((part - part[:1]).abs(), 1e-6) for part in heads):
             raise CheckFailed("mu and logvar that forward returns do not come from encode, or from networks, for x")
         self.networks.constant = set()
-        own = two_heads(self.probes.shown(self.own_encode, x.detach()), len(x), Z_DIMS)
+        own = two_heads(in_either_shape(self.own_encode, x.detach()), len(x), Z_DIMS)
         return [part.detach() for part in own]
 
     def _own_image(self, z):
@@ -330,6 +331,11 @@ def test_forward_encodes_samples_and_decodes(hw5, hw5_probes):
 # q4.vae.loss
 
 
+def loss_of(vae_loss, x_hat, x, mu, logvar):
+    """The loss of images, in the shape that it takes."""
+    return in_either_shape(lambda images: vae_loss(x_hat, images, mu, logvar), x)
+
+
 def drawn_images(batch, seed):
     """Probabilities of ink (batch, 784), and images (batch, 1, 28, 28) of black and white pixels."""
     generator = torch.Generator().manual_seed(seed)
@@ -339,26 +345,26 @@ def drawn_images(batch, seed):
 
 @item("q4.vae.loss", weight=2)
 @given(examples=10, q=diagonal_gaussians(min_batch=3, max_batch=6), seed=seeds())
-def test_the_loss_is_the_negative_elbo(hw5, hw5_probes, q, seed):
+def test_the_loss_is_the_negative_elbo(hw5, q, seed):
     """For black and white images the loss is -log p(x|z) + KL(q || N(0, I)), averaged over the images of the batch.
 
     p(x|z) has independent pixels that are ink with probability x_hat. The KL divergence is a Monte-Carlo mean of
     log q(z) - log p(z) whose noise is standardised: it has no Monte-Carlo error.
     """
     x_hat, x = drawn_images(len(q.mean), seed)
-    got = hw5_probes.loss_of(hw5.vae_loss, x_hat, x, q.mean, q.logvar)
+    got = loss_of(hw5.vae_loss, x_hat, x, q.mean, q.logvar)
     due = (q.log_ratio_to_standard_normal.mean(0) - log_likelihood(x_hat, x)).mean()
     assert_close(got, due, name="the loss", scale=0.0)
 
 
 @item("q4.vae.loss", weight=1)
 @given(examples=8, q=diagonal_gaussians(min_batch=3, max_batch=6), seed=seeds(), rows=st.integers(1, 2))
-def test_images_add_up(hw5, hw5_probes, q, seed, rows):
+def test_images_add_up(hw5, q, seed, rows):
     """Each image counts once: the loss of some images is the average of what each of them costs, however many."""
     x_hat, x = drawn_images(len(q.mean), seed)
     costs = q.log_ratio_to_standard_normal.mean(0) - log_likelihood(x_hat, x)
     for part in (slice(None, rows), slice(rows, None), slice(None)):
-        loss = hw5_probes.loss_of(hw5.vae_loss, x_hat[part], x[part], q.mean[part], q.logvar[part])
+        loss = loss_of(hw5.vae_loss, x_hat[part], x[part], q.mean[part], q.logvar[part])
         name = f"the loss of {len(x[part])} of {len(x)} images"
         assert_close(loss, costs[part].mean(), name=name, scale=0.0)
 

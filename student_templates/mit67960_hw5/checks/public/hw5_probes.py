@@ -87,13 +87,13 @@ def perturbed(model: nn.Module, seed: int) -> nn.Module:
     return moved
 
 
-def decoded_far(model: nn.Module, z: Tensor) -> Tensor:
-    """`decode` with weights and codes a hundred times as large, so that the last layer sees huge numbers."""
-    exaggerated = copy.deepcopy(model)
+def exaggerated(model: nn.Module) -> nn.Module:
+    """A copy with weights a hundred times as large, so that the last layer sees huge numbers."""
+    larger = copy.deepcopy(model)
     with torch.no_grad():
-        for parameter in exaggerated.parameters():
+        for parameter in larger.parameters():
             parameter *= 100
-    return exaggerated.decode(100 * z)
+    return larger
 
 
 class Revealing(nn.Module):

@@ -18,30 +18,14 @@ def built(kind: type[nn.Module], sizes: Sequence[object]) -> nn.Module:
     return kind(*_copies(sizes)).eval()
 
 
-def images_of(models: Sequence[nn.Module], x: Tensor) -> list[Tensor]:
-    """The "imgs" that `forward` returns, of each model."""
-    return [model(x)["imgs"] for model in models]
-
-
-def decoded(models: Sequence[nn.Module], z: Tensor) -> list[Tensor]:
-    """What `decode` makes of latent vectors, of each model."""
-    return [model.decode(z) for model in models]
-
-
 @torch.no_grad()
-def decoded_far(models: Sequence[nn.Module], z: Tensor) -> list[Tensor]:
-    """The same for models with all weights and all latent vectors thirty times as large. The models are spent then."""
+def enlarge(models: Sequence[nn.Module], z: Tensor) -> None:
+    """Make all weights of models thirty times as large; lazy layers of their decoders learn their sizes first."""
     for model in models:
-        model.decode(z)  # lazy layers learn their sizes
+        model.decode(z)
         for parameter in model.parameters():
             if not isinstance(parameter, nn.parameter.UninitializedParameter):
                 parameter.mul_(30)
-    return [model.decode(30 * z) for model in models]
-
-
-def encoded(models: Sequence[nn.Module], x: Tensor) -> list[object]:
-    """What `encode` returns, of each model."""
-    return [model.encode(x) for model in models]
 
 
 def watched(model: nn.Module, width: int, decode: Callable[..., Tensor], networks: Callable[..., Tensor]) -> None:

@@ -39,6 +39,33 @@ def several(pset1_probes, kind, sizes, count=MODELS):
     return [pset1_probes.built(kind, sizes) for _ in range(count)]
 
 
+def images_of(models, x):
+    """The "imgs" that `forward` returns, of each model."""
+    found = []
+    for model in models:
+        reply = model(x)
+        if type(reply) is not dict and not is_remote(reply):
+            raise CheckFailed('forward(x) must return a dictionary with "imgs"', got=describe_type(reply))
+        found.append(reply.get("imgs"))
+    return found
+
+
+def decoded(models, z):
+    """What `decode` makes of latent vectors, of each model."""
+    return [model.decode(z) for model in models]
+
+
+def decoded_far(pset1_probes, models, z):
+    """The same for models with all weights and all latent vectors thirty times as large. The models are spent then."""
+    pset1_probes.enlarge(models, z)
+    return decoded(models, 30 * z)
+
+
+def encoded(models, x):
+    """What `encode` returns, of each model."""
+    return [model.encode(x) for model in models]
+
+
 def tensors_of(found, count, shape, name):
     """What each of ``count`` models gave: float tensors of this shape."""
     if type(found) not in (list, tuple) or len(found) != count:
@@ -63,7 +90,7 @@ class KnownDecoder:
 
     def __init__(self, pset1_probes, model, width):
         self.seed = int(torch.randint(2**31, (), generator=secret_generator()))
-        self.probes, self.model, self.width = pset1_probes, model, width
+        self.model, self.width = model, width
         self.own_decode = fetch(model.decode)
         self.decoder, self.networks = Watched(self._decode), WatchedNetworks(secret_generator())
         pset1_probes.watched(model, width, self.decoder.lent, self.networks.lent)
@@ -75,7 +102,7 @@ class KnownDecoder:
     def images(self, x, *constant):
         """What `forward` gives, where some networks give all images the same."""
         self.networks.constant = set(constant)
-        (images,) = tensors_of(self.probes.images_of([self.model], x), 1, x.shape, 'forward(x)["imgs"]')
+        (images,) = tensors_of(images_of([self.model], x), 1, x.shape, 'forward(x)["imgs"]')
         return images
 
     def codes(self, x):
@@ -119,10 +146,10 @@ def test_shapes_of_reconstructions_and_of_decoded_codes(pset1, pset1_probes):
         models = several(pset1_probes, pset1.AE, sizes, 6)
         x, z = pictures(5, sizes[0]), 3 * noise(7, 2)
         name = f'forward(x)["imgs"] of AE{sizes}'
-        assert_varies(tensors_of(pset1_probes.images_of(models, x), 6, x.shape, name), name, "images")
+        assert_varies(tensors_of(images_of(models, x), 6, x.shape, name), name, "images")
         codes_of(pset1_probes, several(pset1_probes, pset1.AE, sizes, 2), x)
         name = f"decode(z) of AE{sizes}"
-        assert_varies(tensors_of(pset1_probes.decoded(models, z), 6, (7, sizes[0]), name), name, "codes")
+        assert_varies(tensors_of(decoded(models, z), 6, (7, sizes[0]), name), name, "codes")
 
 
 @item("p1.autoencoder", weight=3)
@@ -131,7 +158,7 @@ def test_codes_of_either_sign(pset1, pset1_probes):
     models = several(pset1_probes, pset1.AE, SMALLER)
     z = -4 * pictures(6, 2) - 0.5
     name = "decode(z) for codes of negative numbers"
-    assert_varies(tensors_of(pset1_probes.decoded(models, z), MODELS, (6, SMALLER[0]), name), name, "of them")
+    assert_varies(tensors_of(decoded(models, z), MODELS, (6, SMALLER[0]), name), name, "of them")
     codes = torch.stack(codes_of(pset1_probes, models, pictures(6, SMALLER[0])))
     for sign, most in (("negative", -codes.min()), ("positive", codes.max())):
         if falls_below(most, 1e-9):
@@ -147,7 +174,7 @@ def test_dark_and_bright_pixels_are_within_reach(pset1, pset1_probes):
     """With large weights and codes, decode(z) has values near 0 and near 1, or beyond: images have such pixels."""
     models, z = several(pset1_probes, pset1.AE, SMALLER, VAES), noise(8, 2)
     name = "decode(z) with large weights and large z"
-    values = torch.stack(tensors_of(pset1_probes.decoded_far(models, z), VAES, (8, SMALLER[0]), name))
+    values = torch.stack(tensors_of(decoded_far(pset1_probes, models, z), VAES, (8, SMALLER[0]), name))
     low, high = float(values.min()), float(values.max())
     if exceeds(low, 0.25) or falls_below(high, 0.75):
         raise CheckFailed(
@@ -194,9 +221,7 @@ def test_mean_and_logvar(pset1, pset1_probes):
         given = fetch(models[0].z_size)
         if given != size:
             raise CheckFailed(f"z_size of VAE{sizes} is wrong", expected=str(size), got=str(given)[:50])
-        for name, parts in zip(
-            ("mean", "logvar"), pairs(pset1_probes.encoded(models, x), VAES, (6, size)), strict=True
-        ):
+        for name, parts in zip(("mean", "logvar"), pairs(encoded(models, x), VAES, (6, size)), strict=True):
             values = torch.stack([part.detach().double() for part in parts])
             assert_varies(values, f"the {name} of encode(x)", "images")
             if exceeds(values.min(), -1e-9) or falls_below(values.max(), 1e-9):
@@ -214,9 +239,9 @@ def test_width_of_the_decoder(pset1, pset1_probes):
     for sizes, width in ((IMAGES, 784), (OTHER, 30), ((*OTHER, -1), 30), ((*OTHER, 7), 7), (POINTS, 3)):
         models, z = several(pset1_probes, pset1.VAE, sizes, 6), 2 * noise(5, z_size(sizes))
         name = f"decode(z) of VAE{sizes}"
-        assert_varies(tensors_of(pset1_probes.decoded(models, z), 6, (5, width), name), name, "z")
+        assert_varies(tensors_of(decoded(models, z), 6, (5, width), name), name, "z")
         name, z = f"{name} for negative z", -4 * pictures(5, z_size(sizes)) - 0.5
-        assert_varies(tensors_of(pset1_probes.decoded(models, z), 6, (5, width), name), name, "of them")
+        assert_varies(tensors_of(decoded(models, z), 6, (5, width), name), name, "of them")
 
 
 @item("p2.networks", weight=2)
@@ -226,7 +251,7 @@ def test_a_sigmoid_where_it_is_asked_for(pset1, pset1_probes):
     found = []
     for extra in ((), (-1, True), (5, True), (-1, False), (5, False)):
         models = several(pset1_probes, pset1.VAE, (*OTHER, *extra), VAES)
-        found.append((extra, pset1_probes.decoded(models, z), pset1_probes.decoded_far(models, z)))
+        found.append((extra, decoded(models, z), decoded_far(pset1_probes, models, z)))
     for extra, near, far in found:
         name, shape = f"decode(z) of VAE{(*OTHER, *extra)}", (8, 5 if extra[:1] == (5,) else OTHER[0])
         images = tensors_of(near, VAES, shape, name)
