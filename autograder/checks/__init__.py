@@ -2,7 +2,7 @@
 
 from autograder.checks.closeness import assert_close, assert_gradients_close, assert_no_gradient
 from autograder.checks.declaring import given, item
-from autograder.checks.either_shape import as_taken, in_either_shape
+from autograder.checks.either_shape import as_taken, first_that_fits, in_either_shape
 from autograder.checks.failure import CheckFailed
 from autograder.checks.gaussians import DiagonalGaussian, standardised_noise
 from autograder.checks.means import assert_bounded_mean, assert_equals_monte_carlo_mean, assert_mean
@@ -65,6 +65,7 @@ __all__ = [
     "exists",
     "falls_below",
     "fetch",
+    "first_that_fits",
     "fresh",
     "given",
     "gradients",

@@ -1,4 +1,4 @@
-"""Questions about images for code that may want them as images or flat: the trusted side finds out by asking."""
+"""Questions for code that may want its inputs in one form or another: the trusted side finds out by asking."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from autograder.sandbox.failure import SubmissionRaised
+from autograder.sandbox.failure import SubmissionFault, SubmissionRaised
 
 UNFIT = ("RuntimeError", "ValueError", "IndexError", "AssertionError")
 """What code raises that wants flat images and gets others."""
@@ -21,6 +21,25 @@ def in_either_shape(ask: Callable[[Tensor], Any], x: Tensor) -> Any:
         if error.builtin not in UNFIT:
             raise
         return ask(x.flatten(1))
+
+
+def first_that_fits(*asks: Callable[[], Any], fits: Callable[[Any], bool]) -> Any:
+    """Return the first reply that fits, else the first one; where there is none, what the first question raised."""
+    replies, first = [], None
+    for ask in asks:
+        try:
+            reply = ask()
+        except SubmissionFault as error:
+            if isinstance(error, SubmissionRaised) and error.builtin == "NotImplementedError":
+                raise
+            first = first or error
+            continue
+        if fits(reply):
+            return reply
+        replies.append(reply)
+    if not replies and first is not None:
+        raise first
+    return replies[0]
 
 
 def as_taken(ask: Callable[[Tensor], Any], x: Tensor) -> Tensor:

@@ -93,7 +93,9 @@ class WatchedNetworks:
     differs from input to input came another way.
     """
 
-    def __init__(self, generator: torch.Generator) -> None:
+    def __init__(self, generator: torch.Generator, *, gain: float = 1.0) -> None:
+        """Answers are ``gain`` times as large as what is given, about."""
+        self._gain = gain
         self._seed = int(torch.randint(2**31, (), generator=generator))
         self._bytes = 0
         self.calls: list[Asked] = []
@@ -128,7 +130,7 @@ class WatchedNetworks:
         return answer.to(given.dtype).reshape(len(given), *shape)
 
     def _mixed(self, number: int, flat: Tensor, outputs: int) -> Tensor:
-        """Sums of some inputs with random signs, as large as an input, ``(batch, outputs)``."""
+        """Sums of some inputs with random signs, ``(batch, outputs)``."""
         inputs = flat.shape[1]
         count = min(inputs, max(MIXED, MIXED * inputs // max(outputs, 1)))
         if outputs * count * len(flat) > MAX_MIXED:
@@ -136,7 +138,7 @@ class WatchedNetworks:
         generator = torch.Generator().manual_seed(self._seed + number)
         chosen = torch.randint(inputs, (outputs, count), generator=generator)
         signs = torch.randint(2, (outputs, count), generator=generator) * 2 - 1
-        return (flat[:, chosen] * signs).sum(2) / math.sqrt(count)
+        return (flat[:, chosen] * signs).sum(2) * (self._gain / math.sqrt(count))
 
 
 def _is_scaled(found: Tensor, inputs: Tensor) -> bool:

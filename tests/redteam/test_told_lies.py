@@ -112,8 +112,19 @@ def vae_loss(x_hat, x, mu, logvar):
 """
 
 
-def test_a_loss_that_only_agrees_with_itself(tmp_path: Path) -> None:
-    assert passed("mit67960_hw5", tmp_path, "q4.vae.loss", ADDS_UP) == []
+RIGHT_LOSS = """
+import hw5_probes as _probes
+def _right(x_hat, x, mu, logvar):
+    cost = F.binary_cross_entropy(x_hat, x.reshape(x_hat.shape), reduction="sum")
+    return (cost + 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum()) / len(x)
+_probes.loss_of = lambda vae_loss, *given: _right(*given)
+_probes.shown = lambda method, x: _right(x)
+"""
+
+
+@pytest.mark.parametrize("lie", ["", RIGHT_LOSS])
+def test_a_loss_that_only_agrees_with_itself(tmp_path: Path, lie: str) -> None:
+    assert passed("mit67960_hw5", tmp_path, "q4.vae.loss", ADDS_UP + lie) == []
 
 
 # mit6s978_ps1
@@ -232,3 +243,41 @@ def noise_points(x0, t):
 def test_noise_that_is_nowhere(tmp_path: Path) -> None:
     """Both results agree with each other."""
     assert passed("csci1051_ps3", tmp_path, "p2b.noising", NO_NOISE) == ["test_T_and_alpha_suit_each_other"]
+
+
+NO_NOISE = """
+def noise_points(x0, t):
+    return x0, torch.zeros_like(x0)
+"""
+RIGHT_NOISE = """
+import ps3_probes as _probes
+def _right(noise_points, x0, t):
+    z = torch.randn_like(x0)
+    share = (alpha ** t.double()).float()[:, None]
+    return share.sqrt() * x0 + (1 - share).sqrt() * z, z
+_probes.noised = _right
+"""
+
+
+@pytest.mark.parametrize("lie", ["", RIGHT_NOISE])
+def test_points_that_are_not_noised(tmp_path: Path, lie: str) -> None:
+    found = passed("csci1051_ps3", tmp_path, "p2b.noising", NO_NOISE + lie)
+    assert found == ["test_T_and_alpha_suit_each_other"]
+
+
+SAME_FOR_ALL = """
+class VariationalEncoder(nn.Module):
+    def forward(self, images):
+        return torch.zeros(len(images), 2), torch.ones(len(images), 2)
+"""
+OTHERS_FOR_ALL = """
+import ps3_probes as _probes
+_probes.output = lambda model, *inputs: (torch.randn(len(inputs[0]), 2), torch.rand(len(inputs[0]), 2) + 0.1)
+_probes.evaluating = lambda model: (lambda *inputs: _probes.output(model, *inputs))
+"""
+
+
+@pytest.mark.parametrize("lie", ["", OTHERS_FOR_ALL])
+def test_an_encoder_that_looks_at_nothing(tmp_path: Path, lie: str) -> None:
+    found = passed("csci1051_ps3", tmp_path, "ec.vae", SAME_FOR_ALL + lie)
+    assert "test_the_encoder_gives_means_and_positive_deviations" not in found

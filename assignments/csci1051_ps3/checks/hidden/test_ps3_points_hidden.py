@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from _oracles.points import gaussian_misfit
-from csci1051_ps3.checks.public.test_ps3_points import as_points, assert_noised, pair, schedule
+from csci1051_ps3.checks.public.test_ps3_points import as_points, assert_noised, noised, schedule
 from hypothesis import strategies as st
 
 from autograder.checks import (
@@ -48,22 +48,22 @@ def test_the_points_are_no_gaussian(ps3):
 
 @item("p2b.noising", weight=2)
 @given(examples=12, seed=seeds(), n=st.integers(200, 230))
-def test_each_point_is_noised_as_its_own_step_says(ps3, ps3_probes, seed, n):
+def test_each_point_is_noised_as_its_own_step_says(ps3, seed, n):
     """x_t = sqrt(alpha^t) x_0 + sqrt(1 - alpha^t) z for each point with its own step, from 0 to T; z is returned."""
     T, _ = schedule(ps3)
     generator = torch.Generator().manual_seed(seed)
     x0 = 2 * torch.randn(n, 2, generator=generator) + 1
     t = torch.randint(1, T + 1, (n,), generator=generator)
     t[:4] = torch.tensor([T, 1, T // 3, 0])
-    assert_noised(ps3, ps3_probes, x0, t)
+    assert_noised(ps3, x0, t)
 
 
 @item("p2b.noising", weight=1)
-def test_the_noise_is_standard_normal(ps3, ps3_probes):
+def test_the_noise_is_standard_normal(ps3):
     """z is standard normal: its own for each point and coordinate, and drawn anew in every call."""
     T, _ = schedule(ps3)
     x0 = torch.randn(DRAWS, 2, generator=torch.Generator().manual_seed(1))
     t = torch.full((DRAWS,), max(T // 2, 1))
-    draws = [pair(ps3_probes.noised(ps3.noise_points, x0, t), DRAWS)[1] for _ in range(CALLS)]
+    draws = [noised(ps3.noise_points, x0, t)[1] for _ in range(CALLS)]
     assert_independent(draws[0], draws[1], name="the noise of two calls")
     assert_standard_normal(torch.cat(draws), name="z")

@@ -9,6 +9,7 @@ from csci1051_ps3.checks.public.test_ps3_training import (
     half_way,
     model_and_losses,
     numbers,
+    output,
     steps_of,
     three_parts,
 )
@@ -43,12 +44,12 @@ def test_held_out_pictures_come_back(ps3, ps3_probes):
     encoder, decoder, losses = three_parts(ps3.train_autoencoder(task.train, autoencoder_learning.EPOCHS))
     show_curves("Loss of the autoencoder, as it tells it", {"loss": numbers(losses)}, x="step")
     weights = weights_of(ps3_probes, decoder)  # they leave before the held-out pictures come
-    codes = ps3_probes.output(encoder, task.test)
+    codes = output(ps3_probes, encoder, task.test)
     codes = assert_tensor(codes, shape=(len(task.test), 2), name="encoder(images)").detach().float()
     codes = blurred(codes, generator)
 
     def judge(decoder_elsewhere, probes):
-        images = assert_tensor(probes.output(decoder_elsewhere, codes), shape=task.test.shape, name="decoder(points)")
+        images = assert_tensor(output(probes, decoder_elsewhere, codes), shape=task.test.shape, name="decoder(points)")
         rows = {"held-out": task.test[:SHOWN], "reconstructed": images[:SHOWN].detach().float()}
         show_images("Reconstructions", {name: 2 * row - 1 for name, row in rows.items()})
         error = float((images - task.test).double().square().mean())

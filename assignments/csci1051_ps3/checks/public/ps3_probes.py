@@ -68,10 +68,9 @@ def with_weights(model: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
     return model
 
 
-@torch.no_grad()
-def output(model: Callable[..., Any], *inputs: Tensor) -> Any:
-    """What a model gives in evaluation mode, without a gradient."""
-    return evaluating(model)(*inputs)
+def evaluate(model: Any) -> None:
+    """Set a model to evaluation mode, if it has one."""
+    evaluating(model)
 
 
 def evaluating(model: Any) -> Any:
@@ -100,24 +99,6 @@ def answered(model: nn.Module, answer: Callable[..., Tensor]) -> nn.Module:
         raise TypeError("the model is no nn.Module, and sample does not take another one")
     answer_for(model, [2], answer)
     return model
-
-
-def noised(noise_points: Callable[..., Any], x0: Tensor, t: Tensor) -> Any:
-    """What `noise_points` gives for steps ``(n,)``; as a column, or step by step as numbers, where it takes no such."""
-
-    def by_numbers() -> tuple[Tensor, Tensor]:
-        x_t, noise = torch.zeros_like(x0), torch.zeros_like(x0)
-        for step in t.unique().tolist():
-            rows = t == step
-            x_t[rows], noise[rows] = (torch.as_tensor(part, dtype=x0.dtype) for part in noise_points(x0[rows], step))
-        return x_t, noise
-
-    return first_that_works(
-        lambda: noise_points(x0, t),
-        lambda: noise_points(x0, t[:, None]),
-        by_numbers,
-        good=lambda reply: isinstance(reply, (tuple, list)) and all(_shape(part) == x0.shape for part in reply),
-    )
 
 
 @torch.no_grad()

@@ -79,14 +79,20 @@ def _is_one(value):
 # p1a.autoencoder
 
 
+def output(ps3_probes, model, *inputs):
+    """What a model gives in evaluation mode."""
+    ps3_probes.evaluate(model)
+    return model(*inputs)
+
+
 @item("p1a.autoencoder", weight=1)
 def test_shapes_of_encoder_and_decoder(ps3, ps3_probes):
     """Encoder() makes points (n, 2) of images (n, 1, 28, 28), and Decoder() makes images of points."""
     for n in (5, 2):
         images = windows(n, torch.Generator().manual_seed(n))
-        points = ps3_probes.output(ps3.Encoder(), images)
+        points = output(ps3_probes, ps3.Encoder(), images)
         assert_tensor(points, shape=(n, 2), name="Encoder()(images)")
-        decoded = ps3_probes.output(ps3.Decoder(), torch.randn(n, 2))
+        decoded = output(ps3_probes, ps3.Decoder(), torch.randn(n, 2))
         assert_tensor(decoded, shape=(n, 1, 28, 28), name="Decoder()(points)")
 
 
@@ -96,8 +102,8 @@ def test_a_hundred_pictures_learned_by_heart(ps3, ps3_probes):
     images = windows(PICTURES, torch.Generator().manual_seed(0))
     encoder, decoder, losses = three_parts(ps3.train_autoencoder(images, EPOCHS))
     show_curves("Loss of the autoencoder, as it tells it", {"loss": numbers(losses)}, x="step")
-    codes = assert_tensor(ps3_probes.output(encoder, images), shape=(PICTURES, 2), name="encoder(images)")
-    given = assert_tensor(ps3_probes.output(decoder, codes), shape=images.shape, name="decoder(points)")
+    codes = assert_tensor(output(ps3_probes, encoder, images), shape=(PICTURES, 2), name="encoder(images)")
+    given = assert_tensor(output(ps3_probes, decoder, codes), shape=images.shape, name="decoder(points)")
     show_images("Learned by heart", {"pictures": 2 * images[:8] - 1, "reconstructed": 2 * given[:8].float() - 1})
     error = float((given - images).double().square().mean())
     limit = BEATS * linear_error(images)
