@@ -40,6 +40,7 @@ def refused(course: Course) -> str:
 
 def test_declared_checks_are_built_without_being_imported(declared: Course) -> None:
     declared.build()
+    assert (declared.root / "dist/tiny_student.zip").is_file()
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,7 @@ def test_what_is_computed_is_left_to_verify(declared: Course, text: str) -> None
     declared.edit("assignments/tiny/assignment.toml", TOML, TOML + NEVER)
     declared.write(HIDDEN, text)
     declared.build()
+    assert (declared.root / "dist/tiny_student.zip").is_file()
 
 
 def test_stand_ins_without_a_table_are_named(declared: Course) -> None:
