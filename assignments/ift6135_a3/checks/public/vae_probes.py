@@ -7,12 +7,13 @@ where a check needs to know that, the grader's own network answers in the place 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+
+from autograder.sandbox.instruments import answer_for, asked_by
 
 IMAGE = (3, 32, 32)
 
@@ -101,47 +102,17 @@ def plant(model: nn.Module, world: Mapping[str, Any], decode: Callable[..., Tens
     return model
 
 
-def answer_for(part: nn.Module, shape: Sequence[int], answer: Callable[..., Tensor]) -> None:
-    """Let ``answer(shape, ...)`` give the output of a network, ``shape`` for each of its inputs."""
-    object.__setattr__(part, "forward", lambda *args, **kwargs: answer(list(shape), *args, **kwargs))
-
-
 def answer_for_first(model: nn.Module, answer: Callable[..., Tensor]) -> None:
     """Let ``answer`` give what the first network gives that `encode` asks."""
-    for part, shape in _asked(model.encode, torch.zeros(2, *IMAGE))[:1]:
+    for part, _, shape in asked_by(model.encode, torch.zeros(2, *IMAGE))[:1]:
         answer_for(part, shape, answer)
 
 
 def answer_for_last(model: nn.Module, z_dim: int, answer: Callable[..., Tensor]) -> None:
     """Let ``answer`` give what the last network gives that `decode` asks for an image."""
-    asked = _asked(model.decode, torch.zeros(2, z_dim))
-    for part, shape in [entry for entry in asked if entry[1].numel() == torch.Size(IMAGE).numel()][-1:]:
+    asked = asked_by(model.decode, torch.zeros(2, z_dim))
+    for part, _, shape in [entry for entry in asked if entry[2].numel() == torch.Size(IMAGE).numel()][-1:]:
         answer_for(part, shape, answer)
-
-
-@torch.no_grad()
-def _asked(method: Callable[[Tensor], Any], example: Tensor) -> list[tuple[nn.Module, torch.Size]]:
-    """The networks that a method asks itself, in order, not those within them; and the shape of one output of each."""
-    inside: list[nn.Module] = []
-    asked: list[tuple[nn.Module, torch.Size]] = []
-
-    def enter(part: nn.Module, args: Any) -> None:
-        inside.append(part)
-
-    def leave(part: nn.Module, args: Any, output: Any) -> None:
-        inside.pop()
-        if not inside and isinstance(output, Tensor) and output.ndim > 1:
-            asked.append((part, output.shape[1:]))
-
-    hooks = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave)]
-    try:
-        method(example)
-    except Exception:  # what is wrong with the method will show in the check
-        pass
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return asked
 
 
 def _find(
