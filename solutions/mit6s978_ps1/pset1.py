@@ -37,7 +37,7 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 from torchvision import datasets, transforms
 
-# %%
+# %% tags=["editable"]
 SMALL_DATA = os.environ.get("SMALL_DATA", "").lower() not in ("", "0", "no", "false")
 RESUME = False  # True: every training goes on from its checkpoint in results/
 SEED = 0
@@ -266,7 +266,7 @@ def eval(model):
 #
 # Adam with learning rate $10^{-3}$, 20 epochs. Choose other values if yours do better.
 
-# %%
+# %% tags=["editable"]
 EPOCHS = 100 if SMALL_DATA else 20
 ae = AE(784, [128, 32, 16, 2])
 ae_losses = train(ae, train_loader, loss_AE, epochs=EPOCHS, lr=1e-3, checkpoint="results/autoencoder.pt")
@@ -501,7 +501,7 @@ with torch.no_grad():
 # notebook; $10^{-3}$ gets there in fewer epochs. Change epochs, widths, learning rate and `coeff` as you like, and
 # say so.
 
-# %%
+# %% tags=["editable"]
 VAE_EPOCHS = 100 if SMALL_DATA else 20
 COEFF = 1e-3
 torch.manual_seed(SEED)
@@ -516,7 +516,7 @@ sgvb_losses = train(
 )
 eval(vae_sgvb)
 
-# %%
+# %% tags=["editable"]
 torch.manual_seed(SEED)
 vae_kl = VAE(784, [128, 32, 16, 4])
 kl_losses = train(
@@ -645,7 +645,8 @@ def plot_paths(**paths):
             (line,) = axes.plot(x, y, z, linewidth=2, label=name.replace("_", " "))
             axes.scatter(x[[0, -1]], y[[0, -1]], z[[0, -1]], color=line.get_color(), s=30)
         axes.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), zlim=(-1.5, 1.5), box_aspect=(1, 1, 1))
-        axes.view_init(elev=elevation)
+        axes.view_init(elev=elevation, azim=-60 if elevation < 90 else -90)
+    axes.set_axis_off()  # seen from above, the numbers of the axes lie upon each other
     axes.legend(loc="upper right")
     plt.show()
 
@@ -656,7 +657,7 @@ def plot_paths(**paths):
 # The coefficient of the divergence is small here: a torus does not fit a Gaussian, and a strong pull towards one
 # makes a ball of it.
 
-# %%
+# %% tags=["editable"]
 TORUS_EPOCHS = 1000
 TORUS_COEFF = 1e-4
 torch.manual_seed(SEED)
@@ -715,14 +716,14 @@ def distance_to_torus(points, R=1.0, r=0.5):
     return (((points[:, :2].norm(dim=1) - R) ** 2 + points[:, 2] ** 2).sqrt() - r).abs()
 
 
-# %%
+# %% tags=["editable"]
 torch.manual_seed(SEED)
 points = torus.points.to(device)
-first, last = points[torch.randperm(len(points))[:2]]
-opposite = points[(points - first).norm(dim=1).argmax()]  # across the hole
+first, last, third = points[torch.randperm(len(points))[:3]]
+opposite = points[(points - third).norm(dim=1).argmax()]  # of the third, across the hole
 paths = {
     "two_random_points": straight_line(point_vae, first, last),
-    "opposite_sides": straight_line(point_vae, first, opposite),
+    "opposite_sides": straight_line(point_vae, third, opposite),
 }
 for name, path in paths.items():
     off = distance_to_torus(path)
@@ -810,7 +811,7 @@ class TorusVAE(nn.Module):
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 TRY_TORUS_LATENT = False
 if TRY_TORUS_LATENT:
     torus_vae = TorusVAE()
@@ -825,5 +826,5 @@ if TRY_TORUS_LATENT:
     )
     with torch.no_grad():
         plot_paths(
-            two_random_points=torus_vae.path(first, last, 50), opposite_sides=torus_vae.path(first, opposite, 50)
+            two_random_points=torus_vae.path(first, last, 50), opposite_sides=torus_vae.path(third, opposite, 50)
         )
