@@ -89,6 +89,7 @@ def test_the_notebook_of_part_b_runs(desk: Path) -> None:
     said = text(notebook)
     label = r"(NOT comparable with any FID\)|FID \(clean-fid, \d+ images\))"
     assert re.search(rf"step     2: +[\d.]+  .*{label}", said) and re.search(rf"step     4: +[\d.]+  .*{label}", said)
+    assert said.count("step 2 of 4: L1 loss") == said.count("step 4 of 4: L1 loss") == 2
     assert "arrays behind the figures: (5, 6, 3, 16, 16) (5, 6, 3, 16, 16)" in said
     assert pictures(notebook) == 5
     assert {path.name for path in (desk / "results" / "part2").iterdir()} >= {"model.pt", "fid.png", "history.json"}
