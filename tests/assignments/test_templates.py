@@ -39,6 +39,24 @@ def test_settings_stand_in_cells_that_can_be_changed(path: Path) -> None:
     assert bound == []
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS + sorted(TEMPLATES.glob("*/*.py")), ids=lambda path: path.name)
+def test_no_statement_is_there_that_does_nothing(path: Path) -> None:
+    """A blank binds a name, raises, or is a comment: `...` by itself says nothing to a student."""
+    notebook = path.suffix == ".ipynb"
+    trees = [python_of(cell) for cell in code_cells(path)] if notebook else [ast.parse(path.read_text("utf-8"))]
+    stray = [
+        statement.lineno
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.If | ast.For | ast.With)
+        for statement in node.body
+        if isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and statement.value.value is ...
+    ]
+    assert stray == []
+
+
 def test_small_data_is_asked_for_in_the_same_words_everywhere() -> None:
     lines = [line for path in NOTEBOOKS for cell in code_cells(path) for line in SMALL_DATA.findall(cell.source)]
     assert len(lines) >= 3 and len(set(lines)) == 1
