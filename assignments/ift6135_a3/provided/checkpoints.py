@@ -1,6 +1,6 @@
 """Checkpoints: a training that was interrupted goes on as if it had not been. You hand in nothing of this file.
 
-A checkpoint is written after every epoch; ``--resume`` goes on from it. It holds the weights, the state of the
+A checkpoint is written on the way; ``--resume`` goes on from the last one. It holds the weights, the state of the
 optimiser, the curves so far and the states of the random number generators, so on a CPU the outcome is the same number
 by number.
 """
@@ -42,18 +42,20 @@ class Checkpoint:
         self.history = history
         self.parts = parts
 
-    def epochs(self, total: int, *, resume: bool) -> Iterator[int]:
-        """Yield the numbers of the epochs that are left, up to `total`, and save after each.
+    def epochs(self, total: int, *, resume: bool, every: int = 1) -> Iterator[int]:
+        """Yield the numbers of the epochs (or steps) that are left, up to `total`.
 
-        With `resume` the state of the checkpoint is put in place first, if there is one. Without, an older checkpoint
+        Saves after every `every`-th and the last, when the body of the loop is done with it. With `resume` the state of the checkpoint is put in place first, if there is one. Without, an older checkpoint
         is kept under another name. Leaves with one line (SystemExit) where a checkpoint does not belong to this run.
         """
         done = self.load() if resume else 0
         for epoch in range(done + 1, total + 1):
             yield epoch
-            if epoch == 1 and self.path.exists():
-                self._set_aside()
-            self.save(epoch)
+            if epoch % every == 0 or epoch == total:
+                if done == 0 and self.path.exists():
+                    self._set_aside()
+                self.save(epoch)
+                done = epoch
 
     def save(self, epoch: int) -> None:
         """Write the state after `epoch`. An interruption at any moment leaves the old file or the new one, whole."""
@@ -89,7 +91,7 @@ class Checkpoint:
         for name, values in self.history.items():
             values[:] = state["history"][name]
         set_random_states(state["random"])
-        print(f"{self.path}: going on after epoch {state['epoch']}", flush=True)
+        print(f"{self.path}: going on after number {state['epoch']}", flush=True)
         return int(state["epoch"])
 
     def _read(self) -> dict[str, Any]:
