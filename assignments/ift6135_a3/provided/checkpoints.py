@@ -45,8 +45,9 @@ class Checkpoint:
     def epochs(self, total: int, *, resume: bool, every: int = 1) -> Iterator[int]:
         """Yield the numbers of the epochs (or steps) that are left, up to `total`.
 
-        Saves after every `every`-th and the last, when the body of the loop is done with it. With `resume` the state of the checkpoint is put in place first, if there is one. Without, an older checkpoint
-        is kept under another name. Leaves with one line (SystemExit) where a checkpoint does not belong to this run.
+        Saves after every `every`-th and the last, when the body of the loop is done with it. With `resume` the state of
+        the checkpoint is put in place first, if there is one. Without, an older checkpoint is kept under another name.
+        Leaves with one line (SystemExit) where a checkpoint does not belong to this run.
         """
         done = self.load() if resume else 0
         for epoch in range(done + 1, total + 1):
