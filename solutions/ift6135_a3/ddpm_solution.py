@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from networks import Unet
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm.auto import tqdm  # a progress bar, for long loops: `for step in tqdm(steps, disable=None)`
 
 T = 1000
 if __name__ == "__main__":  # here, because the coefficients below are tables of length T
