@@ -35,7 +35,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# %%
+# %% tags=["editable"]
 # With SMALL_DATA, a dry run of Problem 1 on 600 small digits, in seconds.
 SMALL_DATA = os.environ.get("SMALL_DATA", "").lower() not in ("", "0", "no", "false")
 TRY_EXTRA_CREDIT = False  # True: train and look at the variational autoencoder
@@ -220,7 +220,7 @@ def train_autoencoder(images: Tensor, epochs: int, checkpoint=None) -> tuple[nn.
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 images, labels = load_images()
 encoder, decoder, losses = train_autoencoder(images, 20 if SMALL_DATA else 200, checkpoint="results/autoencoder.pt")
 
@@ -251,7 +251,7 @@ def plot_clusters(encoder: nn.Module, images: Tensor, labels: Tensor) -> plt.Fig
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 plot_clusters(encoder, images[:2000], labels[:2000])
 plt.show()
 
@@ -291,7 +291,7 @@ def plot_grid(decoder: nn.Module, xs: Tensor, ys: Tensor) -> plt.Figure:
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 with torch.no_grad():
     embedded = encoder(images[:2000])
 low, high = embedded.quantile(0.02, dim=0), embedded.quantile(0.98, dim=0)
@@ -379,7 +379,7 @@ def train_vae(images: Tensor, epochs: int, checkpoint=None) -> tuple[nn.Module, 
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 class Means(nn.Module):
     """The means of a `VariationalEncoder`: where an image lies in the plot of clusters."""
 
@@ -437,7 +437,7 @@ def sample_points(n: int) -> Tensor:
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 points = sample_points(1000)
 plt.figure(figsize=(4, 4))
 plt.scatter(points[:, 0], points[:, 1], s=4)
@@ -483,7 +483,7 @@ def plot_noising(points: Tensor) -> None:
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 plot_noising(points)
 
 # %% [markdown]
@@ -585,7 +585,7 @@ def sample(model: nn.Module, n: int) -> Tensor:
 # %% [markdown]
 # Train, and plot the reverse process every so often on the way, so that you see your model learn.
 
-# %%
+# %% tags=["editable"]
 STEPS = 5000
 
 
@@ -605,7 +605,7 @@ def show_reverse_process(step: int, model: nn.Module) -> None:
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 model, losses = train_diffusion(sample_points, STEPS, show_reverse_process, checkpoint="results/diffusion.pt")
 
 plt.figure(figsize=(5, 3))

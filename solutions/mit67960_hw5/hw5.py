@@ -35,7 +35,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-# %%
+# %% tags=["editable"]
 # With SMALL_DATA, a dry run on 1,797 small digits, in seconds.
 SMALL_DATA = os.environ.get("SMALL_DATA", "").lower() not in ("", "0", "no", "false")
 RESUME = False  # True: every training goes on from its checkpoint in results/
@@ -365,7 +365,7 @@ def train_vae(
     return losses
 
 
-# %%
+# %% tags=["editable"]
 train_images = load_images(train=True)
 vae = VAE(z_dims=2).to(device)
 vae_losses = train_vae(vae, train_images, epochs=3 if SMALL_DATA else 15, checkpoint="results/vae.pt")
@@ -419,7 +419,7 @@ def plot_latents(model: VAE, i: int = 0, j: int = 1):
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 latents = plot_latents(vae, 0, 1)
 
 # %% [markdown]
@@ -661,7 +661,7 @@ def extract(table: Tensor, t: Tensor, x: Tensor) -> Tensor:
 # The other coefficients follow from the betas. Compute them in the functions that need them, or once, as tables
 # ``(T,)`` in a cell of your own above those functions.
 
-# %%
+# %% tags=["editable"]
 betas = linear_beta_schedule(T)
 
 
@@ -808,7 +808,7 @@ def train_diffusion(
     return losses
 
 
-# %%
+# %% tags=["editable"]
 unet = Unet(width=8 if SMALL_DATA else 32).to(device)
 diffusion_losses = train_diffusion(unet, train_images, epochs=3 if SMALL_DATA else 10, checkpoint="results/unet.pt")
 
@@ -841,7 +841,7 @@ def plot_snapshots(images: Tensor):
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 stages = p_sample_loop(unet, (4, 1, 28, 28))
 snapshots = plot_snapshots(stages)
 
