@@ -34,7 +34,7 @@ class Checkpoint:
     """The state of one training in one file: where it is, and what belongs to it."""
 
     def __init__(
-        self, path: Path, settings: Mapping[str, Any], history: Mapping[str, list[float]], **parts: Stateful
+        self, path: Path, settings: Mapping[str, Any], history: Mapping[str, list[Any]], **parts: Stateful
     ) -> None:
         """Name the file, the `settings` that both parts of a training must share, the curves and the `parts`."""
         self.path = path
