@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 # %% tags=["editable"]
-# With SMALL_DATA, a dry run on 1,797 small digits, in seconds.
+# With SMALL_DATA, a dry run on 1,797 small digits, in a minute.
 SMALL_DATA = os.environ.get("SMALL_DATA", "").lower() not in ("", "0", "no", "false")
 RESUME = False  # True: every training goes on from its checkpoint in results/
 
@@ -368,7 +368,7 @@ def train_vae(
 # %% tags=["editable"]
 train_images = load_images(train=True)
 vae = VAE(z_dims=2).to(device)
-vae_losses = train_vae(vae, train_images, epochs=3 if SMALL_DATA else 15, checkpoint="results/vae.pt")
+vae_losses = train_vae(vae, train_images, epochs=30 if SMALL_DATA else 15, checkpoint="results/vae.pt")
 
 # %%
 plt.figure(figsize=(4, 3))
@@ -810,7 +810,7 @@ def train_diffusion(
 
 # %% tags=["editable"]
 unet = Unet(width=8 if SMALL_DATA else 32).to(device)
-diffusion_losses = train_diffusion(unet, train_images, epochs=3 if SMALL_DATA else 10, checkpoint="results/unet.pt")
+diffusion_losses = train_diffusion(unet, train_images, epochs=6 if SMALL_DATA else 10, checkpoint="results/unet.pt")
 
 # %%
 plt.figure(figsize=(4, 3))

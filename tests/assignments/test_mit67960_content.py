@@ -165,7 +165,8 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytes
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
     said = "".join(output.get("text", "") for output in outputs(notebook))
     vae, diffusion, grid, stages = json.loads(said.partition("MEASURED")[2])
-    assert vae[-1] < vae[0] and diffusion[-1] < 0.5  # in 12 seeds .13-.27, after a first epoch of .53-1.22
+    assert vae[-1] < 335  # one picture for all digits costs 355 nats: the grid shows digits, on small data, too
+    assert diffusion[-1] < 0.5  # in 12 seeds .13-.27 after three epochs, .53-1.22 after the first
     assert grid == [280, 280] and stages == [201, 4, 1, 28, 28]
     assert sum("image/png" in output.get("data", {}) for output in outputs(notebook)) == 4
 
