@@ -1,7 +1,8 @@
 """From marked Python source to what students get: every marked piece becomes a stub, the rest stays byte for byte.
 
-Inside a function a region becomes ``raise NotImplementedError("item (points): title")``; elsewhere each name that it
-binds becomes ``name = ...``, and of a region that binds none a comment is left, or ``...`` where a block would be empty. A marked assignment keeps its left side, any other marked statement is a small region.
+Inside a function a region becomes ``raise NotImplementedError("item (points): title")``. Elsewhere each name that it
+binds becomes ``name = ...``; of a region that binds none a comment is left, or ``...`` where its block would be empty.
+A marked assignment keeps its left side, any other marked statement is a small region.
 """
 
 from __future__ import annotations
