@@ -123,6 +123,7 @@ def _cell(bench: Workbench, item_id: str, judged: Judged) -> Cell:
     failed = [(check, verdict) for check, verdict in judged if verdict.outcome is Outcome.FAIL]
     total = sum(check.weight for check, _ in judged)
     first = next((verdict.failure.summary for _, verdict in failed if verdict.failure), "")
+    raised = next((verdict.staff_note for _, verdict in judged if verdict.outcome is Outcome.ERROR), "")
     return Cell(
         item=item_id,
         lost=round(item.points * sum(check.weight for check, _ in failed) / total, 4),
@@ -131,6 +132,7 @@ def _cell(bench: Workbench, item_id: str, judged: Judged) -> Cell:
         raised_by=_labels(bench, [check for check, verdict in failed if not verdict.by_comparison]),
         errors=_labels(bench, [check for check, verdict in judged if verdict.outcome is Outcome.ERROR]),
         note=first,
+        fault=raised.strip().rpartition("\n")[2],
     )
 
 
