@@ -22,6 +22,7 @@ from autograder.sandbox.zygote import Zygote
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytest", "hypothesis")
 MEMORY = 2**30
+PRIVATE_USER = "private user"
 CALLS = (
     "fork", "run a program", "ask for a process with clone3", "open a UNIX socket", "open an IPv4 socket",
     "open an IPv6 socket", "open a netlink socket", "open a VM socket", "send to sockets of others",
@@ -41,11 +42,11 @@ USES = {
 """What the limits keep a worker from, and the probe's name for it."""
 
 
-def examine(*, strict: bool) -> int:
+def examine(*, strict: bool, private_user: bool = False) -> int:
     """Print one line for everything that grading needs; return the exit status.
 
-    It is 1 where no worker can be started, where one cannot do what correct code needs, and, if ``strict``, where a
-    wall is missing without which strict grading refuses.
+    It is 1 where no worker can be started, where one cannot do what correct code needs, if ``strict``, where a wall is
+    missing without which strict grading refuses, and if ``private_user``, where workers keep the grader's user.
     """
     for name in LIBRARIES:
         importlib.import_module(name)
@@ -61,7 +62,10 @@ def examine(*, strict: bool) -> int:
         print(f"{lacking} of {len(kept_out)} protections are missing on this machine; reports will say so")
     if missing:
         print(f"strict grading is not possible here, it needs: {'; '.join(missing)}")
-    return 1 if any(not held for held, _ in needed) or (strict and missing) else 0
+    keeps_user = private_user and not any(held and text == PRIVATE_USER for held, text in kept_out)
+    if keeps_user:
+        print("the private user is asked for: its line above says what to mend")
+    return 1 if any(not held for held, _ in needed) or (strict and missing) or keeps_user else 0
 
 
 Line = tuple[bool, str]

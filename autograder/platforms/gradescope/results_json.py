@@ -32,7 +32,9 @@ ALL_PICTURES_LIMIT = 400_000
 STAFF_NOTE_LIMIT = 8_000
 ALL_STAFF_NOTES_LIMIT = 400_000
 NOTICES_SHOWN = 50
-NOT_FINISHED = "The grader did not finish; hand in again, or ask the staff if this stays."
+NOT_FINISHED = (
+    "The grader did not finish, which says nothing about your work: the staff have to see why, then it is graded again."
+)
 BROKEN = "The grader broke, which says nothing about your work: the staff have to repair it, then it is graded again."
 
 
