@@ -90,9 +90,9 @@ _UNSHARE = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork",
 class Gradescope:
     """An assignment on the platform: built from its zip once, then given hand-ins one after the other.
 
-    ``venv`` is linked to ``/autograder/venv`` for bundles whose ``setup.sh`` is not run, ``image`` is the root folder of
-    another system, in place of this machine's, ``hide`` names top-level folders that the bundle must do without, and
-    ``files`` gives other contents to files of the image.
+    ``venv`` is linked to ``/autograder/venv`` for bundles whose ``setup.sh`` is not run. ``image`` is the root folder
+    of another system, in place of this machine's; ``hide`` names top-level folders that the bundle must do without, and
+    ``files`` are put in the places of files of the image.
     """
 
     def __init__(
@@ -123,8 +123,11 @@ class Gradescope:
 
     def setup(self, env: Mapping[str, str] | None = None, *, timeout: float = 600) -> Command:
         """Run ``setup.sh`` as the build of the image does; its status does not stop anything."""
-        report = self._run(["bash", "/autograder/source/setup.sh"], env or {}, timeout, stdout="/autograder/setup.log")
-        return report.command
+        return self.execute("bash /autograder/source/setup.sh", env, timeout=timeout)
+
+    def execute(self, line: str, env: Mapping[str, str] | None = None, *, timeout: float = 600) -> Command:
+        """Run a line of the shell as the build of the image does."""
+        return self._run(["sh", "-c", line], env or {}, timeout, stdout="/autograder/setup.log").command
 
     def submit(
         self,

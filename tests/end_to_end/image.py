@@ -38,7 +38,9 @@ del sys.get_int_max_str_digits
 """Makes an interpreter the release candidate that Ubuntu 22.04 has; a sitecustomize.py."""
 
 
-def wheel(name: str, version: str, files: dict[str, str], *, scripts: dict[str, str] | None = None) -> tuple[str, bytes]:
+def wheel(
+    name: str, version: str, files: dict[str, str], *, scripts: dict[str, str] | None = None
+) -> tuple[str, bytes]:
     """Return file name and bytes of a wheel with these modules and these programs."""
     folder = f"{name}-{version}"
     info = {
@@ -93,11 +95,11 @@ class Image:
     def needed(version: str = VERSION) -> str:
         """Return the requirements of the bundle for one Python; packages are empty modules."""
         machine = f"sys_platform=linux platform_machine={os.uname().machine}"
-        packages = "torch==2.1 torchvision==0.1 matplotlib==3.1 scipy==1.1 hypothesis==6.1 pytest==8.1".split()
+        packages = ["torch==2.1", "torchvision==0.1", "matplotlib==3.1", "scipy==1.1", "hypothesis==6.1", "pytest==8.1"]
         return "\n".join([f"# python_version={version} implementation_name=cpython {machine}", *packages, ""])
 
     def indexes(self, *, vision: str = "", cpu: tuple[str, ...] = ("torch", "torchvision")) -> None:
-        """Make pip's index, with ``vision`` as its torchvision, and that of PyTorch's CPU builds, with ``cpu`` in it."""
+        """Make pip's index, with ``vision`` as its torchvision, and PyTorch's, with CPU builds of ``cpu``."""
         modules = {
             "torch": {"torch.py": ""},
             "torchvision": {"torchvision.py": vision},

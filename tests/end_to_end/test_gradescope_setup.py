@@ -63,7 +63,7 @@ def test_a_candidate_on_the_image_and_in_its_archives_is_refused_and_uv_asked(im
     image.python("python3")
     provide_uv(image)
     image.settings = "python_mirror = file:///mirror\n"
-    machine, setup = image.build()
+    _, setup = image.build()
     assert setup.status == 0, setup.stdout
     assert f"{VERSION}.0rc1 is not a final release" in ways(setup)[0]
     assert f"{VERSION}.0~rc1-1~22.04, which is no final release" in ways(setup)[1]
@@ -103,7 +103,9 @@ def test_micromamba_is_the_last_way(image: Image, tmp_path: Path) -> None:
     image.command("curl", f"[[ $* == *https://micro.mamba.pm/api/micromamba/* ]] && cat {tmp_path / 'latest'}")
     machine, setup = image.build()
     assert setup.status == 0, setup.stdout
-    assert ways(setup)[-1].startswith(f"setup.sh: Python {VERSION} from micromamba: /autograder/python/conda-{VERSION}/")
+    assert ways(setup)[-1].startswith(
+        f"setup.sh: Python {VERSION} from micromamba: /autograder/python/conda-{VERSION}/"
+    )
     assert f"--channel conda-forge python={VERSION} pip" in setup.stdout
     assert plain_versions_only(image, machine, setup)  # for an index that cannot be reached
 
@@ -170,8 +172,7 @@ def test_a_wrong_setting_is_one_line(image: Image, line: str, told: str) -> None
 
 def test_settings_survive_an_editor_of_windows(image: Image) -> None:
     image.settings = "\r\n# mine\r\npython_sources = image\r\n  timeout_seconds=300  \r\n"
-    image.command("autograder", "true")
-    machine, setup = image.build()
+    _, setup = image.build()
     assert [line.split(" from ")[1].partition(":")[0] for line in ways(setup)] == ["image"]
 
 
@@ -213,6 +214,7 @@ def test_check_refuses_an_interpreter_that_private_users_cannot_read(tmp_path: P
 def provide_uv(image: Image) -> None:
     """Put a stand-in for uv into pip's index: it "loads" this machine's Python."""
     place = f"/autograder/python/standalone/bin/python{VERSION}"
-    loading = f'mkdir -p {Path(place).parent}; cp {image.python("ready")} {place}; echo "loaded: $3 from $UV_PYTHON_INSTALL_MIRROR"'
-    script = f'#!/bin/bash\nif [[ $2 == find ]]; then echo {place}; else {loading}; fi\n'
+    loading = f"mkdir -p {Path(place).parent}; cp {image.python('ready')} {place}"
+    told = 'echo "loaded: $3 from $UV_PYTHON_INSTALL_MIRROR"'
+    script = f"#!/bin/bash\nif [[ $2 == find ]]; then echo {place}; else {loading}; {told}; fi\n"
     index(image.folder / "indexes" / "plain", wheel("uv", "9.0", {}, scripts={"uv": script}))
