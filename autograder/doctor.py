@@ -22,7 +22,6 @@ from autograder.sandbox.zygote import Zygote
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pytest", "hypothesis")
 MEMORY = 2**30
-PRIVATE_USER = "private user"
 CALLS = (
     "fork", "run a program", "ask for a process with clone3", "open a UNIX socket", "open an IPv4 socket",
     "open an IPv6 socket", "open a netlink socket", "open a VM socket", "send to sockets of others",
@@ -62,9 +61,11 @@ def examine(*, strict: bool, private_user: bool = False) -> int:
         print(f"{lacking} of {len(kept_out)} protections are missing on this machine; reports will say so")
     if missing:
         print(f"strict grading is not possible here, it needs: {'; '.join(missing)}")
-    keeps_user = private_user and not any(held and text == PRIVATE_USER for held, text in kept_out)
+    keeps_user = private_user and (True, "private user") not in kept_out
     if keeps_user:
-        print("the private user is asked for: its line above says what to mend")
+        print(
+            'FAIL  workers keep the grader\'s user, and a private user is asked for; the line "private user" says why'
+        )
     return 1 if any(not held for held, _ in needed) or (strict and missing) or keeps_user else 0
 
 

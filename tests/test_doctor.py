@@ -138,3 +138,19 @@ def test_the_command_lists_every_probe() -> None:
     for text in (*CALLS, *USES):
         assert f"a worker cannot {text}" in done.stdout
     assert "a worker is ready after" in done.stdout
+
+
+def test_a_worker_that_keeps_the_graders_user_is_an_error_where_that_is_asked() -> None:
+    driver = """
+import torch
+from autograder import doctor
+from autograder.sandbox import jail
+
+jail.interpreter_is_readable_by_others = lambda: False
+print("status", doctor.examine(strict=False, private_user=True), doctor.examine(strict=False))
+"""
+    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", driver]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads}, check=False)
+    assert done.stdout.endswith("status 1 0\n"), done.stderr
+    assert done.stdout.count("FAIL  workers keep the grader's user, and a private user is asked for") == 1

@@ -62,7 +62,7 @@ def local_folders(root: Path) -> dict[str, Path]:
 
 
 def prefix() -> Path | None:
-    """Return where a Python of this version lies that works elsewhere, too: one with the wheels that ensurepip needs."""
+    """Return where a Python of this version lies that works elsewhere, too: ensurepip has its own wheels."""
     ask = "import ensurepip, os, sys; print(sys.base_prefix, os.path.dirname(ensurepip.__file__), sep='\\n')"
     for name in (sys.executable, f"python{VERSION}", "python3"):
         done = subprocess.run([name, "-c", ask], capture_output=True, text=True, check=False)
