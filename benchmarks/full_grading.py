@@ -4,7 +4,7 @@ The bundle runs on the emulated platform with 600 s, inside control groups of 3 
 before it starts. Needs root, control groups of version 1, and minutes for each assignment.
 
 python benchmarks/full_grading.py                        # all, with this Python's environment
-python benchmarks/full_grading.py ift6135_a3 --image ROOT --environment ROOT_OF_A_SETUP/venv
+python benchmarks/full_grading.py ift6135_a3 --image ROOT --autograder FOLDER    # where setup.sh was run
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from autograder.assignment import load_assignment, slugs  # noqa: E402
 from autograder.platforms.gradescope.bundle import bundle_files  # noqa: E402
 from autograder.references import reference_name  # noqa: E402
 from autograder.release.building import build  # noqa: E402
-from tests.end_to_end.harness import Gradescope  # noqa: E402
+from tests.end_to_end.harness import Gradescope, Verdict  # noqa: E402
 
 GROUPS = Path("/sys/fs/cgroup")
 MEMORY, PROCESSORS, TIMEOUT = 3 * 2**30, 2, 600
@@ -47,12 +47,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("slugs", nargs="*", metavar="SLUG", help="assignments; all by default")
     parser.add_argument("--image", type=Path, default=Path("/"), help="root folder of the system to grade in")
-    parser.add_argument("--environment", type=Path, default=Path(sys.prefix), help="a setup's virtual environment")
+    parser.add_argument("--autograder", type=Path, help="the folder that setup.sh had as /autograder")
     arguments = parser.parse_args()
     table = Table(title=f"the reference, {MEMORY / 2**30:g} GB, {PROCESSORS} processors, {TIMEOUT} s")
     columns = (
         "assignment",
-        "verdict",
         "points",
         "wall s",
         "CPU s",
@@ -66,13 +65,15 @@ def main() -> None:
         table.add_column(column, justify="left" if column == "assignment" else "right")
     for slug in arguments.slugs or slugs(ROOT):
         with tempfile.TemporaryDirectory() as folder, groups() as joined:
-            platform = prepare(slug, Path(folder), arguments.image, arguments.environment)
+            platform = prepare(slug, Path(folder), arguments.image, arguments.autograder)
             handed_in = references(slug, Path(folder))
             watcher = Watcher(joined["memory"])
             measured = in_groups(joined, partial(grade, platform, handed_in))
+            if measured["verdict"] != Verdict.ACCEPTED or "status" in measured["shown"]:
+                Console(stderr=True).print(measured["shown"], markup=False)
             table.add_row(slug, *row(measured, joined, watcher.end()))
-            Console(stderr=True).print(table)
-    Console().print(table)
+            Console(stderr=True, width=120).print(table)
+    Console(width=120).print(table)
 
 
 @contextmanager
@@ -110,12 +111,14 @@ def in_groups(joined: dict[str, Path], work: partial[dict[str, Any]]) -> dict[st
     return dict(json.loads(reply))
 
 
-def prepare(slug: str, folder: Path, image: Path, environment: Path) -> Gradescope:
-    """Put the bundle of an assignment on the platform, with an environment that a setup has made."""
+def prepare(slug: str, folder: Path, image: Path, autograder: Path | None) -> Gradescope:
+    """Put the bundle of an assignment on the platform, with what ``setup.sh`` has made, or this environment."""
     build(ROOT, [slug], out=folder, platform_files=bundle_files, templates=folder / "templates")
     bundle = (folder / f"{slug}_gradescope.zip").read_bytes()
-    platform = Gradescope(folder, bundle, image=image, files={"/autograder/venv": environment})
-    for name in ("venv", "home"):
+    places = {"venv": Path(sys.prefix)} if autograder is None else {n: autograder / n for n in ("venv", "python")}
+    places = {name: place for name, place in places.items() if place.is_dir()}
+    platform = Gradescope(folder, bundle, image=image, files={f"/autograder/{n}": p for n, p in places.items()})
+    for name in (*places, "home"):
         (platform.root / name).mkdir()
     return platform
 
@@ -125,7 +128,7 @@ def grade(platform: Gradescope, handed_in: dict[str, bytes]) -> dict[str, Any]:
     run = platform.submit(handed_in, timeout=TIMEOUT)
     tests = [test for test in (run.results or {}).get("tests", []) if "max_score" in test]
     items = [(test["score"], test["max_score"], test["extra_data"]["outcome"]) for test in tests]
-    return {"verdict": run.verdict, "seconds": run.command.seconds, "items": items}
+    return {"verdict": run.verdict, "seconds": run.command.seconds, "items": items, "shown": run.command.stdout}
 
 
 def references(slug: str, folder: Path) -> dict[str, bytes]:
@@ -168,7 +171,6 @@ def row(measured: dict[str, Any], joined: dict[str, Path], peak: int) -> tuple[s
     ended = dict(line.split() for line in (memory / "memory.oom_control").read_text().splitlines())
     cpu = int((joined["cpuacct"] / "cpuacct.usage").read_text()) / 1e9
     return (
-        measured["verdict"],
         f"{sum(score for score, _, _ in items):g} of {sum(most for _, most, _ in items):g}",
         f"{measured['seconds']:.0f}",
         f"{cpu:.0f}",
