@@ -39,6 +39,8 @@ GROUPS = Path("/sys/fs/cgroup")
 MEMORY, PROCESSORS, TIMEOUT = 3 * 2**30, 2, 600
 PERIOD = 100_000
 """Microseconds over which the system counts a quota of processor time."""
+SHARES = 16 * 1024
+"""Sixteen times what another program gets, so that the processors are there as they would be on the platform."""
 MIB = 2**20
 
 
@@ -69,6 +71,9 @@ def main() -> None:
             handed_in = references(slug, Path(folder))
             watcher = Watcher(joined["memory"])
             measured = in_groups(joined, partial(grade, platform, handed_in))
+            for item in measured["items"]:
+                if item[0] < item[1]:
+                    Console(stderr=True, width=120).print(slug, *item, markup=False)
             if measured["verdict"] != Verdict.ACCEPTED or "status" in measured["shown"]:
                 Console(stderr=True).print(measured["shown"], markup=False)
             table.add_row(slug, *row(measured, joined, watcher.end()))
@@ -85,6 +90,7 @@ def groups() -> Iterator[dict[str, Path]]:
     (made["memory"] / "memory.limit_in_bytes").write_text(str(MEMORY))
     (made["cpu"] / "cpu.cfs_period_us").write_text(str(PERIOD))
     (made["cpu"] / "cpu.cfs_quota_us").write_text(str(PERIOD * PROCESSORS))
+    (made["cpu"] / "cpu.shares").write_text(str(SHARES))
     try:
         yield made
     finally:
@@ -127,7 +133,11 @@ def grade(platform: Gradescope, handed_in: dict[str, bytes]) -> dict[str, Any]:
     """Hand in, and return what came of it."""
     run = platform.submit(handed_in, timeout=TIMEOUT)
     tests = [test for test in (run.results or {}).get("tests", []) if "max_score" in test]
-    items = [(test["score"], test["max_score"], test["extra_data"]["outcome"]) for test in tests]
+    extra = [test["extra_data"] for test in tests]
+    items = [
+        (test["score"], test["max_score"], more["outcome"], more["item"])
+        for test, more in zip(tests, extra, strict=True)
+    ]
     return {"verdict": run.verdict, "seconds": run.command.seconds, "items": items, "shown": run.command.stdout}
 
 
@@ -171,14 +181,14 @@ def row(measured: dict[str, Any], joined: dict[str, Path], peak: int) -> tuple[s
     ended = dict(line.split() for line in (memory / "memory.oom_control").read_text().splitlines())
     cpu = int((joined["cpuacct"] / "cpuacct.usage").read_text()) / 1e9
     return (
-        f"{sum(score for score, _, _ in items):g} of {sum(most for _, most, _ in items):g}",
+        f"{sum(item[0] for item in items):g} of {sum(item[1] for item in items):g}",
         f"{measured['seconds']:.0f}",
         f"{cpu:.0f}",
         f"{peak / MIB:.0f}",
         f"{int((memory / 'memory.max_usage_in_bytes').read_text()) / MIB:.0f}",
         (memory / "memory.failcnt").read_text().strip(),
         ended.get("oom_kill", "?"),
-        str(sum(outcome in ("BLOCKED", "ERROR") for _, _, outcome in items)),
+        str(sum(item[2] in ("BLOCKED", "ERROR") for item in items)),
     )
 
 

@@ -32,7 +32,7 @@ import sys
 from collections import namedtuple
 fields = "major minor micro releaselevel serial"
 sys.version_info = namedtuple("version_info", fields)(*sys.version_info[:2], 0, "candidate", 1)
-sys.version = "{VERSION}.0rc1 (main)"
+sys.version = "{VERSION}.0rc1 (main, Aug 12 2022, 10:02:14) [GCC 11.2.0]"
 del sys.get_int_max_str_digits
 """
 """Makes an interpreter the release candidate that Ubuntu 22.04 has; a sitecustomize.py."""
