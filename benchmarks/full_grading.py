@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -68,7 +67,7 @@ def main() -> None:
     for slug in arguments.slugs or slugs(ROOT):
         with tempfile.TemporaryDirectory() as folder, groups() as joined:
             platform = prepare(slug, Path(folder), arguments.image, arguments.autograder)
-            handed_in = references(slug, Path(folder))
+            handed_in = references(slug)
             watcher = Watcher(joined["memory"])
             measured = in_groups(joined, partial(grade, platform, handed_in))
             for item in measured["items"]:
@@ -141,18 +140,11 @@ def grade(platform: Gradescope, handed_in: dict[str, bytes]) -> dict[str, Any]:
     return {"verdict": run.verdict, "seconds": run.command.seconds, "items": items, "shown": run.command.stdout}
 
 
-def references(slug: str, folder: Path) -> dict[str, bytes]:
-    """Return the hand-in: the reference files, a notebook that is kept as text made into one."""
-    assignment, found = load_assignment(ROOT, slug), {}
-    for name in assignment.manifest.files.required:
-        source = ROOT / "solutions" / slug / reference_name(assignment, name)
-        if source.name != name:
-            made = folder / name
-            command = [sys.executable, "-m", "jupytext", "--quiet", "--to", "ipynb", "--output", str(made), str(source)]
-            subprocess.run(command, check=True)
-            source = made
-        found[name] = source.read_bytes()
-    return found
+def references(slug: str) -> dict[str, bytes]:
+    """Return the hand-in: the reference files, notebooks as they are kept."""
+    assignment = load_assignment(ROOT, slug)
+    names = [reference_name(assignment, name) for name in assignment.manifest.files.required]
+    return {name: (ROOT / "solutions" / slug / name).read_bytes() for name in names}
 
 
 class Watcher:
