@@ -14,14 +14,20 @@ Need = tuple[str, str]
 """Where a module is needed, in words, and its name."""
 
 
-def distributions_needed(slug: str, needs: Iterable[Need], local: Collection[str] = ()) -> list[str]:
-    """Return the distributions that hold the modules, sorted; those of the standard library and ``local`` ones need none.
+def is_standard(module: str) -> bool:
+    """Whether a module is of the standard library, with which nothing needs to be installed."""
+    return module.partition(".")[0] in sys.stdlib_module_names
 
-    Raises `UserError` for a module that no installed distribution has.
+
+def distributions_needed(slug: str, needs: Iterable[Need], local: Collection[str] = ()) -> list[str]:
+    """Return the distributions that hold the modules, sorted.
+
+    Modules of the standard library, of the engine and ``local`` ones need none. Raises `UserError` for a module that no
+    installed distribution has.
     """
     found: set[str] = set()
     for where, module in needs:
-        if (first := module.partition(".")[0]) in sys.stdlib_module_names or first in {*local, "autograder"}:
+        if is_standard(module) or module.partition(".")[0] in {*local, "autograder"}:
             continue
         if not (names := distributions_of(module)):
             raise UserError(
@@ -35,14 +41,16 @@ def distributions_needed(slug: str, needs: Iterable[Need], local: Collection[str
 def distributions_of(module: str) -> tuple[str, ...]:
     """Return the canonical names of the installed distributions that hold a module, sorted; none for an unknown one.
 
-    Several distributions may share the first name of a module; where the files of some of them hold the module itself,
-    those are returned.
+    Where several share the first name of a module, those with the longest part of the whole name are returned.
     """
     from packaging.utils import canonicalize_name
 
     names = sorted({str(canonicalize_name(name)) for name in _by_first_name().get(module.partition(".")[0], ())})
-    exact = [name for name in names if _holds(name, module)] if len(names) > 1 else []
-    return tuple(exact or names)
+    while len(names) > 1 and "." in module:
+        if exact := [name for name in names if _holds(name, module)]:
+            return tuple(exact)
+        module = module.rpartition(".")[0]
+    return tuple(names)
 
 
 @functools.cache
