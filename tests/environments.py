@@ -6,7 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def environment_with(folder: Path, requirements: Iterable[str], *, wheel: Path |
     """
     venv.create(folder, with_pip=False)
     site = next(folder.glob("lib/python*/site-packages"))
-    for name in _closure(map(Requirement, requirements), set()):
+    for name in sorted(_closure(map(Requirement, requirements), set())):
         _link(metadata.distribution(name), site, folder / "bin")
     for part in ("share", "etc"):  # templates and settings of Jupyter
         if (there := Path(sys.prefix, part)).is_dir():
@@ -50,20 +50,18 @@ def environment_with_broken(folder: Path, modules: Mapping[str, str]) -> Path:
     return folder / "bin" / "python"
 
 
-def _closure(wanted: Iterable[Requirement], seen: set[str]) -> Iterator[str]:
-    """Yield the distributions that some requirements bring, each once."""
+def _closure(wanted: Iterable[Requirement], seen: set[tuple[str, ...]]) -> set[str]:
+    """Return the distributions that some requirements bring, without the engine."""
+    found: set[str] = set()
     for requirement in wanted:
         name = str(canonicalize_name(requirement.name))
-        key = str(Requirement(f"{name}[{','.join(sorted(requirement.extras))}]"))
-        if key in seen:
-            continue
-        seen.add(key)
-        if name != "autograder" and name not in seen:
-            seen.add(name)
-            yield name
-        extras = [{"extra": extra} for extra in ("", *requirement.extras)]
-        lines = map(Requirement, metadata.requires(name) or [])
-        yield from _closure((one for one in lines if _holds(one, extras)), seen)
+        key = (name, *sorted(requirement.extras))
+        if key not in seen:
+            seen.add(key)
+            extras = [{"extra": extra} for extra in ("", *requirement.extras)]
+            lines = map(Requirement, metadata.requires(name) or [])
+            found |= {name} | _closure((one for one in lines if _holds(one, extras)), seen)
+    return found - {"autograder"}
 
 
 def _holds(requirement: Requirement, environments: list[dict[str, str]]) -> bool:
