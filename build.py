@@ -208,6 +208,7 @@ def _show(releases: list[Release]) -> None:
     from rich.table import Table
 
     table = Table("assignment", "files", "blanks", "points", "student zip", "Gradescope zip", "leak check", box=SIMPLE)
+    table.columns[0].no_wrap = True
     for column in table.columns[1:-1]:
         column.justify = "right"
     for release in releases:

@@ -7,13 +7,17 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
+from pathlib import Path
 
 from autograder.assignment import Assignment
+from autograder.distributions import Need, distributions_needed, needs_of
 from autograder.errors import UserError
 from autograder.platforms.gradescope.results_json import pessimistic, results_bytes
 from autograder.platforms.gradescope.settings import NAMES, script_text, settings_file
+from autograder.references import reference_code, reference_path
+from autograder.texts import read_text
 
 EXECUTABLE = frozenset({"setup.sh", "run_autograder"})
 """Names of the bundle's files that carry the run bit in the zip."""
@@ -78,7 +82,9 @@ def pins(assignment: Assignment) -> dict[str, str]:
     Versions are those installed here, without local labels (``+cpu``), which no index but the package's own knows.
     What only a GPU needs is left out. Raises `UserError` where a package is not installed here.
     """
-    roots = [*_requirements("autograder", ()), *((name, ()) for name in _preloaded(assignment))]
+    local = {path.stem for path in _sources(assignment)} | {"_oracles", assignment.slug}
+    imported = distributions_needed(assignment.slug, _needs(assignment), local)
+    roots = [*_requirements("autograder", ()), *((name, ()) for name in imported)]
     found: dict[str, str] = {}
     _collect(roots, found, set())
     return dict(sorted(found.items()))
@@ -122,23 +128,20 @@ def _requirements(name: str, extras: tuple[str, ...]) -> tuple[tuple[str, tuple[
     return tuple(needed)
 
 
-@functools.cache
-def _packages_by_module() -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()
+def _needs(assignment: Assignment) -> Iterator[Need]:
+    """Yield what is imported beforehand, and what the reference, files that students get and checks import."""
+    yield from (("preload in assignment.toml", module) for module in assignment.manifest.files.preload)
+    for path, code in _sources(assignment).items():
+        yield from needs_of(str(path), code)
 
 
-def _preloaded(assignment: Assignment) -> list[str]:
-    """Return the packages of the modules that the assignment imports beforehand."""
-    from packaging.utils import canonicalize_name
-
-    modules = {name.split(".")[0] for name in assignment.manifest.files.preload} - sys.stdlib_module_names
-    packages = _packages_by_module() if modules else {}
-    names = []
-    for module in sorted(modules):
-        if module not in packages:
-            raise UserError(
-                f"{assignment.slug}: preload names {module!r}, which no installed package has;"
-                " install it and build again, or take it out of the manifest"
-            )
-        names += [str(canonicalize_name(name)) for name in sorted(set(packages[module]))]
-    return names
+def _sources(assignment: Assignment) -> dict[Path, str]:
+    """Return the code that grading runs, by its file: trusted, and checked by whoever builds."""
+    checks = (assignment.public_checks, assignment.hidden_checks, assignment.folder.parent / "_oracles")
+    paths = [path for folder in (assignment.provided, *checks) for path in sorted(folder.glob("*.py"))]
+    sources = {path: read_text(path) for path in paths}
+    if assignment.reference is not None:
+        for name in assignment.manifest.files.required:
+            path = reference_path(assignment, name)
+            sources |= {path: reference_code(assignment, name)} if path.is_file() else {}
+    return sources

@@ -18,6 +18,7 @@ from autograder.platforms.gradescope.bundle import EXECUTABLE, bundle_files, pin
 from autograder.platforms.gradescope.validate import validate_text
 from autograder.sandbox import jail
 from tests.platforms.gradescope.toy import toy_assignment
+from tests.release.course import make_course
 
 REQUIREMENTS = f"requirements-{sys.version_info[0]}.{sys.version_info[1]}.txt"
 WHEEL = "autograder-0.1.0-py3-none-any.whl"
@@ -89,7 +90,10 @@ def test_pins_are_exact_complete_and_for_the_cpu(files: dict[str, bytes]) -> Non
 
 def test_preloaded_modules_are_pinned_too() -> None:
     assert "pillow" in pins(toy_assignment(preload=("PIL.Image",)))
-    with pytest.raises(UserError, match="preload names 'no_such_module'"):
+    with pytest.raises(
+        UserError,
+        match=r"toy: preload in assignment\.toml needs the module 'no_such_module', which no installed package has",
+    ):
         pins(toy_assignment(preload=("no_such_module",)))
 
 
@@ -118,3 +122,14 @@ def test_same_input_same_bytes_without_torch(files: dict[str, bytes]) -> None:
 
 def test_sweep_knows_the_workers_user_ids(files: dict[str, bytes]) -> None:
     assert f"uid >= {jail.FIRST_UID} && uid < {jail.LAST_UID}".encode() in files["run_autograder"]
+
+
+def test_what_the_reference_provided_files_and_checks_import_is_pinned_too(tmp_path: Path) -> None:
+    course = make_course(tmp_path)
+    assert "pyyaml" in pins(course.assignment), "jupytext needs it"
+    assert "ipython" not in pins(course.assignment)
+    course.edit("assignments/tiny/checks/hidden/test_hidden.py", '"""Hidden."""', '"""Hidden."""\nimport IPython')
+    assert "ipython" in pins(course.assignment)
+    course.edit("assignments/tiny/checks/hidden/test_hidden.py", "import IPython", "import no_such_module")
+    with pytest.raises(UserError, match=r"tiny: .*test_hidden\.py needs the module 'no_such_module'"):
+        pins(course.assignment)
