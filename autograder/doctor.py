@@ -49,7 +49,7 @@ def _show(finding: Finding) -> None:
         print(f"ok    {name} {finding.version}".rstrip())
 
 
-def _examine_workers(*, strict: bool, private_user: bool) -> bool:
+def _examine_workers(*, strict: bool, private_user: bool = False) -> bool:
     try:
         from autograder.doctor_walls import look
 
