@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,6 +38,11 @@ class BuildByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
+SettingOption = Annotated[
+    list[str] | None,
+    typer.Option("--setting", metavar="NAME=VALUE", help="A line of the Gradescope zip's settings.conf; repeatable."),
+]
+
 app = typer.Typer(cls=BuildByDefault, add_completion=False, rich_markup_mode=None, help=__doc__)
 
 
@@ -50,13 +56,14 @@ def build_command(
     slugs: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="Assignments; all by default.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the zips go.")] = DIST,
     check: Annotated[bool, typer.Option("--check", help="Only say whether student_templates/ is up to date.")] = False,
+    setting: SettingOption = None,
 ) -> None:
     """Build student_templates/, <slug>_student.zip and <slug>_gradescope.zip."""
     with _one_line():
         if check:
             _check(slugs or [])
         else:
-            _build(slugs or [], out)
+            _build(slugs or [], out, setting or [])
 
 
 @app.command("verify")
@@ -101,10 +108,11 @@ def verify_command(
 def release_command(
     slugs: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="Assignments; all by default.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the zips go.")] = DIST,
+    setting: SettingOption = None,
 ) -> None:
     """Build only what was verified: exit status 1 unless `verify` passed with exactly the files that are there now."""
     with _one_line():
-        _release(slugs or [], out)
+        _release(slugs or [], out, setting or [])
 
 
 @contextmanager
@@ -133,10 +141,11 @@ def _check(slugs: list[str]) -> None:
     typer.echo("student_templates/ is up to date")
 
 
-def _build(slugs: list[str], out: Path) -> None:
+def _build(slugs: list[str], out: Path, settings: list[str]) -> None:
     from autograder.platforms.gradescope.bundle import bundle_files
+    from autograder.platforms.gradescope.settings import read_choices
 
-    _show(build(ROOT, slugs, out=out, platform_files=bundle_files))
+    _show(build(ROOT, slugs, out=out, platform_files=partial(bundle_files, settings=read_choices(settings))))
 
 
 def _measure(slugs: list[str], item: str, jobs: int, out: Path, measures: Measures) -> None:
@@ -182,7 +191,7 @@ def _verify(slugs: list[str], item: str, jobs: int, out: Path) -> None:
         raise typer.Exit(1)
 
 
-def _release(slugs: list[str], out: Path) -> None:
+def _release(slugs: list[str], out: Path, settings: list[str]) -> None:
     from autograder.verify.command import choose, objections
 
     lines = objections(ROOT, choose(ROOT, slugs), VERIFIED)
@@ -190,7 +199,7 @@ def _release(slugs: list[str], out: Path) -> None:
         typer.echo(line, err=True)
     if lines:
         raise typer.Exit(1)
-    _build(slugs, out)
+    _build(slugs, out, settings)
 
 
 def _show(releases: list[Release]) -> None:
@@ -199,6 +208,7 @@ def _show(releases: list[Release]) -> None:
     from rich.table import Table
 
     table = Table("assignment", "files", "blanks", "points", "student zip", "Gradescope zip", "leak check", box=SIMPLE)
+    table.columns[0].no_wrap = True
     for column in table.columns[1:-1]:
         column.justify = "right"
     for release in releases:

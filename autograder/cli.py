@@ -209,6 +209,9 @@ def validate_results(file: Annotated[Path, typer.Argument(help="A results.json f
 @app.command()
 def doctor(
     sandbox: SandboxOption = Sandbox.BEST_EFFORT,
+    private_user: Annotated[
+        bool, typer.Option("--private-user", help="A worker that keeps the grader's user is an error.")
+    ] = False,
 ) -> None:
     """Try out what grading needs on this machine.
 
@@ -219,7 +222,7 @@ def doctor(
     clean_start()
     from autograder.doctor import examine
 
-    raise SystemExit(examine(strict=sandbox is Sandbox.STRICT))
+    raise SystemExit(examine(strict=sandbox is Sandbox.STRICT, private_user=private_user))
 
 
 @app.command()

@@ -14,6 +14,12 @@ class UnreadableHandIn(UserError):
     """Nothing of a hand-in can be read: whoever handed it in has to mend it."""
 
 
+def what_went_wrong(error: BaseException) -> str:
+    """Return an exception as one line: its name, and what it says."""
+    text = " ".join(str(getattr(error, "summary", error)).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return ``'; did you mean "right"?'`` for the nearest known name, or a list of the known names."""
     names = sorted(known)

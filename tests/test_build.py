@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def test_one_assignment_from_any_folder(project: Course, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert (project.root / "dist/tiny_student.zip").is_file()
     assert run(project, "build", "tiny", "--out", str(tmp_path)).returncode == 0
+
+
+def test_settings_of_the_gradescope_zip_are_written(project: Course, tmp_path: Path) -> None:
+    index = "torch_index=https://wheels.example/cpu"
+    done = run(project, "tiny", "--setting", index, "--setting", "timeout_seconds=1200", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(tmp_path / "tiny_gradescope.zip") as bundle:
+        settings = bundle.read("settings.conf").decode().splitlines()
+    assert {"torch_index = https://wheels.example/cpu", "timeout_seconds = 1200"} < set(settings)
+    wrong = run(project, "tiny", "--setting", "torch_indx=x")
+    assert wrong.returncode == 2 and 'did you mean "torch_index"?' in wrong.stderr and wrong.stderr.count("\n") == 1
 
 
 def test_check_passes_when_fresh_and_names_stale_files(project: Course) -> None:

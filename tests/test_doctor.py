@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from autograder.doctor import CALLS, USES
+from autograder.doctor_walls import CALLS, USES
 from tests.tiny import command
 
 WITHOUT = {
@@ -27,7 +27,7 @@ DRIVER = """
 import contextlib, io, json, sys
 import torch
 torch.set_num_threads(1)
-from autograder import doctor
+from autograder import doctor, doctor_walls
 from autograder.sandbox import jail
 
 found = {}
@@ -35,11 +35,11 @@ for name, walls in json.loads(sys.argv[1]).items():
     kept = {wall: getattr(jail, wall) for wall in walls}
     for wall in walls:
         setattr(jail, wall, lambda *settings: "removed" if settings else False)
-    needed, kept_out, missing = doctor.look()
+    needed, kept_out, missing = doctor_walls.look()
     with contextlib.redirect_stdout(io.StringIO()) as shown:
-        status = doctor.examine(strict=True) if name in ("seccomp", "nothing") else None
+        right = doctor._examine_workers(strict=True) if name in ("seccomp", "nothing") else None
     found[name] = [[text for held, text in needed if not held], [text for held, text in kept_out if not held], missing,
-                   status, shown.getvalue()]
+                   right, shown.getvalue()]
     for wall, function in kept.items():
         setattr(jail, wall, function)
 print(json.dumps(found))
@@ -47,22 +47,22 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, tuple[list[str], list[str], list[str], int, str]]:
-    """For every round: what correct code lacks, what does not hold, what strict grading needs, status and output."""
+def found() -> dict[str, tuple[list[str], list[str], list[str], bool, str]]:
+    """Every round: what correct code lacks, what does not hold, what strict grading needs, if all is right, output."""
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, json.dumps(WITHOUT)],
         capture_output=True,
         text=True,
         env={**os.environ, **threads},
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
-def needs(found: dict[str, tuple[list[str], list[str], list[str], int, str]], *names: str) -> None:
+def needs(found: dict[str, tuple[list[str], list[str], list[str], bool, str]], *names: str) -> None:
     """Skip where the machine itself lacks a wall."""
     missing = [text.partition(":")[0] for text in found["nothing"][1]]
     if lacking := set(names) & set(missing):
@@ -74,7 +74,7 @@ def test_correct_code_can_work_whatever_is_removed(found) -> None:
 
 
 def test_strict_grading_is_refused_without_seccomp_and_the_doctor_says_so(found) -> None:
-    assert (found["seccomp"][2], found["seccomp"][3]) == (["seccomp"], 1)
+    assert (found["seccomp"][2], found["seccomp"][3]) == (["seccomp"], False)
     assert "strict grading is not possible here, it needs: seccomp" in found["seccomp"][4]
     assert "FAIL  seccomp: removed" in found["seccomp"][4]
 
@@ -138,3 +138,19 @@ def test_the_command_lists_every_probe() -> None:
     for text in (*CALLS, *USES):
         assert f"a worker cannot {text}" in done.stdout
     assert "a worker is ready after" in done.stdout
+
+
+def test_a_worker_that_keeps_the_graders_user_is_an_error_where_that_is_asked() -> None:
+    driver = """
+import torch
+from autograder import doctor
+from autograder.sandbox import jail
+
+jail.interpreter_is_readable_by_others = lambda: False
+print("status", doctor.examine(strict=False, private_user=True), doctor.examine(strict=False))
+"""
+    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", driver]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads}, check=False)
+    assert done.stdout.endswith("status 1 0\n"), done.stderr
+    assert done.stdout.count("FAIL  workers keep the grader's user, and a private user is asked for") == 1

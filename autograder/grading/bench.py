@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.assignment import Assignment
+from autograder.errors import what_went_wrong
 from autograder.grading.interruption import Interruption
 from autograder.results import Notice, Wall
 from autograder.sandbox.clock import Meter, Span
@@ -245,13 +246,23 @@ class Bench:
 
 
 def _import_heavy(preload: tuple[str, ...]) -> None:
-    """Import what hand-ins import, once, so that a fork has it; a package that is missing is the loader's matter."""
+    """Import what hand-ins import, once, so that a fork has it; a package that is missing is the loader's matter.
+
+    Raises `GraderTrouble` where one is there and broken: no hand-in could use it, whatever it does.
+    """
+    from autograder.grading.trouble import GraderTrouble
+
     for name in ("torch", *preload):
         try:
             importlib.import_module(name)
-        except ModuleNotFoundError:
-            if name == "torch":
-                raise
+        except Exception as error:
+            missing = f"{error.name}." if isinstance(error, ModuleNotFoundError) else ""
+            if name != "torch" and missing and f"{name}.".startswith(missing):
+                continue
+            raise GraderTrouble(
+                f"{name} cannot be imported on this machine: {what_went_wrong(error)};"
+                " `autograder doctor` says what else is broken"
+            ) from None
 
 
 def _judge_cuda() -> None:

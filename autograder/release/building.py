@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from autograder.assignment import Assignment, load_assignment, slugs
 from autograder.errors import UserError
 from autograder.references import NOTEBOOK, reference_name
-from autograder.release.archives import build_wheel, unzip_bytes
-from autograder.release.bundles import PlatformFiles, gradescope_zip, student_zip
+from autograder.release.archives import build_wheel
+from autograder.release.bundles import PlatformFiles, gradescope_zip, student_files, student_zip
 from autograder.release.declared import refuse_wrong_checks
 from autograder.release.files import Tree, read_tree
 from autograder.release.leakcheck import LeakFound, find_leaks
@@ -104,16 +104,14 @@ def assemble(
     """Make one release in memory; raises `UserError` or `LeakFound`. ``engine`` holds the pages of the wheel."""
     refuse_wrong_checks(assignment)
     template = make_template(assignment)
-    zipped = student_zip(assignment, template.files, wheel)
+    handed_out = student_files(assignment, template.files, wheel)
     secrets = collect_secrets(root, assignment, template)
     # The wheel is the same in every zip, so its pages are read once and not again from each.
-    contents = unzip_bytes(zipped)
-    if contents.pop(wheel[0], None) != wheel[1]:
-        raise UserError(f"{assignment.slug}: a file of the template is called {wheel[0]}; rename it")
-    pages = [*read_pages(contents), *engine]
+    pages = [*read_pages({name: data for name, data in handed_out.items() if name != wheel[0]}), *engine]
     if leaks := find_leaks(pages, secrets):
         raise LeakFound(f"{assignment.slug}_student.zip", leaks)
     bundle = gradescope_zip(root, assignment, wheel, platform_files(assignment, wheel[0]))
+    zipped = student_zip(assignment, handed_out)
     return Release(assignment, template.files, zipped, bundle, template.blanks, len(secrets), len(pages))
 
 

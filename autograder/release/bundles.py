@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
-import ast
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError
 from autograder.release.archives import zip_bytes
 from autograder.release.files import Tree, read_tree
+from autograder.release.readme import README, readme
+from autograder.release.requirements import requirements
 from autograder.texts import decode
 
 PlatformFiles = Callable[[Assignment, str], dict[str, bytes]]
 
-REQUIREMENTS, README = "requirements.txt", "README.txt"
+REQUIREMENTS = "requirements.txt"
 SETTINGS = "grading.toml"
 _PROGRAMS = ("run_autograder", "setup.sh")
-# Modules whose distribution has another name.
-_DISTRIBUTIONS = {
-    "PIL": "pillow",
-    "cv2": "opencv-python",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "yaml": "PyYAML",
-}
-
-_README = """{title}
-
-1. Install what is needed, best in a virtual environment of its own:
-       pip install -r requirements.txt
-2. Read handout.md and fill in the blanks in {files}.
-3. See how far you are, as often as you like:
-       autograder check
-4. Hand in {files}, as the handout says.
-"""
 
 
-def student_zip(assignment: Assignment, template: Tree, wheel: tuple[str, bytes]) -> bytes:
-    """Return the zip in which ``pip install -r requirements.txt`` and then ``autograder check`` work."""
+def student_files(assignment: Assignment, template: Tree, wheel: tuple[str, bytes]) -> Tree:
+    """Return what students unpack: with it, the steps of ``README.txt`` work. Raises `UserError`.
+
+    A course's own ``README.txt`` stays, since it says more than ours; its ``requirements.txt`` gets our lines as well.
+    """
     name, data = wheel
-    manifest = assignment.manifest
-    required = ", ".join(manifest.files.required)
-    extra = {
-        name: data,
-        REQUIREMENTS: "\n".join((f"./{name}", *_distributions(assignment, template), "")).encode(),
-        README: _README.format(title=manifest.title, files=required).encode(),
-    }
-    # A course's own requirements.txt or README.txt would be a file of the template, and says more than ours.
-    return zip_bytes({**extra, **template, REQUIREMENTS: _merged(template.get(REQUIREMENTS, b""), extra[REQUIREMENTS])})
+    if name in template:
+        raise UserError(f"{assignment.slug}: a file of the template is called {name}; rename it")
+    asked = requirements(assignment, template, wheel)
+    ours = {name: data, README: readme(assignment, template).encode()}
+    return {**ours, **template, REQUIREMENTS: _merged(template.get(REQUIREMENTS, b""), asked)}
+
+
+def student_zip(assignment: Assignment, files: Tree) -> bytes:
+    """Return the zip of a student's files, in one folder named after the assignment."""
+    return zip_bytes({f"{assignment.slug}/{name}": data for name, data in files.items()})
 
 
 def gradescope_zip(root: Path, assignment: Assignment, wheel: tuple[str, bytes], platform: dict[str, bytes]) -> bytes:
@@ -65,25 +51,6 @@ def gradescope_zip(root: Path, assignment: Assignment, wheel: tuple[str, bytes],
     return zip_bytes(tree, executable=_PROGRAMS)
 
 
-def _merged(own: bytes, ours: bytes) -> bytes:
-    lines = [*decode(own, REQUIREMENTS).split("\n"), *ours.decode().split("\n")]
+def _merged(own: bytes, ours: list[str]) -> bytes:
+    lines = [*decode(own, REQUIREMENTS).split("\n"), *ours]
     return ("\n".join(dict.fromkeys(line.strip() for line in lines if line.strip())) + "\n").encode()
-
-
-def _distributions(assignment: Assignment, template: Tree) -> list[str]:
-    """Return what hand-ins need: modules that the manifest preloads and that the template's files import."""
-    local = {name.removesuffix(".py") for name in template if name.endswith(".py")}
-    modules = {name.partition(".")[0] for name in assignment.manifest.files.preload}
-    for name, data in template.items():
-        if name.endswith(".py") and "/" not in name:
-            modules |= set(_imported(ast.parse(data)))
-    outside = modules - local - sys.stdlib_module_names - {"autograder", "__future__"}
-    return sorted({_DISTRIBUTIONS.get(name, name) for name in outside})
-
-
-def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module.partition(".")[0]

@@ -51,7 +51,7 @@ def make_template(assignment: Assignment) -> Template:
             raise UserError(f"{assignment.folder}: {twice[0]} would be in the template twice; rename one")
         files |= part
     removed = tuple(piece for result in stripped.values() for piece in result.removed)
-    given = [tree for name in (*stripped, *provided) for tree in _trees(name, files[name])]
+    given = [tree for name in (*stripped, *provided) for tree in syntax_trees(name, files[name])]
     blanks = sum(result.blanks for result in stripped.values())
     return Template(dict(sorted(files.items())), removed, blanks, Given(given))
 
@@ -129,7 +129,8 @@ def _papers(assignment: Assignment) -> Tree:
     return {HANDOUT: handout.read_bytes(), MANIFEST: project(assignment.manifest).encode("utf-8")}
 
 
-def _trees(name: str, data: bytes) -> list[ast.Module]:
+def syntax_trees(name: str, data: bytes) -> list[ast.Module]:
+    """Return the syntax trees of a Python file, or of the cells of a notebook, magics blanked out."""
     if name.endswith(".py"):
         return _parsed(decode(data, name))
     if not name.endswith(".ipynb"):

@@ -90,14 +90,26 @@ _UNSHARE = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork",
 class Gradescope:
     """An assignment on the platform: built from its zip once, then given hand-ins one after the other.
 
-    ``venv`` is linked to ``/autograder/venv`` for bundles whose ``setup.sh`` is not run, and ``hide`` names top-level
-    folders of this machine that the bundle must do without.
+    ``venv`` is linked to ``/autograder/venv`` for bundles whose ``setup.sh`` is not run. ``image`` is the root folder
+    of another system, in place of this machine's; ``hide`` names top-level folders that the bundle must do without, and
+    ``files`` are put in the places of files of the image.
     """
 
-    def __init__(self, folder: Path, bundle: bytes, *, venv: Path | None = None, hide: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        bundle: bytes,
+        *,
+        venv: Path | None = None,
+        image: Path = Path("/"),
+        hide: Iterable[str] = (),
+        files: Mapping[str, Path] | None = None,
+    ) -> None:
         self.root = folder / "autograder"
         self._scratch = folder / "scratch"
+        self._image = image
         self._hide = tuple(hide)
+        self._files = {name: str(path) for name, path in (files or {}).items()}
         self._previous: list[dict[str, Any]] = []
         for path in (self.root / "source", self._scratch):
             path.mkdir(parents=True)
@@ -111,8 +123,11 @@ class Gradescope:
 
     def setup(self, env: Mapping[str, str] | None = None, *, timeout: float = 600) -> Command:
         """Run ``setup.sh`` as the build of the image does; its status does not stop anything."""
-        report = self._run(["bash", "/autograder/source/setup.sh"], env or {}, timeout, stdout="/autograder/setup.log")
-        return report.command
+        return self.execute("bash /autograder/source/setup.sh", env, timeout=timeout)
+
+    def execute(self, line: str, env: Mapping[str, str] | None = None, *, timeout: float = 600) -> Command:
+        """Run a line of the shell as the build of the image does."""
+        return self._run(["sh", "-c", line], env or {}, timeout, stdout="/autograder/setup.log").command
 
     def submit(
         self,
@@ -189,7 +204,9 @@ class Gradescope:
         job = {
             "autograder": str(self.root),
             "new_root": str(self._scratch),
+            "image": str(self._image),
             "hide": self._hide,
+            "files": self._files,
             "command": command,
             "env": {"PATH": PATH, **env},
             "timeout": timeout,

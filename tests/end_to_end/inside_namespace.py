@@ -22,17 +22,17 @@ LATER = 2.0
 def main() -> None:
     """Carry out the job."""
     job = json.load(sys.stdin)
-    enter(job["autograder"], Path(job["new_root"]), job["hide"])
+    enter(job["autograder"], Path(job["new_root"]), Path(job["image"]), job["hide"], job["files"])
     json.dump(run(job), sys.stdout)
 
 
-def enter(autograder: str, new_root: Path, hide: list[str]) -> None:
-    """Change to a root that shows the machine's folders, but ours as /autograder and a /proc of its own."""
+def enter(autograder: str, new_root: Path, image: Path, hide: list[str], files: dict[str, str]) -> None:
+    """Change to a root that shows the image's folders, but ours as /autograder and a /proc of its own."""
     _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(new_root))
-    for entry in sorted(Path("/").iterdir()):
+    ours = ("dev", "sys", "proc", "autograder")  # empty folders in an image
+    shown = [entry for entry in sorted(image.iterdir()) if entry.name not in (*hide, *ours)]
+    for entry in (*shown, Path("/dev"), Path("/sys")):
         place = new_root / entry.name
-        if entry.name in (*hide, "proc", "autograder"):
-            continue
         if entry.is_symlink():
             place.symlink_to(entry.readlink())
         elif entry.is_dir():
@@ -42,6 +42,8 @@ def enter(autograder: str, new_root: Path, hide: list[str]) -> None:
         (new_root / name).mkdir()
     _mount("-t", "proc", "proc", str(new_root / "proc"))
     _mount("--bind", autograder, str(new_root / "autograder"))
+    for name, file in files.items():
+        _mount("--bind", file, str(new_root / name.lstrip("/")))
     os.chroot(new_root)
     os.chdir("/autograder")
 

@@ -20,7 +20,7 @@ FILES = ("vae_solution.py", "ddpm_solution.py", "q3_solution.py")
 def unpacked(release: Path, tmp_path: Path) -> Path:
     with zipfile.ZipFile(release / f"{SLUG}_student.zip") as archive:
         archive.extractall(tmp_path)
-    return tmp_path
+    return tmp_path / SLUG
 
 
 def check(environment: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -9,6 +9,7 @@ from autograder.assignment import read_manifest
 from autograder.errors import UserError
 from autograder.release.archives import unzip_bytes
 from autograder.release.building import stale_files
+from autograder.release.files import Tree
 from tests.release.course import FILES, Course
 
 STUDENT, GRADESCOPE = "tiny_student.zip", "tiny_gradescope.zip"
@@ -26,12 +27,20 @@ def test_a_release_has_template_student_zip_and_gradescope_zip(course: Course) -
     assert read_manifest(course.root / "student_templates/tiny/assignment.toml") == course.assignment.manifest
 
     dist = course.tree("dist")
-    student = unzip_bytes(dist[STUDENT])
+    student = student_files(dist[STUDENT])
     (wheel,) = [name for name in student if name.endswith(".whl")]
     assert {name: student[name] for name in template} == template
     assert set(student) - set(template) == {wheel, "requirements.txt", "README.txt"}
     # networks.py is provided, so it is nothing to install.
-    assert student["requirements.txt"].decode().split() == [f"./{wheel}", "matplotlib", "pillow", "torch"]
+    asked = student["requirements.txt"].decode().split("\n")
+    assert asked == [f"./{wheel}[student]", "matplotlib>=3.8", "pillow>=10", "torch>=2.3", ""]
+
+
+def student_files(data: bytes) -> Tree:
+    """Return the files of a student zip, which lie in one folder named after the assignment."""
+    tree = unzip_bytes(data)
+    assert {name.partition("/")[0] for name in tree} == {"tiny"}
+    return {name.removeprefix("tiny/"): content for name, content in tree.items()}
 
 
 def test_the_gradescope_zip_has_all_that_grading_needs_and_programs_that_run(course: Course) -> None:
@@ -134,7 +143,7 @@ def test_a_written_answer_without_marks_is_a_key_and_stays_home(course: Course) 
     course.write("solutions/tiny/report.md", "The bound is loose by the divergence of the posterior.\n")
     (release,) = course.build()
     assert "report.md" not in release.template
-    assert "report.md" not in unzip_bytes(release.student_zip)
+    assert "report.md" not in student_files(release.student_zip)
 
 
 def test_files_as_windows_saves_them_are_read_as_any_other(course: Course) -> None:

@@ -183,7 +183,7 @@ def test_outputs_of_the_reference_are_secret_wherever_they_turn_up(course: Cours
     course.edit("assignments/tiny/assignment.toml", '["vae.py"]', '["vae.py", "run.ipynb"]')
     course.write("solutions/tiny/run.ipynb", notebook(code("print(1)", outputs=[output])))
     (release,) = course.build()
-    cell = json.loads(unzip_bytes(release.student_zip)["run.ipynb"])["cells"][0]
+    cell = json.loads(unzip_bytes(release.student_zip)["tiny/run.ipynb"])["cells"][0]
     assert (cell["outputs"], cell["execution_count"]) == ([], None)
     course.edit(HANDOUT, "Fill in", "You should see held-out ELBO after 30 epochs: -93.1742 nats")
     assert any("handout.md, line 3: has text of solutions/tiny/run.ipynb, cell 1" in leak for leak in leaks(course))

@@ -1,61 +1,79 @@
-"""What goes into Gradescope's zip besides the assignment: its two scripts, pinned requirements, unfinished results."""
+"""What goes into Gradescope's zip besides the assignment: scripts, settings, exact requirements, a fallback."""
 
 from __future__ import annotations
 
 import functools
+import platform
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
-from importlib.resources import files
+from pathlib import Path
 
 from autograder.assignment import Assignment
+from autograder.distributions import Need, distributions_needed, needs_of
 from autograder.errors import UserError
 from autograder.platforms.gradescope.results_json import pessimistic, results_bytes
+from autograder.platforms.gradescope.settings import NAMES, script_text, settings_file
+from autograder.references import reference_code, reference_path
+from autograder.texts import read_text
 
 EXECUTABLE = frozenset({"setup.sh", "run_autograder"})
 """Names of the bundle's files that carry the run bit in the zip."""
 
 _GPU_ONLY = re.compile(r"(nvidia|cuda|triton)(-|$)")
-_TARGET = {
+_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+_MARKERS = {
+    "python_version": _PYTHON,
     "implementation_name": "cpython",
-    "os_name": "posix",
+    "sys_platform": "linux",
     "platform_machine": "x86_64",
+}
+"""What the pins are for, and what ``check_python.py`` asks of the image's interpreter: the Python that builds, on the
+platform's machine."""
+_TARGET = _MARKERS | {
+    "os_name": "posix",
     "platform_python_implementation": "CPython",
     "platform_system": "Linux",
-    "python_full_version": "3.11.0",
-    "python_version": "3.11",
-    "sys_platform": "linux",
+    "python_full_version": platform.python_version(),
 }
-"""The machine that the bundle is for, whatever machine builds it."""
 
 
-def bundle_files(assignment: Assignment, wheel_name: str, *, torch_index: str = "") -> dict[str, bytes]:
+def bundle_files(
+    assignment: Assignment, wheel_name: str, *, settings: Mapping[str, str] | None = None
+) -> dict[str, bytes]:
     """Return the files at the root of the zip, by name; those in `EXECUTABLE` need the run bit there.
 
-    The same assignment, arguments and installed packages give the same bytes. ``torch_index`` is the default of the
-    variable ``AUTOGRADER_TORCH_INDEX`` in ``setup.sh``. Raises `UserError` where the name of the wheel is no plain file
-    name, the index no address, or where a package that must be pinned is not installed here.
+    The same assignment, arguments, Python and installed packages give the same bytes. ``settings`` are other values
+    for ``settings.conf``. Raises `UserError` where the name of the wheel is no plain file name, a setting is wrong, or
+    where a package that must be pinned is not installed here.
     """
     if not re.fullmatch(r"[\w.+-]+\.whl", wheel_name):
         raise UserError(f"{wheel_name!r} is not the name of a wheel; give it without its folder")
-    if not re.fullmatch(r"(https?://[\w.:/~%+-]+)?", torch_index):
-        raise UserError(f"{torch_index!r} is not the address of a package index; it begins with https://")
+    requirements = f"requirements-{_PYTHON}.txt"
     return {
-        "setup.sh": _script("setup.sh", WHEEL=wheel_name, TORCH_INDEX=torch_index),
+        "setup.sh": _script("setup.sh", WHEEL=wheel_name, REQUIREMENTS=requirements, SETTINGS=" ".join(NAMES)),
         "run_autograder": _script("run_autograder", SLUG=shlex.quote(assignment.slug)),
-        "requirements.txt": "".join(f"{name}=={version}\n" for name, version in pins(assignment).items()).encode(),
+        "check_python.py": _script("check_python.py"),
+        "settings.conf": settings_file(settings or {}),
+        "Dockerfile": _script("Dockerfile"),
+        requirements: _requirements_file(pins(assignment)),
         "unfinished_results.json": results_bytes(pessimistic(assignment)),
     }
 
 
+def _requirements_file(versions: Mapping[str, str]) -> bytes:
+    lines = [f"# {' '.join(f'{name}={value}' for name, value in _MARKERS.items())}"]
+    return "".join(f"{line}\n" for line in [*lines, *(f"{name}=={it}" for name, it in versions.items())]).encode()
+
+
 def _script(name: str, **values: str) -> bytes:
     """Return a script with its ``@NAME@`` filled in, with LF line ends wherever it was built."""
-    text = files("autograder.platforms.gradescope").joinpath("scripts", name).read_text(encoding="utf-8")
+    text = script_text(name)
     for key, value in values.items():
         text = text.replace(f"@{key}@", value)
-    return text.replace("\r\n", "\n").encode()
+    return text.encode()
 
 
 def pins(assignment: Assignment) -> dict[str, str]:
@@ -64,7 +82,9 @@ def pins(assignment: Assignment) -> dict[str, str]:
     Versions are those installed here, without local labels (``+cpu``), which no index but the package's own knows.
     What only a GPU needs is left out. Raises `UserError` where a package is not installed here.
     """
-    roots = [*_requirements("autograder", ()), *((name, ()) for name in _preloaded(assignment))]
+    local = {path.stem for path in _sources(assignment)} | {"_oracles", assignment.slug}
+    imported = distributions_needed(assignment.slug, _needs(assignment), local)
+    roots = [*_requirements("autograder", ()), *((name, ()) for name in imported)]
     found: dict[str, str] = {}
     _collect(roots, found, set())
     return dict(sorted(found.items()))
@@ -82,20 +102,10 @@ def _collect(wanted: Iterable[tuple[str, tuple[str, ...]]], found: dict[str, str
 
 @functools.cache  # several assignments of one build ask for the same packages
 def _installed(name: str) -> metadata.Distribution:
-    """Return the installed package, provided that the Python of the bundle's machine can use it."""
     try:
-        package = metadata.distribution(name)
+        return metadata.distribution(name)
     except metadata.PackageNotFoundError:
         raise UserError(f"{name} is not installed, so its version cannot be pinned; install it, build again") from None
-    from packaging.specifiers import SpecifierSet
-
-    wanted = str(package.metadata.json.get("requires_python", ""))
-    if not SpecifierSet(wanted).contains(_TARGET["python_full_version"]):
-        raise UserError(
-            f"{name} {package.version} needs Python {wanted}, the bundle has {_TARGET['python_version']};"
-            f" build it with Python {_TARGET['python_version']}"
-        )
-    return package
 
 
 @functools.cache  # the version is read anew from the package's files whenever it is asked for
@@ -118,23 +128,20 @@ def _requirements(name: str, extras: tuple[str, ...]) -> tuple[tuple[str, tuple[
     return tuple(needed)
 
 
-@functools.cache
-def _packages_by_module() -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()
+def _needs(assignment: Assignment) -> Iterator[Need]:
+    """Yield what is imported beforehand, and what the reference, files that students get and checks import."""
+    yield from (("preload in assignment.toml", module) for module in assignment.manifest.files.preload)
+    for path, code in _sources(assignment).items():
+        yield from needs_of(str(path), code)
 
 
-def _preloaded(assignment: Assignment) -> list[str]:
-    """Return the packages of the modules that the assignment imports beforehand."""
-    from packaging.utils import canonicalize_name
-
-    modules = {name.split(".")[0] for name in assignment.manifest.files.preload} - sys.stdlib_module_names
-    packages = _packages_by_module() if modules else {}
-    names = []
-    for module in sorted(modules):
-        if module not in packages:
-            raise UserError(
-                f"{assignment.slug}: preload names {module!r}, which no installed package has;"
-                " install it and build again, or take it out of the manifest"
-            )
-        names += [str(canonicalize_name(name)) for name in sorted(set(packages[module]))]
-    return names
+def _sources(assignment: Assignment) -> dict[Path, str]:
+    """Return the code that grading runs, by its file: trusted, and checked by whoever builds."""
+    checks = (assignment.public_checks, assignment.hidden_checks, assignment.folder.parent / "_oracles")
+    paths = [path for folder in (assignment.provided, *checks) for path in sorted(folder.glob("*.py"))]
+    sources = {path: read_text(path) for path in paths}
+    if assignment.reference is not None:
+        for name in assignment.manifest.files.required:
+            path = reference_path(assignment, name)
+            sources |= {path: reference_code(assignment, name)} if path.is_file() else {}
+    return sources

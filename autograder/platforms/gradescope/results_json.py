@@ -32,8 +32,14 @@ ALL_PICTURES_LIMIT = 400_000
 STAFF_NOTE_LIMIT = 8_000
 ALL_STAFF_NOTES_LIMIT = 400_000
 NOTICES_SHOWN = 50
-NOT_FINISHED = "The grader did not finish; hand in again, or ask the staff if this stays."
-BROKEN = "The grader broke, which says nothing about your work: the staff have to repair it, then it is graded again."
+NOT_FINISHED = (
+    "The grader did not finish, which says nothing about your work. Handing in again does not help: the course staff"
+    " have to look at it, then it is graded again; tell them if they do not know yet."
+)
+BROKEN = (
+    "The grader broke, which says nothing about your work. Handing in again does not help: the course staff have to"
+    " repair it, then it is graded again."
+)
 
 
 class Visibility(StrEnum):

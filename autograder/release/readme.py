@@ -1,0 +1,85 @@
+"""``README.txt`` of a student zip: how to install, check and hand in; its indented lines are commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from autograder.assignment import Assignment
+from autograder.references import NOTEBOOK
+from autograder.release.files import Tree
+
+README = "README.txt"
+
+_INSTALL = """{title}
+
+handout.md says what is asked. All commands below are for a terminal in this folder.
+
+1. Install what is needed. It takes Python 3.11 or later, and goes into a folder of its own:
+
+       python3 -m venv .venv
+       . .venv/bin/activate
+       pip install -r requirements.txt
+
+   On Windows the first two lines are: py -m venv .venv, and: .venv\\Scripts\\activate
+   Activate the environment again in every new terminal.
+
+   On Linux this brings PyTorch with all that an NVIDIA GPU needs: about 3 GB to download, 6 GB on the disk.
+   Without such a GPU, take PyTorch's much smaller build for the CPU. Put this before the last of the three lines:
+
+       pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu
+
+2. Fill in the blanks in {blanks}.
+
+3. See how far you are, as often as you like:
+
+       autograder check
+
+   Every blank names its item, and `autograder check ITEM` looks at that one alone. The files in checks/ ask for
+   things that only autograder gives them: pytest alone cannot run them.
+"""
+_NOTEBOOK = """
+   To open {names}:
+
+       jupyter lab
+"""
+_HAND_IN = """
+{number}. Hand in, as handout.md says:
+
+{files}
+"""
+_WRITTEN = """
+   {pdf} is yours to make: answer the questions of {source} in any editor, and save or print that as PDF. A
+   Markdown preview (of JupyterLab, VS Code, GitHub) can be printed, too.
+"""
+_PRINTED = """
+   {pdf} can be made from your notebook, once all its cells are run and it is saved. This writes {page}; open it in
+   a browser, look whether every figure and formula is there, and print it, "Save as PDF":
+
+       jupyter nbconvert --to html {notebook}
+"""
+
+
+def readme(assignment: Assignment, template: Tree) -> str:
+    """Return the text. Lines that are indented by seven spaces are commands; they are tried out by a test."""
+    return "".join(_parts(assignment, template))
+
+
+def _parts(assignment: Assignment, template: Tree) -> Iterator[str]:
+    files = assignment.manifest.files
+    blanks = dict.fromkeys(item.file for item in assignment.manifest.items if item.blanks and item.file)
+    notebooks = [name for name in template if name.endswith(NOTEBOOK)]
+    yield _INSTALL.format(title=assignment.manifest.title, blanks=_listed(list(blanks or files.required)))
+    if notebooks:
+        yield _NOTEBOOK.format(names=_listed(notebooks))
+    yield _HAND_IN.format(number=4, files="\n".join(f"   - {name}" for name in (*files.required, *files.optional)))
+    for pdf in (name for name in files.optional if name.endswith(".pdf")):
+        if (source := str(PurePosixPath(pdf).with_suffix(".md"))) in template:
+            yield _WRITTEN.format(pdf=pdf, source=source)
+        elif notebooks:
+            page = str(PurePosixPath(notebooks[0]).with_suffix(".html"))
+            yield _PRINTED.format(pdf=pdf, notebook=notebooks[0], page=page)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
