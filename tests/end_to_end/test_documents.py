@@ -54,6 +54,7 @@ ELSEWHERE = {
     "pip install clean-fid": "test_student_zips.py looks the name up",
     "gdown 1-1npXlqCw1CYQ5SBbrlSgZdA9TEwZre4 -O ./data/afhq_v2.zip": "downloads 200 MB from a drive",
     "python -m zipfile -e ./data/afhq_v2.zip ./data": "needs the download",
+    "python vae_solution.py --epochs 0": "downloads SVHN; tried with --small",
     "python vae_solution.py": "downloads SVHN, and trains for hours",
     "python q3_solution.py": "downloads CIFAR10, and trains for hours",
     "python q3_solution.py identity fixed wide": "downloads CIFAR10; its runs are tried with --small",
@@ -61,8 +62,9 @@ ELSEWHERE = {
 """Commands of handouts that are not run here as they are, and why."""
 MORE = {
     "ift6135_a3": (
-        "python ddpm_solution.py --epochs 0",
-        "python q3_solution.py --epochs 0",
+        "python vae_solution.py --small --epochs 0",
+        "python ddpm_solution.py --small --epochs 0",
+        "python q3_solution.py --small --epochs 0",
         "python q3_solution.py identity fixed wide --small --epochs 1 --batches 2",
     )
 }

@@ -216,7 +216,7 @@ def _server_starts(command: str, folder: Path, config: Path) -> None:
     log = folder / "jupyter.log"
     with log.open("wb") as stream:
         server = subprocess.Popen(
-            ["timeout", "300", "bash", "-c", command],
+            ["timeout", "1200", "bash", "-c", command],
             cwd=folder,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -227,7 +227,7 @@ def _server_starts(command: str, folder: Path, config: Path) -> None:
                 time.sleep(0.5)
         finally:
             server.terminate()
-            server.wait(60)
+            server.wait(300)
     assert b"/lab?token=" in log.read_bytes(), log.read_text()
 
 
