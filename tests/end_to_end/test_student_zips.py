@@ -29,6 +29,8 @@ from tests.test_extras import imports
 SLUGS = slugs(ROOT)
 NOT_RUN = {"pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu": "PyTorch's own index"}
 """Commands of README.txt that are not tried, and what they need."""
+SYSTEM = Path("/usr") if Path("/usr/bin/python3").exists() else Path(sys.base_prefix)
+"""Where ``python3`` is taken from, the same in every command: an environment must not change its Python."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,20 @@ def zips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Unpacked]:
     return {slug: Unpacked(folder / "unpacked" / slug) for slug in SLUGS}
 
 
-def program(environment: Path, command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def surroundings(environment: Path, **more: str) -> dict[str, str]:
+    """Return the variables for a command: the programs of an environment come first, this test's Python is unknown."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    return {**kept, "PATH": f"{environment / 'bin'}:{os.environ['PATH']}", "COLUMNS": "100", **more}
+
+
+def program(environment: Path, command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run one line of a shell, with the programs of an environment first."""
-    path = {"PATH": f"{environment / 'bin'}:{os.environ['PATH']}", "COLUMNS": "100"}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
         capture_output=True,
         text=True,
-        env={**kept, **path, **variables},
+        env=surroundings(environment, **more),
         timeout=3600,
         check=False,
     )
@@ -203,11 +209,11 @@ def test_the_commands_of_the_readme_work(zips: dict[str, Unpacked], slug: str, s
         if line == "jupyter lab":
             _server_starts(f"{setup} && exec {line}", folder, config)
             continue
-        done = program(Path("/usr"), f"{setup} && {line}", folder, JUPYTER_CONFIG_DIR=str(config))
+        done = program(SYSTEM, f"{setup} && {line}", folder, JUPYTER_CONFIG_DIR=str(config))
         assert done.returncode == 0, f"{line}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
         if line == "autograder check":
             assert "is not implemented yet" in done.stdout and "Traceback" not in done.stdout
-    installed = program(Path("/usr"), f"{setup} && pip show --files autograder", folder).stdout
+    installed = program(SYSTEM, f"{setup} && pip show --files autograder", folder).stdout
     assert "file:" not in installed and "Editable" not in installed
     assert all((folder / Path(line.split()[-1]).with_suffix(".html")).is_file() for line in commands if "html" in line)
 
@@ -220,7 +226,7 @@ def _server_starts(command: str, folder: Path, config: Path) -> None:
             cwd=folder,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "JUPYTER_CONFIG_DIR": str(config), "PYTHONUNBUFFERED": "1"},
+            env=surroundings(SYSTEM, JUPYTER_CONFIG_DIR=str(config), PYTHONUNBUFFERED="1"),
         )
         try:
             while server.poll() is None and b"/lab?token=" not in log.read_bytes():
