@@ -25,6 +25,13 @@ def used_names(tree: ast.Module, left_out: Iterable[ast.stmt]) -> frozenset[str]
     return frozenset(_read(tree, out))
 
 
+def ids_of_filled_blocks(tree: ast.Module, left_out: Iterable[ast.stmt]) -> frozenset[int]:
+    """Return the ids of the statements whose block is not empty without those that are left out."""
+    out = set(map(id, left_out))
+    filled = (block for block in _blocks(tree) if any(id(statement) not in out for statement in block))
+    return frozenset(id(statement) for block in filled for statement in block)
+
+
 def block_lists(statement: ast.AST) -> Iterator[list[ast.stmt]]:
     """Yield the blocks of a compound statement: its body, ``else``, handlers and cases."""
     for field in ("body", "orelse", "finalbody"):
@@ -32,6 +39,13 @@ def block_lists(statement: ast.AST) -> Iterator[list[ast.stmt]]:
             yield block
     for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
         yield part.body
+
+
+def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    for block in block_lists(node):
+        yield block
+        for statement in block:
+            yield from _blocks(statement)
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """From marked Python source to what students get: every marked piece becomes a stub, the rest stays byte for byte.
 
-Inside a function a region becomes ``raise NotImplementedError("item (points): title")``; elsewhere each name that it
-binds becomes ``name = ...``. A marked assignment keeps its left side, any other marked statement is a small region.
+Inside a function a region becomes ``raise NotImplementedError("item (points): title")``. Elsewhere each name that it
+binds becomes ``name = ...``; of a region that binds none a comment is left, or ``...`` where its block would be empty.
+A marked assignment keeps its left side, any other marked statement is a small region.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from autograder.errors import UserError
 from autograder.release.grammar import Place
 from autograder.release.leftovers import refuse_leftovers
 from autograder.release.markers import Mark, find_marks
-from autograder.release.names import assigned_names, bound_names, used_names
+from autograder.release.names import assigned_names, bound_names, ids_of_filled_blocks, used_names
 from autograder.release.rubric import Rubric, worth
 from autograder.release.source import Source, line_end
 
@@ -60,12 +61,14 @@ def strip_source(source: Source, rubric: Rubric, *, only: str | None = None) -> 
     marks = [mark for mark in find_marks(source, rubric) if only in (None, mark.item.id)]
     if only is None:
         refuse_leftovers(source, marks)
-    used = used_names(source.tree, [statement for mark in marks for statement in mark.statements])
+    marked = [statement for mark in marks for statement in mark.statements]
+    used = used_names(source.tree, marked)
+    filled = ids_of_filled_blocks(source.tree, marked)
     pieces: list[str] = []
     done = 0
     for mark in marks:
         pieces.extend(source.lines[done : mark.first_line - 1])
-        pieces.append(_stub(source, mark, rubric, used))
+        pieces.append(_stub(source, mark, rubric, used, filled))
         done = mark.last_line
     pieces.extend(source.lines[done:])
     removed = tuple(_removed(source, mark) for mark in marks)
@@ -89,13 +92,13 @@ def _removed(source: Source, mark: Mark) -> Removed:
     return Removed(source.place, mark.first_line, text, mark.statements)
 
 
-def _stub(source: Source, mark: Mark, rubric: Rubric, used: frozenset[str]) -> str:
+def _stub(source: Source, mark: Mark, rubric: Rubric, used: frozenset[str], filled: frozenset[int]) -> str:
     if mark.comment is None:
-        return _region_stub(source, mark, rubric, used)
+        return _region_stub(source, mark, rubric, used, filled)
     return _statement_stub(source, mark, rubric, used)
 
 
-def _region_stub(source: Source, mark: Mark, rubric: Rubric, used: frozenset[str]) -> str:
+def _region_stub(source: Source, mark: Mark, rubric: Rubric, used: frozenset[str], filled: frozenset[int]) -> str:
     opening, closing = source.lines[mark.first_line - 1], source.lines[mark.last_line - 1]
     first = source.lines[mark.statements[0].lineno - 1]
     indent = first[: len(first) - len(first.lstrip())]
@@ -105,6 +108,8 @@ def _region_stub(source: Source, mark: Mark, rubric: Rubric, used: frozenset[str
         lines.append(_raise(mark))
     elif names:
         lines += [f"# {_label(mark)}: your code in place of ...", *(f"{name} = ..." for name in names)]
+    elif id(mark.statements[0]) in filled:
+        lines.append(f"# {_label(mark)}: your code, if you need more")
     else:
         lines.append(f"...  # {_label(mark)}: your code")
     body = line_end(opening).join(indent + line for line in lines)

@@ -107,16 +107,17 @@ def substitute(remote: Remote, value: Any) -> None:
     session.assign(base, path, value)
 
 
-def fresh(*modules: Remote) -> list[Remote]:
+def fresh(*modules: Remote, same_numbers: bool = False) -> list[Remote]:
     """Return the same modules in one other worker of the same submission, which knows nothing of this one.
 
-    It ends with the check. Its generators start at another point than this one's. Raises `TypeError` for what is no
+    It ends with the check. Its generators start at another point than this one's; with ``same_numbers`` its first call
+    starts where this one's first call did, so that a training can be repeated. Raises `TypeError` for what is no
     module.
     """
     sessions = {id(state(module)[0]): state(module)[0] for module in modules}
     if len(sessions) != 1 or any(state(module)[2] or not isinstance(state(module)[1], str) for module in modules):
         raise TypeError("fresh() takes modules of one worker")
-    other = next(iter(sessions.values())).fresh()
+    other = next(iter(sessions.values())).fresh(same_numbers=same_numbers)
     return [Remote(other, state(module)[1]) for module in modules]
 
 

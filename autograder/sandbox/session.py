@@ -120,12 +120,13 @@ class Session:
         self.callbacks.begin()
         torch.default_generator.manual_seed(self._begin)
 
-    def fresh(self) -> Session:
-        """Return a session with another worker, which ends with this one."""
+    def fresh(self, *, same_numbers: bool = False) -> Session:
+        """Return a session with another worker, which ends with this one; see `fresh` in `remote`."""
         if self.open_another is None:
             raise AuthorError("there are no further workers here")
         other = self.open_another()
-        other._begin = (self._seed + len(self._others) + 1) % 2**63  # this side's generators go on as they are
+        apart = 0 if same_numbers else len(self._others) + 1
+        other._begin = (self._seed + apart) % 2**63  # this side's generators go on as they are
         self._others.append(other)
         return other
 

@@ -55,7 +55,7 @@ def _faults(report: Report) -> Iterator[Problem]:
         for cell in row.cells:
             names = [check.id for check in report.checks_of(cell.item) if check.label in cell.errors]
             if names:
-                what = f"{', '.join(names)} also fails on the reference, on the same example"
+                what = f"{', '.join(names)} also fails on the reference, on the same example ({cell.fault})"
                 mend = "mend the check: a right answer must pass on every input"
                 yield Problem(trouble=Trouble.FAULT, where=_at(row), what=what, mend=mend)
 

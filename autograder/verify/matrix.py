@@ -110,6 +110,8 @@ class Cell(Record):
     errors: tuple[str, ...] = ()
     note: str = ""
     """What the first check that failed says."""
+    fault: str = ""
+    """What the first check raised on the reference, of those that failed there too."""
 
     @property
     def failed(self) -> tuple[str, ...]:

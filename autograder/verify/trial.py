@@ -22,6 +22,7 @@ from autograder.grading.running import CheckRunner, Evidence, Verdict
 from autograder.grading.seeds import check_seed
 from autograder.mutants import Catalogue, Mutant
 from autograder.results import Outcome
+from autograder.sandbox.example import size_of
 from autograder.sandbox.stand_ins import stand_ins_of
 from autograder.verify.homes import homes_of
 from autograder.verify.margins import leads_of
@@ -33,8 +34,8 @@ SEED = "verify"
 """The grading seed of a verification."""
 
 Judged = Sequence[tuple[Check, Verdict]]
-MOST_KNOWN = 128
-"""Runs of known mistakes whose replies are kept: those of an item, for all of its mutants."""
+MOST_KNOWN_BYTES = 256 * 2**20
+"""What replies of known mistakes may take that are kept: those of an item, for all of its mutants."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def _cell(bench: Workbench, item_id: str, judged: Judged) -> Cell:
     failed = [(check, verdict) for check, verdict in judged if verdict.outcome is Outcome.FAIL]
     total = sum(check.weight for check, _ in judged)
     first = next((verdict.failure.summary for _, verdict in failed if verdict.failure), "")
+    raised = next((verdict.staff_note for _, verdict in judged if verdict.outcome is Outcome.ERROR), "")
     return Cell(
         item=item_id,
         lost=round(item.points * sum(check.weight for check, _ in failed) / total, 4),
@@ -131,6 +133,7 @@ def _cell(bench: Workbench, item_id: str, judged: Judged) -> Cell:
         raised_by=_labels(bench, [check for check, verdict in failed if not verdict.by_comparison]),
         errors=_labels(bench, [check for check, verdict in judged if verdict.outcome is Outcome.ERROR]),
         note=first,
+        fault=raised.strip().rpartition("\n")[2],
     )
 
 
@@ -174,6 +177,7 @@ class _Recording(Explainer):
     def __init__(self, catalogue: Catalogue, folder: Path) -> None:
         super().__init__(catalogue, folder)
         self._known: OrderedDict[Hashable, Sequence[Any] | None] = OrderedDict()
+        self._known_bytes = 0
 
     def distances(self, item: str, evidence: Sequence[Evidence]) -> dict[str, float]:
         """See `Explainer.distances`."""
@@ -190,11 +194,13 @@ class _Recording(Explainer):
         runner = piece.runner
         numbers = (runner.seed, runner.secret, shift, len(piece.replies))
         example = (folder, runner.body, *numbers, piece.stand_ins is None, frozenset(piece.adopted.items()))
-        if example not in self._known:
-            self._known[example] = super()._replies(folder, piece, shift=shift)
-            if len(self._known) > MOST_KNOWN:
-                self._known.popitem(last=False)
-        return self._known[example]
+        if example in self._known:
+            return self._known[example]
+        replies = self._known[example] = super()._replies(folder, piece, shift=shift)
+        self._known_bytes += size_of(replies)
+        while self._known_bytes > MOST_KNOWN_BYTES:
+            self._known_bytes -= size_of(self._known.popitem(last=False)[1])
+        return replies
 
     def _passes(self, mutant: Mutant, passed: Sequence[Passed]) -> bool:
         return mutant.id == self.tried or super()._passes(mutant, passed)

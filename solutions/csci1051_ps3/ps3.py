@@ -21,18 +21,25 @@
 #
 # Only your definitions are graded by the machine: imports, functions, classes, constants. It does not run the cells
 # that train and plot. Those are for you, and for the people who read the PDF of this notebook.
+#
+# A good place to write and run this is Google Colab: upload the notebook there; it has all packages that are imported
+# below, and a run of the whole takes some minutes, also without a GPU.
 
 # %%
 import math
 import os
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# %%
-SMALL_DATA = os.environ.get("SMALL_DATA", "") not in ("", "0")  # a dry run on 1,797 small digits, in seconds
+# %% tags=["editable"]
+# With SMALL_DATA, a dry run of Problem 1 on 600 small digits, in seconds.
+SMALL_DATA = os.environ.get("SMALL_DATA", "").lower() not in ("", "0", "no", "false")
+TRY_EXTRA_CREDIT = False  # True: train and look at the variational autoencoder
+RESUME = False  # True: every training goes on from its checkpoint in results/
 
 
 # %%
@@ -51,6 +58,78 @@ def load_images(train: bool = True) -> tuple[Tensor, Tensor]:
     data = MNIST("data", train=train, download=True)
     part = slice(0, 5000)  # enough for a picture, and 200 epochs take a minute
     return data.data[part, None].float() / 255, data.targets[part]
+
+
+# %% [markdown]
+# ## Checkpoints
+#
+# A session on a lent GPU or on Colab can end at any time. The training functions below have an argument `checkpoint`,
+# the path of a file in which a training keeps its state; the grader leaves it out. You write the loops, so it is for
+# you to use it: in the place of `for epoch in range(epochs):` write
+#
+#     settings, curves = {"count": len(images)}, {"loss": losses}
+#     for epoch in resumable(epochs, checkpoint, settings, curves, every=10, net=net, optimizer=optimizer):
+#
+# with everything that has a state (networks, optimiser, schedule) by name. It counts from 1, and prints a line after
+# every tenth epoch. After an interruption set `RESUME = True` above and run the notebook from the top: trainings that
+# were finished are loaded, and the interrupted one goes on as if nothing had happened (without the pictures that it
+# had drawn before). Where your code has changed in between, train anew: `RESUME = False`.
+
+
+# %%
+def resumable(total, path, settings, history, every=1, **parts):
+    """Yield the epochs that are left, of 1 to `total`; after `every` so many, and the last, print a line and save.
+
+    Saved in the file `path` (nothing where it is None) are the `parts`, such as model and optimiser, the curves in
+    `history`, a dictionary of lists to which the loop appends, and the state of torch's random numbers. `RESUME` puts
+    them back first; ValueError where they do not fit, or where the `settings` were others.
+    """
+    path = None if path is None else Path(path)
+    done = load_checkpoint(path, settings, history, parts) if RESUME and path is not None else 0
+    for epoch in range(done + 1, total + 1):
+        yield epoch
+        if epoch % every == 0 or epoch in (1, total):
+            print(f"epoch {epoch}: " + ", ".join(f"{name} {values[-1]:.4f}" for name, values in history.items()))
+            if path is not None:
+                save_checkpoint(path, epoch, settings, history, parts)
+
+
+def save_checkpoint(path, epoch, settings, history, parts):
+    """Write the state of a training after `epoch`; what an earlier training left there is kept beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if epoch == 1 and path.exists():
+        path.replace(path.with_suffix(".previous.pt"))
+    state = {"epoch": epoch, "settings": settings, "history": history, "random": torch.get_rng_state()}
+    state["parts"] = {name: part.state_dict() for name, part in parts.items()}
+    state["random_cuda"] = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    torch.save(state, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)  # an interruption leaves the old file or the new one, whole
+
+
+def load_checkpoint(path, settings, history, parts):
+    """Put the saved state of a training in place; return its epoch, 0 where there is no file."""
+    if not path.exists():
+        print(f"{path}: no checkpoint, so the training starts from the beginning")
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["settings"] != settings:
+        raise ValueError(
+            f"{path} was made with {state['settings']}, not {settings}: change them back, or RESUME = False"
+        )
+    for name, part in parts.items():
+        try:
+            part.load_state_dict(state["parts"][name])
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: its {name} does not fit yours, so train anew (RESUME = False): {error}"
+            ) from None
+    for name, values in history.items():
+        values[:] = state["history"][name]
+    torch.set_rng_state(state["random"])
+    if state["random_cuda"] and torch.cuda.device_count() == len(state["random_cuda"]):
+        torch.cuda.set_rng_state_all(state["random_cuda"])
+    print(f"{path}: going on after epoch {state['epoch']}")
+    return state["epoch"]
 
 
 # %% [markdown]
@@ -117,17 +196,18 @@ class Decoder(nn.Module):
 
 
 # %%
-def train_autoencoder(images: Tensor, epochs: int) -> tuple[nn.Module, nn.Module, list[float]]:
+def train_autoencoder(images: Tensor, epochs: int, checkpoint=None) -> tuple[nn.Module, nn.Module, list[float]]:
     """p1a.autoencoder: train a new `Encoder` and a new `Decoder` on images ``(n, 1, 28, 28)`` in [0, 1].
 
     Returns both, trained, and the losses on the way. The grader calls it with a few hundred small pictures and 200
-    epochs.
+    epochs, without a checkpoint.
     """
     ### BEGIN SOLUTION
     encoder, decoder = Encoder(), Decoder()
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=2e-3)
     losses = []
-    for _ in range(epochs):
+    parts = {"encoder": encoder, "decoder": decoder, "optimizer": optimizer}
+    for _ in resumable(epochs, checkpoint, {"images": len(images)}, {"loss": losses}, every=10, **parts):
         for batch in torch.randperm(len(images)).split(64):
             target = images[batch]
             reconstruction = decoder(encoder(target))
@@ -140,9 +220,9 @@ def train_autoencoder(images: Tensor, epochs: int) -> tuple[nn.Module, nn.Module
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 images, labels = load_images()
-encoder, decoder, losses = train_autoencoder(images, epochs=20 if SMALL_DATA else 200)
+encoder, decoder, losses = train_autoencoder(images, 20 if SMALL_DATA else 200, checkpoint="results/autoencoder.pt")
 
 plt.figure(figsize=(5, 3))
 plt.plot(losses)
@@ -171,7 +251,7 @@ def plot_clusters(encoder: nn.Module, images: Tensor, labels: Tensor) -> plt.Fig
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 plot_clusters(encoder, images[:2000], labels[:2000])
 plt.show()
 
@@ -211,7 +291,7 @@ def plot_grid(decoder: nn.Module, xs: Tensor, ys: Tensor) -> plt.Figure:
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 with torch.no_grad():
     embedded = encoder(images[:2000])
 low, high = embedded.quantile(0.02, dim=0), embedded.quantile(0.98, dim=0)
@@ -238,7 +318,8 @@ plt.show()
 # The encoder gives a mean and a standard deviation for each image, the code is drawn from that Gaussian, and a second
 # term of the loss holds the Gaussians near the prior. The problem set writes that term as $\sum_i -\log\sigma_i +
 # \sigma_i^2 + \mu_i^2$. The divergence from a standard normal is similar but not the same: work it out. Both are
-# accepted in `kl_loss`, and the report says which of them yours is.
+# accepted in `kl_loss`, and the report says which of them yours is. Set `TRY_EXTRA_CREDIT = True` at the top to train
+# and to see the plots; without it the rest of the notebook runs from top to bottom.
 
 
 # %%
@@ -276,13 +357,14 @@ def sample_latent(mu: Tensor, sigma: Tensor) -> Tensor:
 
 
 # %%
-def train_vae(images: Tensor, epochs: int) -> tuple[nn.Module, nn.Module, list[float]]:
+def train_vae(images: Tensor, epochs: int, checkpoint=None) -> tuple[nn.Module, nn.Module, list[float]]:
     """Train a `VariationalEncoder` and a `Decoder`, and return both with the losses on the way."""
     ### BEGIN SOLUTION ec.vae_report
     encoder, decoder = VariationalEncoder(), Decoder()
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
     losses = []
-    for _ in range(epochs):
+    parts = {"encoder": encoder, "decoder": decoder, "optimizer": optimizer}
+    for _ in resumable(epochs, checkpoint, {"images": len(images)}, {"loss": losses}, every=10, **parts):
         for batch in torch.randperm(len(images)).split(64):
             target = images[batch]
             mu, sigma = encoder(target)
@@ -297,10 +379,7 @@ def train_vae(images: Tensor, epochs: int) -> tuple[nn.Module, nn.Module, list[f
     ### END SOLUTION
 
 
-# %%
-vae_encoder, vae_decoder, vae_losses = train_vae(images, epochs=20 if SMALL_DATA else 100)
-
-
+# %% tags=["editable"]
 class Means(nn.Module):
     """The means of a `VariationalEncoder`: where an image lies in the plot of clusters."""
 
@@ -312,10 +391,12 @@ class Means(nn.Module):
         return self.encoder(images)[0]
 
 
-plot_clusters(Means(vae_encoder), images[:2000], labels[:2000])
-plt.show()
-plot_grid(vae_decoder, torch.linspace(-2, 2, 10), torch.linspace(-2, 2, 10))
-plt.show()
+if TRY_EXTRA_CREDIT:
+    vae_encoder, vae_decoder, vae_losses = train_vae(images, 20 if SMALL_DATA else 100, checkpoint="results/vae.pt")
+    plot_clusters(Means(vae_encoder), images[:2000], labels[:2000])
+    plt.show()
+    plot_grid(vae_decoder, torch.linspace(-2, 2, 10), torch.linspace(-2, 2, 10))
+    plt.show()
 
 # %% [markdown]
 # Compare both plots with those of the autoencoder in two or three sentences.
@@ -356,7 +437,7 @@ def sample_points(n: int) -> Tensor:
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 points = sample_points(1000)
 plt.figure(figsize=(4, 4))
 plt.scatter(points[:, 0], points[:, 1], s=4)
@@ -402,7 +483,7 @@ def plot_noising(points: Tensor) -> None:
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 plot_noising(points)
 
 # %% [markdown]
@@ -451,7 +532,7 @@ class NoisePredictor(nn.Module):
 
 
 # %%
-def train_diffusion(sample_points, steps: int, watch=None) -> tuple[nn.Module, list[float]]:
+def train_diffusion(sample_points, steps: int, watch=None, checkpoint=None) -> tuple[nn.Module, list[float]]:
     """p2c.training: train a new network for so many steps on points that ``sample_points(n)`` gives.
 
     Returns ``model``, for which ``model(x_t, t)`` predicts the noise ``(n, 2)``, and the losses on the way. The grader
@@ -462,7 +543,8 @@ def train_diffusion(sample_points, steps: int, watch=None) -> tuple[nn.Module, l
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     losses = []
-    for step in range(steps):
+    parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    for step in resumable(steps, checkpoint, {"T": T, "steps": steps}, {"loss": losses}, every=500, **parts):
         x0 = sample_points(256)
         t = torch.randint(1, T + 1, (len(x0),))
         x_t, z = noise_points(x0, t)
@@ -473,7 +555,7 @@ def train_diffusion(sample_points, steps: int, watch=None) -> tuple[nn.Module, l
         schedule.step()
         losses.append(loss.item())
         if watch is not None:
-            watch(step + 1, model)
+            watch(step, model)
     return model, losses
     ### END SOLUTION
 
@@ -503,8 +585,8 @@ def sample(model: nn.Module, n: int) -> Tensor:
 # %% [markdown]
 # Train, and plot the reverse process every so often on the way, so that you see your model learn.
 
-# %%
-STEPS = 300 if SMALL_DATA else 5000
+# %% tags=["editable"]
+STEPS = 5000
 
 
 # %%
@@ -523,8 +605,8 @@ def show_reverse_process(step: int, model: nn.Module) -> None:
     ### END SOLUTION
 
 
-# %%
-model, losses = train_diffusion(sample_points, STEPS, show_reverse_process)
+# %% tags=["editable"]
+model, losses = train_diffusion(sample_points, STEPS, show_reverse_process, checkpoint="results/diffusion.pt")
 
 plt.figure(figsize=(5, 3))
 plt.plot(losses)

@@ -4,6 +4,7 @@
     python q3_solution.py --small             # a minute or two on small pictures of digits: nothing to download
     python q3_solution.py                     # with and without stop-gradient, 100 epochs each
     python q3_solution.py identity fixed wide # other runs; curves and plots of all of them go to results/simsiam
+    python q3_solution.py --resume            # each run from the last epoch that it finished before an interruption
 
 Images are ``(batch, 3, 32, 32)`` float32 in [-1, 1]; f is the base encoder with its projector, h the predictor.
 """
@@ -182,6 +183,7 @@ def build(run: Run, options: argparse.Namespace) -> SimSiam:
 
 def train(name: str, options: argparse.Namespace) -> Path:
     """Train one configuration; after every epoch print and save its loss, kNN accuracy and signs of collapse."""
+    from checkpoints import Checkpoint, settings_of
     from data import cifar10_loaders, cifar10_pairs, digit_pairs, digit_view_loaders
     from recipes import WallClock, prepare, progress, save_history
 
@@ -196,8 +198,11 @@ def train(name: str, options: argparse.Namespace) -> Path:
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=max(options.epochs, 1))
 
     clock, history = WallClock(), {key: [] for key in CURVES}
-    save_history(history, folder / f"{name}.json")
-    for epoch in range(1, options.epochs + 1):
+    # The learning rates depend on how many epochs there will be.
+    settings = settings_of(options, apart_from=["runs"]) | {"epochs": options.epochs}
+    parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    checkpoint = Checkpoint(folder / f"{name}.pt", settings, history, **parts)
+    for epoch in checkpoint.epochs(options.epochs, resume=options.resume):
         clock.start()
         history["loss"].append(train_epoch(model, progress(pairs, options.batches, f"epoch {epoch}"), optimizer))
         seconds = clock.stop()
@@ -207,6 +212,7 @@ def train(name: str, options: argparse.Namespace) -> Path:
         figures = ", ".join(f"{key} {values[-1]:.3f}" for key, values in history.items())
         print(f"{name}, epoch {epoch}: {figures}, {seconds:.1f} s", flush=True)
         save_history(history, folder / f"{name}.json")
+    save_history(history, folder / f"{name}.json")
     return folder
 
 

@@ -3,6 +3,7 @@
     python vae_solution.py --epochs 0     # a dry run of everything, to see that it works
     python vae_solution.py --small        # a minute on small pictures of digits: nothing to download
     python vae_solution.py                # 30 epochs; pictures and plots go to results/vae
+    python vae_solution.py --resume       # the same, from the last epoch that was finished before an interruption
 
 Images are ``(batch, 3, 32, 32)`` float32 in [-1, 1]. The model has the prior p(z) = N(0, I), the approximate
 posterior q(z|x) = N(mean(x), diag(exp(logvar(x)))) and the likelihood p(x|z) = N(decoder(z), I).
@@ -230,6 +231,7 @@ def save_interpolations(model: VAE, folder: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train on SVHN, or on small digits, and leave behind what the report asks for."""
+    from checkpoints import Checkpoint, settings_of
     from data import digit_loaders, svhn_loaders
     from recipes import WallClock, hardware, options_parser, plot_panels, plot_profiles, prepare, progress, read_options
 
@@ -241,19 +243,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = VAE(z_dim=options.z_dim, device=device)
     optimizer = torch.optim.Adam(model.parameters(), lr=options.lr)
 
-    clock, nlls, kls = WallClock(), [], []
-    for epoch in range(1, options.epochs + 1):
+    clock = WallClock()
+    history = {"nll": [], "kl": [], "seconds": clock.seconds}
+    checkpoint = Checkpoint(folder / "checkpoint.pt", settings_of(options), history, model=model, optimizer=optimizer)
+    for epoch in checkpoint.epochs(options.epochs, resume=options.resume):
         clock.start()
         nll, kl = train_epoch(model, progress(train, options.batches, f"epoch {epoch}"), optimizer)
         seconds = clock.stop()
         print(f"epoch {epoch}: nll {nll:.1f}, kl {kl:.1f}, -ELBO {nll + kl:.1f} nats, {seconds:.1f} s", flush=True)
-        nlls.append(nll)
-        kls.append(kl)
+        history["nll"].append(nll)
+        history["kl"].append(kl)
         if epoch % SAMPLE_EVERY == 0 or epoch == options.epochs:
             save_progress(model, test_images, folder, epoch)
     clock.plot(folder / "wall_clock.png", title=f"VAE training: {hardware(device)}")
-    losses = {"reconstruction: -log p(x|z) (nats per image)": nlls, "KL divergence (nats per image)": kls}
-    plot_panels({label: {"training": values} for label, values in losses.items()}, folder / "loss.png")
+    losses = {"nll": "reconstruction: -log p(x|z) (nats per image)", "kl": "KL divergence (nats per image)"}
+    plot_panels({label: {"training": history[key]} for key, label in losses.items()}, folder / "loss.png")
     if options.epochs == 0:
         save_progress(model, test_images, folder, epoch=0)
     save_interpolations(model, folder)

@@ -15,15 +15,19 @@
 # # Homework 5: VAE and DDPM on FashionMNIST
 #
 # The questions are numbered as in the handout, and so are the items of the rubric. Replace each *Your answer here* by
-# your answer, and each `raise NotImplementedError(...)` or `...` by your code. Keep the names, the order of arguments
-# and the order of results. Add cells, functions and attributes as you like.
+# your answer, and each `raise NotImplementedError(...)` by your code. Keep the names of functions and classes, the
+# order of arguments and the order of results. Add cells, functions and attributes as you like.
 #
 # Only your definitions are graded: imports, functions, classes, constants. The grader does not run your training and
 # your plots; they are for you, and for the people who read your report. Name your collaborators in the report.
+#
+# Training takes some minutes on a GPU and about an hour without one. Google Colab lends one: upload this notebook there
+# and choose a GPU under "Runtime > Change runtime type". It has all packages that the notebook needs.
 
 # %%
 import math
 import os
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
@@ -31,8 +35,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-# %%
-SMALL_DATA = os.environ.get("SMALL_DATA", "") not in ("", "0")  # a dry run on 1,797 small digits, in seconds
+# %% tags=["editable"]
+# With SMALL_DATA, a dry run on 1,797 small digits, in a minute.
+SMALL_DATA = os.environ.get("SMALL_DATA", "").lower() not in ("", "0", "no", "false")
+RESUME = False  # True: every training goes on from its checkpoint in results/
 
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -58,7 +64,75 @@ def load_images(train: bool = True) -> Tensor:
 
 
 # %% [markdown]
+# ## Checkpoints
+#
+# A session on a lent GPU can end at any time. Each training below keeps its state in a file of its own in `results/`.
+# To go on after an interruption, set `RESUME = True` above and run the notebook from the top: trainings that were
+# finished are loaded, the interrupted one goes on, and the outcome is what it would have been without the
+# interruption. Where your code has changed in between, train anew: `RESUME = False`.
+
+
+# %%
+def resumable(total, path, settings, history, every=1, **parts):
+    """Yield the epochs that are left, of 1 to `total`; after `every` so many, and the last, print a line and save.
+
+    Saved in the file `path` (nothing where it is None) are the `parts`, such as model and optimiser, the curves in
+    `history`, a dictionary of lists to which the loop appends, and the state of torch's random numbers. `RESUME` puts
+    them back first; ValueError where they do not fit, or where the `settings` were others.
+    """
+    path = None if path is None else Path(path)
+    done = load_checkpoint(path, settings, history, parts) if RESUME and path is not None else 0
+    for epoch in range(done + 1, total + 1):
+        yield epoch
+        if epoch % every == 0 or epoch in (1, total):
+            print(f"epoch {epoch}: " + ", ".join(f"{name} {values[-1]:.4f}" for name, values in history.items()))
+            if path is not None:
+                save_checkpoint(path, epoch, settings, history, parts)
+
+
+def save_checkpoint(path, epoch, settings, history, parts):
+    """Write the state of a training after `epoch`; what an earlier training left there is kept beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if epoch == 1 and path.exists():
+        path.replace(path.with_suffix(".previous.pt"))
+    state = {"epoch": epoch, "settings": settings, "history": history, "random": torch.get_rng_state()}
+    state["parts"] = {name: part.state_dict() for name, part in parts.items()}
+    state["random_cuda"] = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    torch.save(state, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)  # an interruption leaves the old file or the new one, whole
+
+
+def load_checkpoint(path, settings, history, parts):
+    """Put the saved state of a training in place; return its epoch, 0 where there is no file."""
+    if not path.exists():
+        print(f"{path}: no checkpoint, so the training starts from the beginning")
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["settings"] != settings:
+        raise ValueError(
+            f"{path} was made with {state['settings']}, not {settings}: change them back, or RESUME = False"
+        )
+    for name, part in parts.items():
+        try:
+            part.load_state_dict(state["parts"][name])
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: its {name} does not fit yours, so train anew (RESUME = False): {error}"
+            ) from None
+    for name, values in history.items():
+        values[:] = state["history"][name]
+    torch.set_rng_state(state["random"])
+    if state["random_cuda"] and torch.cuda.device_count() == len(state["random_cuda"]):
+        torch.cuda.set_rng_state_all(state["random_cuda"])
+    print(f"{path}: going on after epoch {state['epoch']}")
+    return state["epoch"]
+
+
+# %% [markdown]
 # ## Part 1: variational autoencoders (14 points)
+#
+# An image $\mathbf x$ goes into the encoder, which gives a mean and a variance for each latent variable; a code
+# $\mathbf z$ is drawn from that Gaussian; the decoder turns the code into an image again.
 #
 # ### Question 1 (1 point)
 #
@@ -127,6 +201,10 @@ def load_images(train: bool = True) -> Tensor:
 
 # %% [markdown]
 # **(b)** Is the random variable $f^\mu_\phi(\mathbf x)$ Gaussian for $\mathbf x\sim p_{\mathrm{data}}$? Explain.
+#
+# *Hint.* For a random $\mathbf x$, the code $\mathbf z\sim\mathcal N(f^\mu_\phi(\mathbf x),f^\sigma_\phi(\mathbf x))$
+# is standard normal by assumption. It is the sum of its mean and of noise around it. Must the first of two parts be
+# Gaussian if the sum is?
 
 # %% [markdown]
 # ### BEGIN SOLUTION q2b
@@ -261,18 +339,19 @@ def vae_loss(x_hat: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
 # ### Question 5 (1 point): training
 #
 # Train the VAE on FashionMNIST, and show the loss. The grader trains your classes anew, for a few seconds and on small
-# digits, and measures your VAE on images that it has not seen.
+# digits, and measures your VAE on images that it has not seen: that is the point. People look at your own training.
 
 
 # %%
 def train_vae(
-    model: VAE, images: Tensor, epochs: int, batch_size: int = 128, learning_rate: float = 1e-3
+    model: VAE, images: Tensor, epochs: int, batch_size: int = 128, learning_rate: float = 1e-3, checkpoint=None
 ) -> list[float]:
-    """Train with Adam; return the loss of every epoch, in nats per image."""
+    """Train with Adam; return the loss of every epoch, in nats per image. `checkpoint` is the path of a file."""
     loader = DataLoader(TensorDataset(images), batch_size, shuffle=True)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     losses = []
-    for _ in range(epochs):
+    settings = {"images": len(images), "batch_size": batch_size, "learning_rate": learning_rate}
+    for _ in resumable(epochs, checkpoint, settings, {"loss": losses}, model=model, optimizer=optimizer):
         total = 0.0
         for (x,) in loader:
             x = x.to(device)
@@ -286,10 +365,10 @@ def train_vae(
     return losses
 
 
-# %%
+# %% tags=["editable"]
 train_images = load_images(train=True)
 vae = VAE(z_dims=2).to(device)
-vae_losses = train_vae(vae, train_images, epochs=3 if SMALL_DATA else 15)
+vae_losses = train_vae(vae, train_images, epochs=30 if SMALL_DATA else 15, checkpoint="results/vae.pt")
 
 # %%
 plt.figure(figsize=(4, 3))
@@ -299,10 +378,24 @@ plt.ylabel("negative ELBO (nats per image)")
 plt.show()
 
 # %% [markdown]
-# ### Question 6 (4 points): latent space
+# Say in a sentence or two how the loss falls, and whether it still fell when you stopped.
+#
+# ### BEGIN SOLUTION q5.training_report
+# **Worked answer.** The negative ELBO falls steeply in the first epoch, from about 300 nats to below 275, because the
+# decoder learns the average garment and its silhouette first. After ten epochs each further one gains less than a nat,
+# and it ends near 260: two latent dimensions hold no more than kind, width and brightness of a garment. It still falls
+# a little at the end, so longer training would gain a little; more latent dimensions would gain much more.
+#
+# **Grading.** No points of its own (the measured item has it), but look at it: a curve over all epochs that falls, of
+# FashionMNIST and not of the small digits. Where it is missing, say so in a comment, and let it count in question 6.
+# ### END SOLUTION
+
+# %% [markdown]
+# ### Question 6 (3 points for what your function draws, 1 point for the figure): latent space
 #
 # Draw a 10 x 10 grid of decoded images: rows and columns vary $z_i$ and $z_j$ over a range that is symmetric around 0,
-# all other latent dimensions are exactly 0.
+# all other latent dimensions are exactly 0. Neighbours in such a grid are alike, and from one side to the other one
+# kind of garment turns into another.
 
 
 # %%
@@ -326,11 +419,33 @@ def plot_latents(model: VAE, i: int = 0, j: int = 1):
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 latents = plot_latents(vae, 0, 1)
 
 # %% [markdown]
+# The figure is that of the VAE that you trained in question 5. What do you see? Say in two or three sentences how the
+# images change along rows and columns, and what lies between two kinds of garment.
+#
+# ### BEGIN SOLUTION q6.plot_latents_report
+# **Worked answer.** Each region of the grid holds one kind: trousers at one edge, shoes and boots at another, bags
+# between, and most of the middle is taken by shirts, pullovers, coats and dresses, which share a region because they
+# share their silhouette. Neighbours are alike and the change is gradual. Between two kinds the decoder shows a mixture:
+# a soft overlay of both silhouettes, such as a boot with a shaft that fades or a dress that grows sleeves, since the
+# prior leaves no gaps and every code must be decoded into something. All images are blurred: prints and seams are not
+# in two numbers. Towards the corners (3 standard deviations off in both) codes are rare, and images extreme or spoilt.
+#
+# **Grading.** 1 point: the grid of a *trained* VAE, on FashionMNIST, with garments that one recognises and that change
+# gradually, and a sentence that reads it. Half a point: the grid without a reading, of the small digits only, or of a
+# training that was broken off early (blobs). 0: noise or a hundred equal images (an untrained or collapsed model), or
+# no figure.
+# ### END SOLUTION
+
+# %% [markdown]
 # ## Part 2: diffusion models (15 points)
+#
+# Think of a chain: the image $\mathbf x_0$ at one end, noise $\mathbf x_T$ at the other. The forward process
+# $q(\mathbf x_t\mid\mathbf x_{t-1})$ goes from the image to the noise and is known, the reverse process
+# $p_\theta(\mathbf x_{t-1}\mid\mathbf x_t)$ goes back and is learned.
 #
 # The forward process adds noise in $T$ steps, with $\alpha_t=1-\beta_t$ and $\bar\alpha_t=\prod_{s=1}^t\alpha_s$:
 #
@@ -542,25 +657,12 @@ def extract(table: Tensor, t: Tensor, x: Tensor) -> Tensor:
     return table.to(x.device)[t].reshape(-1, *[1] * (x.ndim - 1))
 
 
-# %%
+# %% [markdown]
+# The other coefficients follow from the betas. Compute them in the functions that need them, or once, as tables
+# ``(T,)`` in a cell of your own above those functions.
+
+# %% tags=["editable"]
 betas = linear_beta_schedule(T)
-
-### BEGIN SOLUTION q11.diffusion.q_sample
-### PROMPT: the coefficients that q_sample needs
-signal = torch.cumprod(1 - betas, dim=0)  # alpha-bar, what is left of the image's variance
-signal_scale = torch.sqrt(signal)
-noise_scale = torch.sqrt(1 - signal)
-### END SOLUTION
-
-### BEGIN SOLUTION q11.diffusion.p_sample
-### PROMPT: the coefficients that p_sample needs
-alphas = 1 - betas
-alphas_cumprod = torch.cumprod(alphas, dim=0)
-alphas_cumprod_prev = F.pad(alphas_cumprod[:-1], (1, 0), value=1.0)
-step_scale = torch.sqrt(1 / alphas)
-noise_share = betas / torch.sqrt(1 - alphas_cumprod)
-posterior_std = torch.sqrt(betas * (1 - alphas_cumprod_prev) / (1 - alphas_cumprod))
-### END SOLUTION
 
 
 # %%
@@ -570,6 +672,9 @@ def q_sample(x_0: Tensor, t: Tensor, noise: Tensor | None = None) -> Tensor:
     Without `noise`, fresh standard normal noise is drawn.
     """
     ### BEGIN SOLUTION
+    signal = torch.cumprod(1 - betas, dim=0)  # alpha-bar, what is left of the image's variance
+    signal_scale = torch.sqrt(signal)
+    noise_scale = torch.sqrt(1 - signal)
     noise = torch.randn_like(x_0) if noise is None else noise
     return extract(signal_scale, t, x_0) * x_0 + extract(noise_scale, t, x_0) * noise
     ### END SOLUTION
@@ -596,6 +701,12 @@ def p_sample(model: nn.Module, x: Tensor, t: Tensor, t_index: int) -> Tensor:
     clamping), the variance beta-tilde of equation 5. At index 0 no noise is added.
     """
     ### BEGIN SOLUTION
+    alphas = 1 - betas
+    alphas_cumprod = torch.cumprod(alphas, dim=0)
+    alphas_cumprod_prev = F.pad(alphas_cumprod[:-1], (1, 0), value=1.0)
+    step_scale = torch.sqrt(1 / alphas)
+    noise_share = betas / torch.sqrt(1 - alphas_cumprod)
+    posterior_std = torch.sqrt(betas * (1 - alphas_cumprod_prev) / (1 - alphas_cumprod))
     predicted = model(x, t)
     mean = extract(step_scale, t, x) * (x - extract(noise_share, t, x) * predicted)
     if t_index == 0:
@@ -675,12 +786,15 @@ class Unet(nn.Module):
 
 
 # %%
-def train_diffusion(model: nn.Module, images: Tensor, epochs: int, batch_size: int = 128) -> list[float]:
-    """Train with Adam at random time indices; return the loss of every epoch."""
+def train_diffusion(
+    model: nn.Module, images: Tensor, epochs: int, batch_size: int = 128, checkpoint=None
+) -> list[float]:
+    """Train with Adam at random time indices; return the loss of every epoch. `checkpoint` is the path of a file."""
     loader = DataLoader(TensorDataset(2 * images - 1), batch_size, shuffle=True)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     losses = []
-    for _ in range(epochs):
+    settings = {"images": len(images), "batch_size": batch_size, "T": T}
+    for _ in resumable(epochs, checkpoint, settings, {"loss": losses}, model=model, optimizer=optimizer):
         total = 0.0
         for (x_0,) in loader:
             x_0 = x_0.to(device)
@@ -694,9 +808,9 @@ def train_diffusion(model: nn.Module, images: Tensor, epochs: int, batch_size: i
     return losses
 
 
-# %%
+# %% tags=["editable"]
 unet = Unet(width=8 if SMALL_DATA else 32).to(device)
-diffusion_losses = train_diffusion(unet, train_images, epochs=3 if SMALL_DATA else 10)
+diffusion_losses = train_diffusion(unet, train_images, epochs=6 if SMALL_DATA else 10, checkpoint="results/unet.pt")
 
 # %%
 plt.figure(figsize=(4, 3))
@@ -706,9 +820,10 @@ plt.ylabel("mean squared error of the noise")
 plt.show()
 
 # %% [markdown]
-# ### Question 12 (2 points): snapshots
+# ### Question 12 (1 point for what your function draws, 1 point for the figure): snapshots
 #
 # Show the way from noise to image: six panels side by side, $\mathbf x_t$ for $t=200,100,50,20,10,0$, in this order.
+# The first of them is pure noise, the last a garment; which one, the noise decides.
 
 
 # %%
@@ -726,9 +841,25 @@ def plot_snapshots(images: Tensor):
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 stages = p_sample_loop(unet, (4, 1, 28, 28))
 snapshots = plot_snapshots(stages)
+
+# %% [markdown]
+# The figure is that of the model that you trained in question 11. What do you see? Say in two or three sentences at
+# which of the six steps the kind of garment can be told, and what is still added afterwards.
+#
+# ### BEGIN SOLUTION q12.snapshots_report
+# **Worked answer.** At $t=200$ there is only noise, at $100$ nothing can be seen yet: $\bar\alpha_{100}\approx0.08$, so
+# the image has a twelfth of the noise's variance. At $t=50$ ($\bar\alpha\approx0.53$) a
+# silhouette stands out from the grain, and the kind of garment is decided; at $20$ it is plain. From there to $0$
+# mostly grain disappears, and edges and folds appear. Most of the steps thus go by before anything is to be seen, and
+# the large features are fixed long before the small ones, because noise hides the fine ones first.
+#
+# **Grading.** 1 point: six panels of a *trained* model, from noise to a garment that one recognises, and a sentence
+# that reads them. Half a point: panels without a reading, of the small digits only, or with a last panel that is a
+# blob. 0: noise in the last panel (an untrained model), or no figure.
+# ### END SOLUTION
 
 # %% [markdown]
 # ### Question 13 (1 + 1 points)

@@ -18,14 +18,16 @@
 # blank names its item and its points; the handout has the formulas and the rules. Do not rename functions or classes,
 # and keep the order of their arguments. Cells that do not name an item are complete.
 #
-# On a CPU the whole notebook takes a quarter of an hour; on a GPU a few minutes. To try it in a minute, without a
-# download, set the environment variable `SMALL_DATA=1` before you start Jupyter: the handwritten digits of
-# scikit-learn take the place of MNIST. The figures of your report are about MNIST.
+# On a CPU the whole notebook takes a quarter of an hour; on a GPU a few minutes. On Colab, choose one before you start:
+# *Runtime*, *Change runtime type*, *GPU* under *Hardware accelerator*, *Save*.
+#
+# To try it in a minute, without a download, set the environment variable `SMALL_DATA=1` before you start Jupyter: the
+# handwritten digits of scikit-learn take the place of MNIST. The figures of your report are about MNIST.
 
 # %%
 # %matplotlib inline
 import os
-from itertools import pairwise
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,13 +37,17 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 from torchvision import datasets, transforms
 
-# %%
-SMALL_DATA = bool(os.environ.get("SMALL_DATA"))
+# %% tags=["editable"]
+SMALL_DATA = os.environ.get("SMALL_DATA", "").lower() not in ("", "0", "no", "false")
+RESUME = False  # True: every training goes on from its checkpoint in results/
 SEED = 0
 BATCH_SIZE = 256
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 torch.manual_seed(SEED)
+
+# %% tags=["instructor-only"]
+from itertools import pairwise  # noqa: E402
 
 # %% [markdown]
 # ## Data
@@ -70,6 +76,71 @@ train_images, train_labels = load_images(train=True)
 test_images, test_labels = load_images(train=False)
 train_loader = DataLoader(TensorDataset(train_images, train_labels), batch_size=BATCH_SIZE, shuffle=True)
 print(f"{len(train_images)} images for training, {len(test_images)} held out, on {device}")
+
+
+# %% [markdown]
+# ## Checkpoints
+#
+# A session on a lent GPU can end at any time. Each training below keeps its state in a file of its own in `results/`.
+# To go on after an interruption, set `RESUME = True` above and run the notebook from the top: trainings that were
+# finished are loaded, the interrupted one goes on, and the outcome is what it would have been without the
+# interruption. Where your code has changed in between, train anew: `RESUME = False`.
+
+
+# %%
+def resumable(total, path, settings, history, every=1, **parts):
+    """Yield the epochs that are left, of 1 to `total`; after `every` so many, and the last, print a line and save.
+
+    Saved in the file `path` (nothing where it is None) are the `parts`, such as model and optimiser, the curves in
+    `history`, a dictionary of lists to which the loop appends, and the state of torch's random numbers. `RESUME` puts
+    them back first; ValueError where they do not fit, or where the `settings` were others.
+    """
+    path = None if path is None else Path(path)
+    done = load_checkpoint(path, settings, history, parts) if RESUME and path is not None else 0
+    for epoch in range(done + 1, total + 1):
+        yield epoch
+        if epoch % every == 0 or epoch in (1, total):
+            print(f"epoch {epoch}: " + ", ".join(f"{name} {values[-1]:.4f}" for name, values in history.items()))
+            if path is not None:
+                save_checkpoint(path, epoch, settings, history, parts)
+
+
+def save_checkpoint(path, epoch, settings, history, parts):
+    """Write the state of a training after `epoch`; what an earlier training left there is kept beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if epoch == 1 and path.exists():
+        path.replace(path.with_suffix(".previous.pt"))
+    state = {"epoch": epoch, "settings": settings, "history": history, "random": torch.get_rng_state()}
+    state["parts"] = {name: part.state_dict() for name, part in parts.items()}
+    state["random_cuda"] = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    torch.save(state, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)  # an interruption leaves the old file or the new one, whole
+
+
+def load_checkpoint(path, settings, history, parts):
+    """Put the saved state of a training in place; return its epoch, 0 where there is no file."""
+    if not path.exists():
+        print(f"{path}: no checkpoint, so the training starts from the beginning")
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["settings"] != settings:
+        raise ValueError(
+            f"{path} was made with {state['settings']}, not {settings}: change them back, or RESUME = False"
+        )
+    for name, part in parts.items():
+        try:
+            part.load_state_dict(state["parts"][name])
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: its {name} does not fit yours, so train anew (RESUME = False): {error}"
+            ) from None
+    for name, values in history.items():
+        values[:] = state["history"][name]
+    torch.set_rng_state(state["random"])
+    if state["random_cuda"] and torch.cuda.device_count() == len(state["random_cuda"]):
+        torch.cuda.set_rng_state_all(state["random_cuda"])
+    print(f"{path}: going on after epoch {state['epoch']}")
+    return state["epoch"]
 
 
 # %% [markdown]
@@ -136,12 +207,13 @@ def loss_AE(model, x):
     return loss_func(model, x)
 
 
-def train(model, loader, loss, epochs=20, lr=1e-3):
-    """Minimise `loss(model, x)` with Adam; return its average in every epoch."""
+def train(model, loader, loss, epochs=20, lr=1e-3, checkpoint=None, every=1):
+    """Minimise `loss(model, x)` with Adam; return its average in every epoch. `checkpoint` is a file, or None."""
     model.to(device).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    history = []
-    for epoch in range(epochs):
+    history = {"loss": []}
+    settings = {"lr": lr, "batch size": loader.batch_size, "small data": SMALL_DATA}
+    for _ in resumable(epochs, checkpoint, settings, history, every, model=model, optimizer=optimizer):
         total, count = 0.0, 0
         for batch in loader:
             x = (batch[0] if isinstance(batch, (tuple, list)) else batch).to(device)
@@ -150,10 +222,8 @@ def train(model, loader, loss, epochs=20, lr=1e-3):
             value.backward()
             optimizer.step()
             total, count = total + value.item() * len(x), count + len(x)
-        history.append(total / count)
-        if epoch == 0 or (epoch + 1) % max(1, epochs // 5) == 0:
-            print(f"epoch {epoch + 1}: loss {history[-1]:.4f}")
-    return history
+        history["loss"].append(total / count)
+    return history["loss"]
 
 
 # %% [markdown]
@@ -196,10 +266,10 @@ def eval(model):
 #
 # Adam with learning rate $10^{-3}$, 20 epochs. Choose other values if yours do better.
 
-# %%
+# %% tags=["editable"]
 EPOCHS = 100 if SMALL_DATA else 20
 ae = AE(784, [128, 32, 16, 2])
-ae_losses = train(ae, train_loader, loss_AE, epochs=EPOCHS, lr=1e-3)
+ae_losses = train(ae, train_loader, loss_AE, epochs=EPOCHS, lr=1e-3, checkpoint="results/autoencoder.pt")
 eval(ae)
 
 # %% [markdown]
@@ -431,21 +501,31 @@ with torch.no_grad():
 # notebook; $10^{-3}$ gets there in fewer epochs. Change epochs, widths, learning rate and `coeff` as you like, and
 # say so.
 
-# %%
+# %% tags=["editable"]
 VAE_EPOCHS = 100 if SMALL_DATA else 20
 COEFF = 1e-3
 torch.manual_seed(SEED)
 vae_sgvb = VAE(784, [128, 32, 16, 4])
 sgvb_losses = train(
-    vae_sgvb, train_loader, lambda model, x: loss_func(model, x, loss_SGVB, COEFF), epochs=VAE_EPOCHS, lr=1e-3
+    vae_sgvb,
+    train_loader,
+    lambda model, x: loss_func(model, x, loss_SGVB, COEFF),
+    epochs=VAE_EPOCHS,
+    lr=1e-3,
+    checkpoint="results/vae_sgvb.pt",
 )
 eval(vae_sgvb)
 
-# %%
+# %% tags=["editable"]
 torch.manual_seed(SEED)
 vae_kl = VAE(784, [128, 32, 16, 4])
 kl_losses = train(
-    vae_kl, train_loader, lambda model, x: loss_func(model, x, loss_KL_wo_E, COEFF), epochs=VAE_EPOCHS, lr=1e-3
+    vae_kl,
+    train_loader,
+    lambda model, x: loss_func(model, x, loss_KL_wo_E, COEFF),
+    epochs=VAE_EPOCHS,
+    lr=1e-3,
+    checkpoint="results/vae_kl.pt",
 )
 eval(vae_kl)
 
@@ -492,13 +572,17 @@ plt.show()
 
 
 # %%
+def on_torus(around, tube, R=1.0, r=0.5):
+    """Points (..., 3) of the torus around the z axis: circles of radius r around a circle of radius R."""
+    distance = R + r * np.cos(tube)
+    return np.stack([distance * np.cos(around), distance * np.sin(around), r * np.sin(tube)], axis=-1)
+
+
 def generate_torus_point_cloud(R=1.0, r=0.5, num_points=1000, seed=0):
-    """Points (num_points, 3) on the torus around the z axis: circles of radius r around a circle of radius R."""
+    """Points (num_points, 3) all over the torus."""
     rng = np.random.default_rng(seed)
     around, tube = 2 * np.pi * rng.random((2, num_points))
-    distance = R + r * np.cos(tube)
-    points = np.stack([distance * np.cos(around), distance * np.sin(around), r * np.sin(tube)], axis=1)
-    return torch.tensor(points, dtype=torch.float32)
+    return torch.tensor(on_torus(around, tube, R, r), dtype=torch.float32)
 
 
 class TorusPointCloudDataset(Dataset):
@@ -548,13 +632,32 @@ def plot_points(**clouds):
     plt.show()
 
 
+def plot_paths(**paths):
+    """Draw paths (steps, 3), each under its name, in one view with the surface of the torus: obliquely, from above."""
+    around, tube = np.meshgrid(np.linspace(0, 2 * np.pi, 61), np.linspace(0, 2 * np.pi, 31))
+    surface = np.moveaxis(on_torus(around, tube), -1, 0)
+    figure = plt.figure(figsize=(10, 5))
+    for number, elevation in enumerate((35, 90), 1):
+        axes = figure.add_subplot(1, 2, number, projection="3d", computed_zorder=False)
+        axes.plot_surface(*surface, color="lightgrey", alpha=0.3, linewidth=0)
+        for name, points in paths.items():
+            x, y, z = torch.as_tensor(points).detach().cpu().numpy().T
+            (line,) = axes.plot(x, y, z, linewidth=2, label=name.replace("_", " "))
+            axes.scatter(x[[0, -1]], y[[0, -1]], z[[0, -1]], color=line.get_color(), s=30)
+        axes.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), zlim=(-1.5, 1.5), box_aspect=(1, 1, 1))
+        axes.view_init(elev=elevation, azim=-60 if elevation < 90 else -90)
+    axes.set_axis_off()  # seen from above, the numbers of the axes lie upon each other
+    axes.legend(loc="upper right")
+    plt.show()
+
+
 # %% [markdown]
 # ## 4a. Training
 #
 # The coefficient of the divergence is small here: a torus does not fit a Gaussian, and a strong pull towards one
 # makes a ball of it.
 
-# %%
+# %% tags=["editable"]
 TORUS_EPOCHS = 1000
 TORUS_COEFF = 1e-4
 torch.manual_seed(SEED)
@@ -567,6 +670,8 @@ torus_losses = train(
     lambda model, x: loss_func(model, x, loss_KL_wo_E, TORUS_COEFF),
     epochs=TORUS_EPOCHS,
     lr=1e-3,
+    checkpoint="results/torus.pt",
+    every=50,
 )
 
 # %%
@@ -611,18 +716,32 @@ def distance_to_torus(points, R=1.0, r=0.5):
     return (((points[:, :2].norm(dim=1) - R) ** 2 + points[:, 2] ** 2).sqrt() - r).abs()
 
 
-# %%
+# %% tags=["editable"]
 torch.manual_seed(SEED)
-first, last = torus.points[torch.randperm(len(torus))[:2]].to(device)
-line = straight_line(point_vae, first, last)
-off = distance_to_torus(line)
-print(f"distance to the surface: mean {off.mean():.3f}, largest {off.max():.3f}")
-plot_points(path=line)
+points = torus.points.to(device)
+first, last, third = points[torch.randperm(len(points))[:3]]
+opposite = points[(points - third).norm(dim=1).argmax()]  # of the third, across the hole
+paths = {
+    "two_random_points": straight_line(point_vae, first, last),
+    "opposite_sides": straight_line(point_vae, third, opposite),
+}
+for name, path in paths.items():
+    off = distance_to_torus(path)
+    print(f"{name}: distance to the surface {off.mean():.3f} on average, {off.max():.3f} at most")
+plot_paths(**paths)
 
 # %% [markdown]
-# Show the path for two pairs of points at least, one of them on opposite sides of the hole. Where does it leave the
-# surface, and why does a straight line in this latent space not follow the torus? What would a latent space need, so
-# that it does?
+# For comparison, a path as one would wish it: it bends around the hole and around the tube, and never leaves the
+# surface.
+
+# %%
+plot_paths(ideal=on_torus(np.linspace(0, 2.4, 50), np.linspace(-0.5, 2.0, 50)))
+
+# %% [markdown]
+# **Report** (`p4.interpolation`, 8 points). Show the paths of two pairs of points at least, in one view with the
+# torus, one of the pairs on opposite sides of the hole; add pairs of your own, near ones too. Where do the paths leave
+# the surface, and why does a straight line in this latent space not follow the torus? What would a latent space
+# need, so that it does?
 #
 # ### BEGIN SOLUTION p4.interpolation
 # **Worked answer.** For two points that are near each other the path stays close to the surface. For opposite ones it
@@ -646,7 +765,7 @@ plot_points(path=line)
 #
 # Write a model whose paths stay on the surface. What is measured, after 2000 steps of Adam on `loss`, with learning
 # rate $10^{-3}$: the mean distance of paths between random points to the surface, and how near their ends are to the
-# points. Set `TRY_TORUS_LATENT` to `True` to train and look at it here.
+# points. The paths should look like the ideal one above. Set `TRY_TORUS_LATENT` to `True` to train and look at it here.
 
 
 # %%
@@ -692,10 +811,20 @@ class TorusVAE(nn.Module):
     ### END SOLUTION
 
 
-# %%
+# %% tags=["editable"]
 TRY_TORUS_LATENT = False
 if TRY_TORUS_LATENT:
     torus_vae = TorusVAE()
-    train(torus_vae, torus_loader, lambda model, x: model.loss(x), epochs=2000, lr=1e-3)
+    train(
+        torus_vae,
+        torus_loader,
+        lambda model, x: model.loss(x),
+        epochs=2000,
+        lr=1e-3,
+        checkpoint="results/torus_latent.pt",
+        every=100,
+    )
     with torch.no_grad():
-        plot_points(original=torus.points, path=torus_vae.path(first, last, 50))
+        plot_paths(
+            two_random_points=torus_vae.path(first, last, 50), opposite_sides=torus_vae.path(third, opposite, 50)
+        )

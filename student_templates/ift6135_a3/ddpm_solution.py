@@ -3,6 +3,9 @@
     python ddpm_solution.py --epochs 0    # a dry run of everything, to see that it works
     python ddpm_solution.py --small       # a minute or two on small pictures of digits: nothing to download
     python ddpm_solution.py               # 30 epochs; pictures and plots go to results/ddpm
+    python ddpm_solution.py --resume      # the same, from the last epoch that was finished before an interruption
+    python ddpm_solution.py --resume --levels 240 260 280  # the trained model comes back from other steps t'
+    python ddpm_solution.py --timesteps 500                # another length of the chain, for the optional 2.3(a)
 
 The text counts t = 1 .. T; the code counts from 0, so index 0 holds the coefficients of t = 1 and index T - 1 those of
 t = T. Images are ``(batch, 3, 32, 32)`` float32 in [-1, 1].
@@ -17,17 +20,23 @@ import torch
 import torch.nn.functional as F
 from networks import Unet
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm.auto import tqdm  # a progress bar, for long loops: `for step in tqdm(steps, disable=None)`
 
 T = 1000
+if __name__ == "__main__":  # here, because the coefficients below are tables of length T
+    from recipes import read_timesteps
+
+    T = read_timesteps(T)
+
 SETTINGS = {
+    "timesteps": T,
     "epochs": 30,
     "batch_size": 64,
     "lr": 1e-4,
     "dim": 32,  # width of the U-Net
     "image_size": 32,
     "samples": 64,  # pictures in each grid of samples
-    "levels": [50, 100, 200, 300, 400, 500, 600, 800, 1000],  # the steps t' to come back from
+    "levels": [T * share // 100 for share in (5, 10, 20, 30, 40, 50, 60, 80, 100)],  # the steps t' to come back from
 }
 SMALL = {
     "epochs": 10,
@@ -36,7 +45,7 @@ SMALL = {
     "dim": 16,
     "image_size": 16,
     "samples": 16,
-    "levels": [100, 200, 300, 450, 600, 1000],
+    "levels": [T * share // 100 for share in (10, 20, 30, 45, 60, 100)],
 }
 SAMPLE_EVERY = 5  # epochs
 
@@ -185,11 +194,17 @@ def faithfulness(originals: Tensor, returned: Tensor) -> tuple[float, float, flo
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train on SVHN, or on small digits, and leave behind what the report asks for."""
+    from checkpoints import Checkpoint, settings_of
     from data import digit_loaders, svhn_loaders
     from recipes import WallClock, hardware, options_parser, plot_curves, prepare, progress, read_options
 
-    options = read_options(options_parser(__doc__, SETTINGS, SMALL), SMALL, arguments)
-    device, folder = prepare(options, "ddpm")
+    parser = options_parser(__doc__, SETTINGS, SMALL)
+    options = read_options(parser, SMALL, arguments)
+    if not options.timesteps == T == len(betas):
+        parser.error(f"--timesteps {options.timesteps}, but T is {T} and `betas` has {len(betas)} entries")
+    if wrong := [level for level in options.levels if not 1 <= level <= T]:
+        parser.error(f"--levels {wrong[0]}: there are the steps 1 to {T}")
+    device, folder = prepare(options, "ddpm" if T == 1000 else f"ddpm_{T}")
     size = (options.batch_size, options.image_size)
     # Strong tints take a network of this size longer to learn than --small has.
     train, test = digit_loaders(*size, tint=0.2) if options.small else svhn_loaders(options.data, *size)
@@ -198,7 +213,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=options.lr)
 
     clock, losses = WallClock(), []
-    for epoch in range(1, options.epochs + 1):
+    checkpoint = Checkpoint(
+        folder / "checkpoint.pt",
+        settings_of(options, apart_from=("samples", "levels")),
+        {"loss": losses, "seconds": clock.seconds},
+        model=model,
+        optimizer=optimizer,
+    )
+    for epoch in checkpoint.epochs(options.epochs, resume=options.resume):
         clock.start()
         losses.append(train_epoch(model, progress(train, options.batches, f"epoch {epoch}"), optimizer))
         print(f"epoch {epoch}: loss {losses[-1]:.4f}, {clock.stop():.1f} s", flush=True)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -42,6 +44,7 @@ def options_parser(
             metavar="N",
             help=f"default: {value}" + (f"; with --small: {small[name]}" if name in small else ""),
         )
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint of an earlier call, if any")
     parser.add_argument("--batches", type=int, metavar="N", help="only so many batches of each epoch, to try things")
     parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default: ./results")
     parser.add_argument("--data", default="data", metavar="DIR", help="where the data set is, or is downloaded to")
@@ -59,13 +62,24 @@ def read_options(
     return parser.parse_args(arguments)
 
 
+def read_timesteps(default: int, arguments: Sequence[str] | None = None) -> int:
+    """Return what the command line says after ``--timesteps``, `default` if nothing; the other options are not read."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--timesteps", type=int, default=default, metavar="N")
+    timesteps: int = parser.parse_known_args(arguments)[0].timesteps
+    if timesteps < 2:
+        parser.error(f"--timesteps {timesteps}: a chain has two steps or more")
+    return timesteps
+
+
 def prepare(options: argparse.Namespace, name: str) -> tuple[torch.device, Path]:
     """Seed the random numbers; return the device and the folder for results, which is made if need be.
 
     Small runs have a folder of their own, so that their curves never end up in one plot with those of real ones.
     """
     device = pick_device(options.device)
-    torch.manual_seed(options.seed)
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(options.seed)
     folder = options.out / ("small" if options.small else "") / name
     folder.mkdir(parents=True, exist_ok=True)
     return device, folder

@@ -7,7 +7,7 @@ import importlib.util
 import itertools
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,12 +65,50 @@ class Pictures(Dataset[Tensor]):
             return self.transform(picture.convert("RGB"))
 
 
-def endless(pictures: Dataset[Tensor], batch_size: int, workers: int = 0) -> Iterator[Tensor]:
-    """Yield shuffled batches ``(batch_size, 3, S, S)`` for ever; fewer pictures than that make smaller batches."""
-    size = min(batch_size, len(pictures))  # type: ignore[arg-type]
-    loader: DataLoader[Any] = DataLoader(pictures, size, shuffle=True, drop_last=True, num_workers=workers)
-    while True:
-        yield from loader
+class Batches:
+    """Shuffled batches ``(batch_size, 3, S, S)`` without end; fewer pictures than that make smaller batches.
+
+    Which picture comes when follows from torch's seed at the start. `state_dict` says where the batches are, so that a
+    training that was interrupted goes on with the pictures that it would have seen.
+    """
+
+    def __init__(self, pictures: Dataset[Tensor], batch_size: int, workers: int = 0) -> None:
+        self.pictures, self.workers = pictures, workers
+        self.size = min(batch_size, len(pictures))  # type: ignore[arg-type]
+        self.shuffling = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+        self.state, self.taken, self.left = self.shuffling.get_state(), 0, iter(())
+
+    def __iter__(self) -> Batches:
+        return self
+
+    def __next__(self) -> Tensor:
+        images = next(self.left, None)
+        if images is None:
+            self._start_pass(taken=0)
+            images = next(self.left)
+        self.taken += 1
+        return images
+
+    def _start_pass(self, taken: int) -> None:
+        """Shuffle all pictures, and leave out the batches that were taken of this order before."""
+        self.state, self.taken = self.shuffling.get_state(), taken
+        order = torch.randperm(len(self.pictures), generator=self.shuffling)  # type: ignore[arg-type]
+        batches = [batch.tolist() for batch in order.split(self.size) if len(batch) == self.size]
+        # A generator of its own: the loader draws from it, and leaves torch's random numbers to the training.
+        self.left = iter(
+            DataLoader(
+                self.pictures, batch_sampler=batches[taken:], num_workers=self.workers, generator=torch.Generator()
+            )
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the shuffling when this pass began, and how many batches of it were taken."""
+        return {"shuffling": self.state, "taken": self.taken}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go to where `state_dict` was asked."""
+        self.shuffling.set_state(state["shuffling"])
+        self._start_pass(state["taken"])
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures
@@ -160,14 +198,14 @@ def fid(real: Tensor, generated: Tensor) -> Distance:
     """Frechet distance between two sets of images ``(n, 3, S, S)`` in [0, 1].
 
     With the clean-fid package and its Inception weights it is the FID; where either cannot be had, local features take
-    their place, and the label says so.
+    their place, and the label says so. It also says how many images there were: few of them make the distance larger.
     """
     found = _clean_fid(real, generated)
     if found is not None:
-        return Distance(found, "FID (clean-fid)")
+        return Distance(found, f"FID (clean-fid, {len(generated)} images)")
     features = LocalFeatures()
     value = frechet_distance(*moments(features(real.cpu())), *moments(features(generated.cpu())))
-    return Distance(value, "Frechet distance of local features (NOT comparable with any FID)")
+    return Distance(value, f"Frechet distance of local features, {len(generated)} images (NOT comparable with any FID)")
 
 
 def _clean_fid(real: Tensor, generated: Tensor) -> float | None:

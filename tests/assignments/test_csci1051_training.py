@@ -251,7 +251,7 @@ def test_with_one_worker_such_a_memory_would_pass(
     assert passes(suite, written(tmp_path, behind=REMEMBERING), "p1a.autoencoder")
 
 
-# slow: real trainings
+# real trainings, most of them slow
 
 
 @pytest.mark.slow
@@ -259,6 +259,10 @@ def test_with_one_worker_such_a_memory_would_pass(
 @pytest.mark.parametrize("item", ITEMS)
 def test_the_reference_passes(suite: CheckSuite, item: str, seed: str) -> None:
     assert passes(suite, REFERENCE, item, seed=seed) and passes(suite, REFERENCE, item, public=True)
+
+
+def test_a_decoder_that_is_more_than_its_weights_is_trained_again(suite: CheckSuite) -> None:
+    assert passes(suite, ASSIGNMENT.folder / "alternatives" / "one_step_for_all", "p1a.autoencoder")
 
 
 @pytest.mark.slow

@@ -25,14 +25,14 @@ FULL = {
     "q4.vae.decode": 1.5,
     "q4.vae.forward": 1,
     "q4.vae.loss": 1,
-    "q6.plot_latents": 4,
+    "q6.plot_latents": 3,
     "q8.kl": 0,
     "q11.diffusion.linear_beta_schedule": 1,
     "q11.diffusion.q_sample": 1,
     "q11.diffusion.p_losses": 1,
     "q11.diffusion.p_sample": 1,
     "q11.diffusion.p_sample_loop": 1,
-    "q12.snapshots": 2,
+    "q12.snapshots": 1,
 }
 ALTERNATIVES = ("convolutional", "distributions", "double_precision", "functional_style", "original_starter")
 

@@ -49,10 +49,11 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_the_notebook_runs(notebook: Any) -> None:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "error"]
-    # reconstructions and latent plane of three models, both losses, the torus twice, a path twice
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3 * 2 + 1 + 1 + 2
+    # reconstructions and latent plane of three models, both losses, the torus twice; paths, the ideal one, paths again
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3 * 2 + 1 + 1 + 3
     said = "".join(output.get("text", "") for output in outputs)
-    assert "1437 images for training, 360 held out" in said and "distance to the surface" in said
+    assert "1437 images for training, 360 held out" in said and "opposite_sides: distance to the surface" in said
+    assert said.count(": loss") == 6 + 2 * 4 + 2 + 2  # a line for each epoch; of the torus for the first and the last
 
 
 def test_what_was_run_is_graded_by_the_real_worker(notebook: Any, tmp_path: Path) -> None:

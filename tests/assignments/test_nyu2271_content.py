@@ -23,7 +23,7 @@ from autograder.assignment import Kind, Manifest, read_manifest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "assignments" / "nyu2271_a3"
 REFERENCE = ROOT / "solutions" / "nyu2271_a3"
-MODULES = ("a3_helper", "cats", "utils", "unet", "diffusion", "vae", "trainer", "main")
+MODULES = ("checkpoints", "a3_helper", "cats", "utils", "unet", "diffusion", "vae", "trainer", "main")
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,15 @@ def test_part_a_has_100_points_and_part_b_50_of_extra_credit(manifest: Manifest)
     assert sum(manual.values()) == 1 + 10 + 5 + 5
 
 
-def test_the_handout_has_every_item_with_its_points(manifest: Manifest) -> None:
-    rows = dict(
-        re.findall(r"^\| `([a-z_.]+)` \| ([\d.]+) \|", (FOLDER / "handout.md").read_text("utf-8"), re.MULTILINE)
-    )
-    assert {name: float(points) for name, points in rows.items()} == {item.id: item.points for item in manifest.items}
+def test_the_handout_has_every_option_with_its_default(modules: SimpleNamespace) -> None:
+    handout = (FOLDER / "handout.md").read_text(encoding="utf-8")
+    section = handout[handout.index("### Options") : handout.index("### The model")]
+    said = dict(re.findall(r"^\| `(\w+)` \| `?([^`|]+?)`? \|", section, re.MULTILINE))
+    options = vars(modules.main._options().parse_args([]))
+    options["unet_dim_mults"] = " ".join(map(str, options["unet_dim_mults"]))
+    options |= {name: "on" if options[name] else "off" for name in ("fid", "resume")}
+    del options["visualize"]
+    assert said == {name: str(value) for name, value in options.items()}
 
 
 def test_every_question_has_a_worked_answer_with_a_key(manifest: Manifest) -> None:
@@ -97,9 +101,9 @@ def test_the_loader_reads_the_layout_of_afhq(modules: SimpleNamespace, toy: Path
     assert len(list((toy / "train" / "cat").glob("*.png"))) == 9 and (toy / "test" / "cat").is_dir()
     pictures = modules.utils.Pictures(toy / "train", image_size=16)
     assert len(pictures) == 9 and pictures[0].shape == (3, 16, 16) and pictures[0].dtype == torch.float32
-    batch = next(modules.utils.endless(pictures, 4))
+    batch = next(modules.utils.Batches(pictures, 4))
     assert batch.shape == (4, 3, 16, 16) and -1 <= batch.min() < 0 < batch.max() <= 1
-    assert next(modules.utils.endless(pictures, 32)).shape == (9, 3, 16, 16)
+    assert next(modules.utils.Batches(pictures, 32)).shape == (9, 3, 16, 16)
 
 
 def test_photographs_are_cropped_and_moved_to_the_range(modules: SimpleNamespace, tmp_path: Path) -> None:
@@ -153,7 +157,7 @@ def test_local_features_tell_noise_from_pictures_and_say_what_they_are(
     alike = modules.utils.fid(cats[:60], cats[60:])
     noise = modules.utils.fid(cats[:60], torch.rand(60, 3, 32, 32))
     assert noise.value > 20 * alike.value >= 0
-    assert "NOT comparable" in alike.label
+    assert "60 images (NOT comparable with any FID)" in alike.label
     assert modules.utils.fid(cats[:60], cats[60:]).value == alike.value
 
 
@@ -179,7 +183,7 @@ def test_the_number_of_clean_fid_is_taken_and_named_where_it_can_be_had(
     for name in ("cleanfid", "cleanfid.fid"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     found = modules.utils.fid(torch.rand(3, 3, 8, 8), torch.rand(2, 3, 8, 8))
-    assert (found.value, found.label) == (32, "FID (clean-fid)")
+    assert (found.value, found.label) == (32, "FID (clean-fid, 2 images)")
     found = modules.utils.fid(torch.rand(30, 3, 8, 8), torch.rand(30, 3, 8, 8))
     said = capsys.readouterr().out
     assert "NOT comparable" in found.label and "clean-fid cannot be used (OSError: no network)" in said
@@ -202,11 +206,11 @@ def test_a_short_training_leaves_behind_what_the_notebook_shows(
 ) -> None:
     options = {"image_size": 8, "time_steps": 5, "unet_dim": 4, "unet_dim_mults": (1, 2), "batch_size": 4}
     trainer = modules.main.train_diffusion(
-        str(toy / "train"), 5, 2, True, str(tmp_path / "out"), dataloader_workers=0, device="cpu", **options
+        str(toy / "train"), 5, 2, True, save_folder=str(tmp_path / "out"), dataloader_workers=0, device="cpu", **options
     )
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names >= {"model.pt", "loss.png", "fid.png", "history.json", "samples_00002.png", "samples_00005.png"}
-    assert [step for step, _ in trainer.distances] == [2, 4, 5] and len(trainer.losses) == 5
+    assert [step for step, _, _ in trainer.distances] == [2, 4, 5] and len(trainer.losses) == 5
     forward, backward = modules.main.visualize_diffusion(
         str(toy / "train"), str(tmp_path / "out" / "model.pt"), str(tmp_path / "out"), device="cpu", **options
     )

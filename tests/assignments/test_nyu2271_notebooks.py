@@ -87,8 +87,9 @@ def test_the_notebook_of_part_b_runs(desk: Path) -> None:
     parameters += "IMAGE_SIZE, BATCH_SIZE, TIME_STEPS = 16, 6, 8"
     notebook = executed(desk, NOTEBOOKS[1], first + parameters)
     said = text(notebook)
-    label = r"(NOT comparable with any FID\)|FID \(clean-fid\))"
+    label = r"(NOT comparable with any FID\)|FID \(clean-fid, \d+ images\))"
     assert re.search(rf"step     2: +[\d.]+  .*{label}", said) and re.search(rf"step     4: +[\d.]+  .*{label}", said)
+    assert said.count("step 2 of 4: L1 loss") == said.count("step 4 of 4: L1 loss") == 2
     assert "arrays behind the figures: (5, 6, 3, 16, 16) (5, 6, 3, 16, 16)" in said
     assert pictures(notebook) == 5
     assert {path.name for path in (desk / "results" / "part2").iterdir()} >= {"model.pt", "fid.png", "history.json"}

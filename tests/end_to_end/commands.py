@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_SPAN = re.compile(r"`((?:python3?|autograder|jupyter|pip|pytest|uv|\.ci/run|[A-Z_]+=\S+ \w+)\b[^`\n]*)`")
+_SPAN = re.compile(r"`((?:python3?|autograder|jupyter|pip|pytest|uv|\.ci/\w+|[A-Z_]+=\S+ \w+)\b[^`\n]*)`")
 
 
 def commands_of(text: str) -> list[str]:

@@ -44,6 +44,7 @@ README = {
     "pytest -m ''": "",
     "uv run autograder demo": "",
     ".ci/run": "",
+    ".ci/full": "",
 }
 """Commands of README.md, and the test that runs them; those without one start all tests, or take another installer."""
 CHECKS = "autograder check"

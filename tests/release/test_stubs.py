@@ -140,6 +140,14 @@ def test_a_region_of_definitions_in_a_class_binds_the_blank_and_drops_helpers() 
     assert result == "class Normal:\n    # vae.kl (2 points): your code in place of ...\n    kl = ...\n"
 
 
+def test_helpers_beside_other_methods_leave_a_comment_and_no_statement() -> None:
+    helpers = "    ### BEGIN SOLUTION vae.kl\n    def _help(self): pass\n    ### END SOLUTION\n"
+    other = "class Normal:\n    def kl(self):\n        return 1  # SOLUTION\n\n"
+    result = strip(other + helpers).text
+    assert result.endswith("\n\n    # vae.kl (2 points): your code, if you need more\n")
+    assert strip(f"class Normal:\n{helpers}").text == "class Normal:\n    ...  # vae.kl (2 points): your code\n"
+
+
 def test_a_region_that_binds_nothing_stays_a_statement() -> None:
     result = strip("if x:\n    ### BEGIN SOLUTION vae.more\n    print(1)\n    ### END SOLUTION\nelse:\n    pass\n").text
     assert result == "if x:\n    ...  # vae.more (1 point, extra credit): your code\nelse:\n    pass\n"

@@ -126,6 +126,17 @@ def test_a_fresh_worker_draws_other_numbers_and_this_side_goes_on(start, backend
     assert torch.stack(here).tolist() == expected.tolist()
 
 
+def test_a_fresh_worker_can_repeat_what_the_first_drew(start, backend):
+    session = start(backend, REMEMBERING)
+    another = start(backend, REMEMBERING)
+    session.open_another = lambda: another
+    session.begin(7)
+    first = session.module("s")
+    drawn = [float(first.draw()) for _ in range(2)]
+    (second,) = fresh(first, same_numbers=True)
+    assert [float(second.draw()) for _ in range(2)] == drawn and drawn[0] != drawn[1]
+
+
 def test_a_fresh_worker_ends_with_the_session(start, backend):
     session = start(backend, REMEMBERING)
     session.open_another = lambda: start(backend, REMEMBERING)

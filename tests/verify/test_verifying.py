@@ -11,10 +11,10 @@ from autograder.errors import UserError
 from autograder.grading.trouble import GraderTrouble
 from autograder.mutants import read_catalogue
 from autograder.verify.equivalence import INPUTS, chunks_of
-from autograder.verify.matrix import Role
+from autograder.verify.matrix import Role, Sees
 from autograder.verify.pool import do_all
 from autograder.verify.suite import CheckSuite
-from autograder.verify.trial import Workbench
+from autograder.verify.trial import Workbench, try_variant
 from autograder.verify.variants import mutants, reached_files
 from tests.verify.proving import COMPLETE, SUM, Proving, mutant
 
@@ -98,6 +98,23 @@ def test_a_claim_is_tried_on_ten_thousand_inputs_of_all_checks_of_its_item(provi
     chunks = chunks_of(bench, variant, INPUTS)
     assert sum(chunk.inputs for chunk in chunks) >= INPUTS == 10_000
     assert {chunk.check.id for chunk in chunks} == {check.id for check, _ in bench.suite.checks if "double" in check.id}
+
+
+def test_what_known_mistakes_reply_is_asked_once_where_nothing_is_drawn(tmp_path):
+    proving = Proving(tmp_path, COMPLETE)
+    check = "def test_three(one):\n    assert_close(one.double(torch.full((1,), 3.0)), torch.full((1,), 6.0))\n"
+    proving.add_check("three", f'@item("one.double")\n{check}')
+    suite, catalogue = CheckSuite.collect(proving.loaded), read_catalogue(proving.loaded)
+    found = mutants(proving.loaded, catalogue)[0]
+    wrong = [v.on(["one.double"]) for v in found if v.own == "one.double" and v.role is Role.MUTANT]
+    alone = [try_variant(Workbench(suite, catalogue, tmp_path), variant) for variant in wrong]
+    assert [row.sees for row in alone] == [Sees.RIGHT, Sees.RIGHT]
+    bench = Workbench(suite, catalogue, tmp_path)
+    assert [try_variant(bench, variant) for variant in wrong] == alone
+    known = dict(bench.explainer._known)
+    assert known and [try_variant(bench, variant) for variant in wrong] == alone
+    again = dict(bench.explainer._known)
+    assert again.keys() == known.keys() and all(again[example] is known[example] for example in known)
 
 
 def test_an_item_that_is_not_automatic_is_misuse(proving):

@@ -1,6 +1,7 @@
 """Train or look at the diffusion model on your own machine; the notebook calls the same two functions.
 
 python main.py --data_path data/train --train_steps 1000
+python main.py --data_path data/train --train_steps 1000 --resume
 python main.py --data_path data/train --visualize
 """
 
@@ -34,6 +35,7 @@ def train_diffusion(
     train_steps: int = 1000,
     save_and_sample_every: int = 100,
     fid: bool = False,
+    resume: bool = False,
     save_folder: str = "./results/",
     dataloader_workers: int = 16,
     batch_size: int = 32,
@@ -50,6 +52,7 @@ def train_diffusion(
         train_steps=train_steps,
         save_and_sample_every=save_and_sample_every,
         fid=fid,
+        resume=resume,
         batch_size=batch_size,
         learning_rate=learning_rate,
         dataloader_workers=dataloader_workers,
@@ -71,7 +74,8 @@ def visualize_diffusion(
 ) -> tuple[Tensor, Tensor]:
     """Load a trained model and save the figures of Parts 3 and 4; return their arrays, ``(5, b, 3, S, S)`` each."""
     diffusion = build(**{**DEFAULTS, **model}).to(pick_device(device))
-    diffusion.load_state_dict(torch.load(load_path, map_location=pick_device(device), weights_only=True))
+    checkpoint = torch.load(load_path, map_location=pick_device(device), weights_only=True)
+    diffusion.load_state_dict(checkpoint["parts"]["model"])
     pictures = Pictures(data_path, diffusion.image_size, data_class)
     first = torch.stack([pictures[i] for i in range(min(batch_size, len(pictures)))]).to(pick_device(device))
     return visualize(diffusion, first, Path(save_folder))
@@ -83,7 +87,8 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--data_class", default="cat")
     parser.add_argument("--train_steps", type=int, default=1000)
     parser.add_argument("--save_and_sample_every", type=int, default=100)
-    parser.add_argument("--fid", action="store_true")
+    parser.add_argument("--fid", action="store_true", help="measure the FID as well")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in save_folder")
     parser.add_argument("--save_folder", default="./results/")
     parser.add_argument("--load_path", default="./results/model.pt")
     parser.add_argument("--dataloader_workers", type=int, default=16)
@@ -98,10 +103,10 @@ def _options() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line asks for."""
-    options = vars(_options().parse_args())
-    training = ("train_steps", "save_and_sample_every", "fid", "dataloader_workers", "learning_rate")
+    options = vars(_options().parse_args(arguments))
+    training = ("train_steps", "save_and_sample_every", "fid", "resume", "dataloader_workers", "learning_rate")
     if options.pop("visualize"):
         visualize_diffusion(**{name: value for name, value in options.items() if name not in training})
     else:

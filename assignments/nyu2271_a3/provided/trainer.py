@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from checkpoints import Checkpoint
 from torch import Tensor, nn
 from tqdm.auto import tqdm
-from utils import Distance, Pictures, endless, fid, pick_device, save_curve, save_grid
+from utils import Batches, Distance, Pictures, fid, pick_device, save_curve, save_grid
 
 FRACTIONS = (0.0, 0.25, 0.5, 0.75, 0.99)
 """The parts of the T steps at which the figures look."""
@@ -55,7 +56,7 @@ def backward_process(diffusion: nn.Module, x_t: Tensor, timesteps: int | None = 
 
 
 class Trainer:
-    """Trains, and leaves checkpoints, samples, the loss and the distances in `save_folder`."""
+    """Trains, and leaves a checkpoint (``model.pt``), samples, the loss and the distances in `save_folder`."""
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Trainer:
         train_steps: int = 1000,
         save_and_sample_every: int = 100,
         fid: bool = False,
+        resume: bool = False,
         batch_size: int = 32,
         learning_rate: float = 1e-3,
         dataloader_workers: int = 16,
@@ -75,44 +77,72 @@ class Trainer:
         self.device = pick_device(device)
         self.diffusion = diffusion.to(self.device)
         self.pictures = Pictures(data_path, diffusion.image_size, data_class)
-        self.batches = endless(self.pictures, batch_size, dataloader_workers)
+        self.batches = Batches(self.pictures, batch_size, dataloader_workers)
         self.folder = Path(save_folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.train_steps, self.every, self.fid = train_steps, save_and_sample_every, fid
+        self.train_steps, self.every, self.fid, self.resume = train_steps, save_and_sample_every, fid, resume
         self.batch_size = batch_size
         self.optimizer = torch.optim.Adam(diffusion.parameters(), lr=learning_rate)
         self.losses: list[tuple[int, float]] = []
-        self.distances: list[tuple[int, Distance]] = []
+        self.distances: list[tuple[int, float, str]] = []
+        settings = {
+            "image_size": diffusion.image_size,
+            "time_steps": diffusion.num_timesteps,
+            "data_class": data_class,
+            "pictures": len(self.pictures),
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "save_and_sample_every": save_and_sample_every,
+            "fid": fid,
+        }
+        self.checkpoint = Checkpoint(
+            self.folder / "model.pt",
+            settings,
+            {"loss": self.losses, "fid": self.distances},
+            model=diffusion,
+            optimizer=self.optimizer,
+            batches=self.batches,
+        )
         self.run = _wandb_run()
 
     def train(self) -> None:
-        """Take all training steps; save, sample and measure every so many of them."""
-        for step in tqdm(range(1, self.train_steps + 1), desc="training", disable=None):
-            self.diffusion.train()
-            images = next(self.batches).to(self.device)
-            loss = self.diffusion(images, torch.randn_like(images))
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            self.losses.append((step, loss.item()))
-            self._log({"loss": loss.item()}, step)
-            if step % self.every == 0 or step == self.train_steps:
-                self._milestone(step)
+        """Take the training steps that are left; save, sample and measure every so many of them."""
+        # The bar is for terminals alone. The line at every milestone is for notebooks and files, too.
+        with tqdm(total=self.train_steps, desc="training", disable=None) as bar:
+            for step in self.checkpoint.epochs(self.train_steps, resume=self.resume, every=self.every):
+                self._step(step)
+                bar.update(step - bar.n)
+                if step % self.every == 0 or step == self.train_steps:
+                    bar.write(self._milestone(step))
         save_curve(self.losses, self.folder / "loss.png", "L1 loss")
         if self.distances:
-            values = [(step, distance.value) for step, distance in self.distances]
-            save_curve(values, self.folder / "fid.png", self.distances[-1][1].label)
-        (self.folder / "history.json").write_text(json.dumps(self._history(), indent=1), encoding="utf-8")
+            values = [(step, value) for step, value, _ in self.distances]
+            save_curve(values, self.folder / "fid.png", self.distances[-1][2])
+        history = {"loss": self.losses, "fid": self.distances}
+        (self.folder / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
 
-    def _milestone(self, step: int) -> None:
-        torch.save(self.diffusion.state_dict(), self.folder / "model.pt")
+    def _step(self, step: int) -> None:
+        self.diffusion.train()
+        images = next(self.batches).to(self.device)
+        loss = self.diffusion(images, torch.randn_like(images))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.losses.append((step, loss.item()))
+        self._log({"loss": loss.item()}, step)
+
+    def _milestone(self, step: int) -> str:
+        """Sample, and measure the distance if asked to; return a line about it."""
+        recent = [value for _, value in self.losses[-self.every :]]
+        line = f"step {step} of {self.train_steps}: L1 loss {sum(recent) / len(recent):.4f}, average of {len(recent)}"
         samples = self.diffusion.sample(self.batch_size).cpu()
         save_grid(samples[:32], self.folder / f"samples_{step:05d}.png", title=f"samples after {step} steps")
         if self.fid:
             distance = self._distance()
-            self.distances.append((step, distance))
-            print(f"step {step}: {distance.label} {distance.value:.2f}", flush=True)
+            self.distances.append((step, distance.value, distance.label))
             self._log({"fid": distance.value}, step)
+            line += f"; {distance.label} {distance.value:.2f}"
+        return line
 
     def _distance(self) -> Distance:
         count = min(FID_IMAGES, len(self.pictures))
@@ -120,10 +150,6 @@ class Trainer:
         rounds = -(-count // self.batch_size)
         generated = torch.cat([self.diffusion.sample(self.batch_size).cpu() for _ in range(rounds)])[:count]
         return fid(real, generated)
-
-    def _history(self) -> dict[str, Any]:
-        distances = [[step, distance.value, distance.label] for step, distance in self.distances]
-        return {"loss": [list(entry) for entry in self.losses], "fid": distances}
 
     def _log(self, values: dict[str, float], step: int) -> None:
         if self.run is not None:

@@ -85,7 +85,7 @@ def test_kl_and_its_gradients(vae_solution, q):
 
 
 @item("vae.kl", weight=1)
-@given(examples=10, q=diagonal_gaussians(max_dim=40))
+@given(examples=10, q=diagonal_gaussians(min_dim=5, max_dim=40))
 def test_kl_of_unit_variance(vae_solution, q):
     """Without logvar only the distance of the mean from 0 counts; wide latent vectors are summed, not averaged."""
     got = vae_solution.DiagonalGaussianDistribution(q.mean).kl()

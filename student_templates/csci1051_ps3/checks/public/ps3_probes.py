@@ -50,13 +50,6 @@ def drawing(plot_grid: Callable[..., Any], decoder: nn.Module, xs: Tensor, ys: T
 # autoencoders
 
 
-def seeded(seed: int) -> None:
-    """Let all generators start from here, so that a training can be repeated."""
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    random.seed(seed)
-
-
 def weights(model: nn.Module) -> dict[str, Tensor]:
     """All weights of a model by name."""
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
