@@ -43,6 +43,7 @@ README = {
     "autograder doctor": "test_doctor.py::test_the_command_lists_every_probe",
     "pytest -m ''": "",
     "uv run autograder demo": "",
+    "pip install -e .": "end_to_end/test_student.py::test_the_demonstration",
     ".ci/run": "",
     ".ci/full": "",
 }
