@@ -91,7 +91,9 @@ def check(
     _forget_report(html)
     folder = folder.absolute()
     if not (folder / MANIFEST).is_file():
-        raise UserError(f"{folder}: no {MANIFEST} here; go to the folder that you unpacked, or name it with --folder")
+        near = sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}"))
+        it = f"go to {near[0]}/" if len(near) == 1 else "go to the folder that you unpacked"
+        raise UserError(f"{folder}: no {MANIFEST} here; {it}, or name it with --folder")
     assignment = Assignment(folder.name, folder, read_manifest(folder / MANIFEST))
     if not assignment.public_checks.is_dir():
         raise UserError(f"{assignment.public_checks}: the checks are gone; unpack the zip that you got once more")

@@ -43,6 +43,12 @@ def test_check_outside_of_a_template_says_where_to_go(tmp_path: Path) -> None:
     assert "no assignment.toml here" in done.stderr
 
 
+def test_check_one_folder_above_names_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "ps1").mkdir()
+    (tmp_path / "ps1" / "assignment.toml").write_text("")
+    assert f"{tmp_path}: no assignment.toml here; go to ps1/, or name it" in command("check", cwd=tmp_path).stderr
+
+
 def test_check_runs_the_public_checks_in_a_template(tiny: Tiny) -> None:
     folder = tiny.hand_in(one=tiny.reference.joinpath("one.py").read_text().replace("x * 2", "x"))
     for name in ("assignment.toml", "checks/public/test_public.py"):

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from autograder.assignment import load_assignment, slugs
 from autograder.distributions import distributions_of, is_standard
+from autograder.doctor_libraries import _MODULES
 from autograder.release.cells import as_python, joined
 from autograder.release.readme import readme
 
@@ -150,3 +151,8 @@ def test_heavy_packages_are_imported_only_where_they_are_used() -> None:
         named |= {node.module or "" for node in head if isinstance(node, ast.ImportFrom)}
         first = {name.partition(".")[0] for name in named}
         assert not first & {"torchvision", "pandas", "seaborn", "sklearn", "jupytext", "nbformat"}, path
+
+
+def test_the_doctor_imports_a_module_of_each_library() -> None:
+    for name in declared("base"):
+        assert distributions_of(_MODULES.get(name, name.replace("-", "_"))) == (name,)

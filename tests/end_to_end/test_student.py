@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import ROOT, SLUG
-from tests.tiny import command
+from tests.environments import environment_with
 
 FILES = ("vae_solution.py", "ddpm_solution.py", "q3_solution.py")
 
@@ -60,14 +60,24 @@ def test_the_zip_holds_no_hidden_part(unpacked: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_demonstration(tmp_path: Path) -> None:
-    done = command("demo", "--out", str(tmp_path), "--root", str(ROOT), environment={"COLUMNS": "120"})
+def test_the_demonstration(unpacked: Path, tmp_path: Path) -> None:
+    """With what `pip install -e .` brings, and nothing else."""
+    environment = environment_with(tmp_path / "venv", ["autograder"], wheel=next(unpacked.glob("*.whl")))
+    arguments = ["demo", "--out", str(tmp_path / "demo"), "--root", str(ROOT)]
+    done = subprocess.run(
+        [str(environment / "bin" / "autograder"), *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "120"},
+        timeout=1800,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     scores = {
-        name: json.loads((tmp_path / "results" / name / "results.json").read_text())["score"]
+        name: json.loads((tmp_path / "demo" / "results" / name / "results.json").read_text())["score"]
         for name in ("reference", "template", "common-slips", "half-done")
     }
     assert scores["reference"] == 46.0 and scores["template"] == 0.0
     assert 0 < scores["half-done"] < scores["common-slips"] < 46.0
     assert "what common-slips is told" in done.stdout
-    assert (tmp_path / "release" / f"{SLUG}_student.zip").is_file()
+    assert (tmp_path / "demo" / "release" / f"{SLUG}_student.zip").is_file()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from autograder.assignment import Manifest, read_manifest, slugs
 from autograder.platforms.gradescope.bundle import bundle_files
 from autograder.release.building import build
 from autograder.release.cells import as_python, joined
+from tests.end_to_end.commands import commands_of
 from tests.end_to_end.conftest import ROOT
 from tests.environments import environment_with
 from tests.test_extras import imports
@@ -27,6 +29,8 @@ from tests.test_extras import imports
 SLUGS = slugs(ROOT)
 NOT_RUN = {"pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu": "PyTorch's own index"}
 """Commands of README.txt that are not tried, and what they need."""
+SYSTEM = Path("/usr") if Path("/usr/bin/python3").exists() else Path(sys.base_prefix)
+"""Where ``python3`` is taken from, the same in every command: an environment must not change its Python."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +83,20 @@ def zips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Unpacked]:
     return {slug: Unpacked(folder / "unpacked" / slug) for slug in SLUGS}
 
 
-def program(environment: Path, command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def surroundings(environment: Path, **more: str) -> dict[str, str]:
+    """Return the variables for a command: the programs of an environment come first, this test's Python is unknown."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    return {**kept, "PATH": f"{environment / 'bin'}:{os.environ['PATH']}", "COLUMNS": "100", **more}
+
+
+def program(environment: Path, command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run one line of a shell, with the programs of an environment first."""
-    path = {"PATH": f"{environment / 'bin'}:{os.environ['PATH']}", "COLUMNS": "100"}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
         capture_output=True,
         text=True,
-        env={**kept, **path, **variables},
+        env=surroundings(environment, **more),
         timeout=3600,
         check=False,
     )
@@ -104,6 +112,9 @@ def test_every_name_that_a_zip_asks_for_is_known_to_the_index(zips: dict[str, Un
     if not index_answers():
         pytest.skip("no package index can be reached")
     asked = {line for unpacked in zips.values() for line in unpacked.requirements[1:]}
+    handouts = [(unpacked.folder / "handout.md").read_text(encoding="utf-8") for unpacked in zips.values()]
+    commands = [shlex.split(command) for text in handouts for command in commands_of(text)]
+    asked |= {words[2] for words in commands if words[:2] == ["pip", "install"] and words[2] != "-r"}
     wheel = next(iter(zips.values())).wheel
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--ignore-installed", "--quiet"]
     done = subprocess.run([*command, *sorted(asked), str(wheel)], capture_output=True, text=True, check=False)
@@ -171,20 +182,23 @@ def test_a_conftest_of_the_student_does_not_reach_the_checks(zips: dict[str, Unp
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder for the one environment that is really installed; it fills some 6 GB, which go again."""
+    """A folder for all zips in turn, so that only the first has to install some 6 GB; they go at the end."""
     folder = tmp_path_factory.mktemp("shared")
-    yield folder / ".venv"
+    yield folder
     shutil.rmtree(folder)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 def test_the_commands_of_the_readme_work(zips: dict[str, Unpacked], slug: str, shared: Path, tmp_path: Path) -> None:
-    """From an empty environment; the second zip finds what the first one installed, since all are alike."""
-    folder = tmp_path / slug
+    """From an empty environment; further zips find in theirs what the first one needed."""
+    folder = shared / "folder"
+    if (folder / ".venv").exists():
+        (folder / ".venv").rename(shared / ".venv")
+        shutil.rmtree(folder)
     shutil.copytree(zips[slug].folder, folder)
-    shared.mkdir(exist_ok=True)
-    (folder / ".venv").symlink_to(shared)
+    if (shared / ".venv").exists():
+        (shared / ".venv").rename(folder / ".venv")
     (config := tmp_path / "jupyter").mkdir()
     server = {"ServerApp": {"allow_root": True, "open_browser": False}}  # these tests may run as root
     (config / "jupyter_server_config.json").write_text(json.dumps(server))
@@ -195,11 +209,11 @@ def test_the_commands_of_the_readme_work(zips: dict[str, Unpacked], slug: str, s
         if line == "jupyter lab":
             _server_starts(f"{setup} && exec {line}", folder, config)
             continue
-        done = program(Path("/usr"), f"{setup} && {line}", folder, JUPYTER_CONFIG_DIR=str(config))
+        done = program(SYSTEM, f"{setup} && {line}", folder, JUPYTER_CONFIG_DIR=str(config))
         assert done.returncode == 0, f"{line}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
         if line == "autograder check":
             assert "is not implemented yet" in done.stdout and "Traceback" not in done.stdout
-    installed = program(Path("/usr"), f"{setup} && pip show --files autograder", folder).stdout
+    installed = program(SYSTEM, f"{setup} && pip show --files autograder", folder).stdout
     assert "file:" not in installed and "Editable" not in installed
     assert all((folder / Path(line.split()[-1]).with_suffix(".html")).is_file() for line in commands if "html" in line)
 
@@ -208,18 +222,18 @@ def _server_starts(command: str, folder: Path, config: Path) -> None:
     log = folder / "jupyter.log"
     with log.open("wb") as stream:
         server = subprocess.Popen(
-            ["timeout", "300", "bash", "-c", command],
+            ["timeout", "1200", "bash", "-c", command],
             cwd=folder,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "JUPYTER_CONFIG_DIR": str(config), "PYTHONUNBUFFERED": "1"},
+            env=surroundings(SYSTEM, JUPYTER_CONFIG_DIR=str(config), PYTHONUNBUFFERED="1"),
         )
         try:
             while server.poll() is None and b"/lab?token=" not in log.read_bytes():
                 time.sleep(0.5)
         finally:
             server.terminate()
-            server.wait(60)
+            server.wait(300)
     assert b"/lab?token=" in log.read_bytes(), log.read_text()
 
 
