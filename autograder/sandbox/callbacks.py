@@ -6,6 +6,7 @@ asked for, and with what, is up to the submission.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from autograder.sandbox.values import Decoder, Encoder
 from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Misbehaved
 
 MAX_ANSWERED_BYTES = 256 * 2**20
-"""What callbacks of one example may make this side remember for their gradients."""
+"""What callbacks of one example may make this side remember for their gradients; beyond it, the oldest are forgotten."""
 
 MAX_CALLBACKS = 100_000
 
@@ -42,6 +43,10 @@ class Callbacks:
         self.answered_bytes = 0
         self.pending: dict[int, Lent] = {}
         """Answers of lent models whose gradient may still come, and of which model each is."""
+        self.kept: deque[int] = deque()
+        """Answers of all other functions whose gradient may still come, the oldest first."""
+        self.too_old: set[int] = set()
+        """Answers that were forgotten to make room."""
 
     def number(self, function: Callback | Lent) -> int:
         """Return the number by which a worker knows a function; one that is new gets the next."""
@@ -92,20 +97,35 @@ class Callbacks:
             for old in [other for other, model in self.pending.items() if model is lent][: -lent.pending]:
                 self._forget(old)
         self.answered_bytes += sum(tensor.nbytes for tensor in (*outputs, *inputs))
+        self._make_room()
         if self.answered_bytes > MAX_ANSWERED_BYTES or call > MAX_CALLBACKS:
             raise Misbehaved("more callbacks than this side will remember")
         self.answered[call] = (outputs, inputs)
+        if lent is None and outputs:
+            self.kept.append(call)
         return call
 
+    def _make_room(self) -> None:
+        """Forget the oldest answers until the others are few enough: a training asks for each gradient at once."""
+        while self.answered_bytes > MAX_ANSWERED_BYTES and self.kept:
+            call = self.kept.popleft()
+            self._empty(call)
+            self.too_old.add(call)
+
     def _forget(self, call: int) -> None:
-        """Give back what was kept of an answer of a lent model."""
+        """Give back what was kept of an answer of a lent model; a gradient of it that is asked for is None."""
         del self.pending[call]
+        self._empty(call)
+
+    def _empty(self, call: int) -> None:
         outputs, inputs = self.answered[call]
         self.answered_bytes -= sum(tensor.nbytes for tensor in (*outputs, *inputs))
-        self.answered[call] = ([], [torch.empty(0)] * len(inputs))  # a gradient that is asked for is None
+        self.answered[call] = ([], [torch.empty(0)] * len(inputs))
 
     def _answer_product(self, frame: Frame) -> Answer:
         call = frame.header.get("call")
+        if call in self.too_old:
+            raise Misbehaved("more callbacks than this side will remember")
         outputs, inputs = self.answered[call]
         lent = call in self.pending
         cotangents: Sequence[Any] = Decoder(frame.payload).decode(frame.header.get("cotangents"))

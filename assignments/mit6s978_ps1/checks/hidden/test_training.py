@@ -60,10 +60,10 @@ def test_the_autoencoder_reconstructs_held_out_images(pset1, pset1_probes, pset1
     # the weights leave before the held-out images come, and what decodes them never sees those
     weights = checked_weights(pset1_training_probes.weights(model))
     trained = pset1_training_probes.with_weights(model, weights)
-    other, other_probes, other_training = fresh(pset1, pset1_probes, pset1_training_probes)
+    other, other_training = fresh(pset1, pset1_training_probes)
     again = other_training.with_weights(other.AE(learning.PIXELS, learning.AE_WIDTHS), weights)
     (codes,) = codes_of(pset1_probes, [trained], task.test)
-    found = other_probes.decoded([again], blurred(codes.float(), generator))[0]
+    found = other_training.decoded(again, blurred(codes.float(), generator))
     images = assert_tensor(found, shape=task.test.shape, name="the reconstructions").detach().float()
     rows = {"held-out": task.test[:SHOWN], "reconstructed": images[:SHOWN]}
     show_images("Reconstructions", {name: task.disguise.take_off(row) for name, row in rows.items()})
