@@ -131,10 +131,15 @@ class Session:
         return other
 
     def close(self) -> None:
-        """End the worker, and those that were opened from here."""
+        """End the worker, and those that were opened from here; forget what the last example kept.
+
+        A reply that has a gradient holds the session, where no garbage collector sees it.
+        """
         for other in self._others:
             other.close()
         self._channel.close()
+        self.example = Example()
+        self.callbacks.begin()
 
     def load(self, name: str) -> tuple[list[list[Any]], list[list[Any]]]:
         """Load a module and return what was skipped in it and what inert stand-ins took the place of."""
