@@ -18,7 +18,7 @@ from autograder.sandbox.values import Decoder, Encoder
 from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Misbehaved
 
 MAX_ANSWERED_BYTES = 256 * 2**20
-"""What callbacks of one example may make this side remember for their gradients; beyond it, the oldest are forgotten."""
+"""What callbacks of one example may make this side remember for their gradients; then the oldest are forgotten."""
 
 MAX_CALLBACKS = 100_000
 
