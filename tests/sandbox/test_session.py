@@ -5,6 +5,7 @@ import contextlib
 import pytest
 import torch
 
+from autograder.sandbox import callbacks
 from autograder.sandbox.failure import SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import exists, fetch, gradients
 from autograder.sandbox.stand_ins import Callback, Canned
@@ -226,6 +227,43 @@ def test_a_callback_with_several_values(start, backend):
     x = torch.tensor([3.0], requires_grad=True)
     value = s.use_pair(x)
     assert torch.equal(value, torch.tensor([96.0])) and torch.equal(gradients(value, [x])[0], torch.tensor([2.0]))
+
+
+TRAINING = """
+def loss(x):
+    raise NotImplementedError
+def train(w, steps):
+    w = w.clone().requires_grad_()
+    for _ in range(steps):
+        w.grad = None
+        loss(w * 1).backward()
+    return w.grad
+def late(w, others):
+    w = w.clone().requires_grad_()
+    first = loss(w * 1)
+    for _ in range(others):
+        loss(w * 1)
+    first.backward()
+"""
+
+
+def test_a_training_may_ask_for_more_than_is_remembered_at_once(start, backend, monkeypatch):
+    bound = 20_000
+    monkeypatch.setattr(callbacks, "MAX_ANSWERED_BYTES", bound)
+    session = start(backend, TRAINING, stand_ins={"s.loss": Callback(lambda x: x.square().sum())})
+    w = torch.arange(1000.0)
+    assert torch.equal(session.module("s").train(w, 30), 2 * w)
+    assert 0 < session.callbacks.answered_bytes <= bound
+    with pytest.raises((SubmissionFault, WorkerLost), match=r"more callbacks than this side|late\(\) cannot be read"):
+        session.module("s").late(w, 10)
+
+
+def test_a_closed_session_keeps_nothing_of_its_last_example(start, backend):
+    session = start(backend, BLANKS, stand_ins={"s.helper": Callback(torch.neg)})
+    session.module("s").use(torch.ones(2, requires_grad=True))
+    assert session.example.replies and session.callbacks.answered
+    session.close()
+    assert not session.example.replies and not session.callbacks.answered
 
 
 def test_a_callback_in_the_place_of_a_method_gets_the_fields_it_asks_for(start, backend):
