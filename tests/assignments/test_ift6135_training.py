@@ -157,11 +157,10 @@ def test_what_is_kept_secret_does_not_follow_from_what_is_sent():
     assert secret_seed(*origin) != secret_seed("another", *origin[1:])
 
 
-# slow: real trainings
+# real trainings, most of them slow
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", ["verify", "another"])
+@pytest.mark.parametrize("seed", ["verify", pytest.param("another", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("item", ITEMS)
 def test_the_reference_passes(suite, assignment, item, seed):
     for name, verdict in verdicts(suite, assignment.reference, item, public=False, seed=seed).items():

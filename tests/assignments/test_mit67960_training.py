@@ -84,8 +84,7 @@ def test_the_disguise_leaves_what_a_fixed_image_costs(suite: CheckSuite) -> None
         torch.testing.assert_close(task.undisguised(task.test), plain.test)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", ["verify", "another"])
+@pytest.mark.parametrize("seed", ["verify", pytest.param("another", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("item", ITEMS)
 def test_the_reference_passes(suite: CheckSuite, assignment: Assignment, item: str, seed: str) -> None:
     assert assignment.reference is not None

@@ -78,11 +78,10 @@ def test_a_model_without_a_gradient_is_found_by_measurement(suite: CheckSuite, t
     assert verdict.by_comparison and verdict.failure and "after training" in verdict.failure.summary
 
 
-# slow: real trainings
+# real trainings, most of them slow
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", ["verify", "another"])
+@pytest.mark.parametrize("seed", ["verify", pytest.param("another", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("item", ITEMS)
 def test_the_reference_passes(suite: CheckSuite, item: str, seed: str) -> None:
     for name, verdict in verdicts(suite, REFERENCE, item, public=False, seed=seed).items():

@@ -107,11 +107,10 @@ def test_a_class_mean_is_recognised_and_yet_earns_nothing(suite: CheckSuite) -> 
     )
 
 
-# slow: real trainings
+# real trainings, most of them slow
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", ["verify", "another"])
+@pytest.mark.parametrize("seed", ["verify", pytest.param("another", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("item", ITEMS)
 def test_the_reference_passes(suite: CheckSuite, item: str, seed: str) -> None:
     for name, verdict in verdicts(suite, REFERENCE, item, public=False, seed=seed).items():
