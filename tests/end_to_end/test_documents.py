@@ -28,6 +28,7 @@ README = {
     "python build.py": "test_build.py::test_building_all_prints_a_table_and_needs_no_torch",
     "python build.py ift6135_a3": "test_build.py::test_one_assignment_from_any_folder",
     "python build.py --check": "test_build.py::test_check_passes_when_fresh_and_names_stale_files",
+    "python build.py --setting torch_index=URL": "test_build.py::test_settings_of_the_gradescope_zip_are_written",
     "python build.py verify": "test_build.py::test_a_release_needs_a_verification_of_exactly_its_files",
     "python build.py release": "test_build.py::test_a_release_needs_a_verification_of_exactly_its_files",
     "pip install -r requirements.txt": "end_to_end/test_student_zips.py::test_the_commands_of_the_readme_work",
