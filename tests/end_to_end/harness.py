@@ -68,7 +68,7 @@ class Run:
     """Permissions of the folders in /autograder at the end."""
 
     @property
-    def test_scores(self) -> dict[str, float]:
+    def scores(self) -> dict[str, float]:
         """Scores by item id, or by name where a test names no item."""
         tests = (self.results or {}).get("tests", [])
         return {t.get("extra_data", {}).get("item", t.get("name")): t["score"] for t in tests if "score" in t}

@@ -41,7 +41,7 @@ def possible(run: Run) -> dict[str, float]:
 def test_the_reference_gets_full_marks(platform: Gradescope) -> None:
     run = platform.submit(sources(ROOT / "solutions" / SLUG, *FILES))
     assert run.verdict is Verdict.ACCEPTED and run.results is not None
-    assert run.test_scores == {
+    assert run.scores == {
         test["extra_data"]["item"]: test["max_score"] for test in run.results["tests"] if "max_score" in test
     }
 
@@ -56,7 +56,7 @@ def test_one_file_alone_gets_its_items(platform: Gradescope, tmp_path: Path) -> 
     assert run.raw is not None and run.results is not None
     whole = {item for item in possible(run) if item.startswith("vae.") and item != "vae.forward"}
     expected = {item: most if item in whole else 0.0 for item, most in possible(run).items()}
-    assert {item: score for item, score in run.test_scores.items() if ".training" not in item} == expected
+    assert {item: score for item, score in run.scores.items() if ".training" not in item} == expected
     assert "q3_solution.py was not handed in" in json.dumps(run.results)
     (tmp_path / "results.json").write_bytes(run.raw)
     assert [problem for problem in validate_results(tmp_path / "results.json") if not is_warning(problem)] == []
@@ -82,7 +82,7 @@ def test_a_hand_in_that_never_returns_is_graded_before_the_platform_stops_it(pla
     assert slow != files["q3_solution.py"]
     run = platform.submit(files | {"q3_solution.py": slow}, timeout=120)
     assert run.verdict is Verdict.ACCEPTED and run.results is not None
-    scores = run.test_scores
+    scores = run.scores
     assert scores["simsiam.forward"] == 0 and scores["simsiam.loss"] == 2 and scores["vae.kl"] == 2
 
 

@@ -147,7 +147,7 @@ def grades(machine: Gradescope) -> bool:
     run = machine.submit({"vae_solution.py": untrained})
     assert run.verdict is Verdict.ACCEPTED and run.results is not None, run.command.stdout
     held = {wall["name"] for wall in run.results["extra_data"]["walls"] if wall["held"]}
-    return run.test_scores["vae.kl"] == 2 and {"private user", "resource limits", "seccomp"} <= held
+    return run.scores["vae.kl"] == 2 and {"private user", "resource limits", "seccomp"} <= held
 
 
 @pytest.fixture(scope="module")

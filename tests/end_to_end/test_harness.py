@@ -36,7 +36,7 @@ def test_results_of_a_good_run_are_accepted(tmp_path: Path) -> None:
     assert run.verdict is Verdict.ACCEPTED
     assert run.command.status == 0
     assert run.command.stdout == "hello\n/autograder\n0\n"
-    assert run.test_scores == {"a": 3}
+    assert run.scores == {"a": 3}
     assert run.raw == run.raw_later
     assert run.command.left_running == ()
 
@@ -93,7 +93,7 @@ def test_long_outputs_lose_their_middle(tmp_path: Path) -> None:
 def test_daemon_that_replaces_the_results_is_seen_and_ended(tmp_path: Path) -> None:
     daemon = "setsid bash -c 'touch up; sleep 0.7; echo {} >results/results.json; exec sleep 79' &"
     run = grade(tmp_path, f"{OK}\n{daemon}\nuntil [ -e up ]; do sleep 0.01; done")
-    assert run.test_scores == {"a": 3}
+    assert run.scores == {"a": 3}
     assert run.raw_later == b"{}\n" != run.raw
     assert any("sleep" in line for line in run.command.left_running)
     assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if _command_line(p) == b"sleep\x0079\x00"]
