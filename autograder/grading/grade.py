@@ -205,6 +205,7 @@ class _Run:
         if not self.options.hidden or not self.evidence:
             return
         from autograder.grading.hints import Explainer
+        from autograder.grading.scoring import hinted
         from autograder.mutants import read_catalogue
 
         place = folder / "variants"
@@ -217,10 +218,8 @@ class _Run:
             mutant = None
             with self.bench.interruption.bounded(min(ends, time.monotonic() + HINT_SECONDS)) as bound:
                 mutant = None if bound.over else explainer.explain(item, evidence, self.passed.get(item, []))
-            if mutant and not bound.over:
-                checks = self.checks[item]
-                first = next(i for i, check in enumerate(checks) if check.outcome is Outcome.FAIL)
-                checks[first] = checks[first].model_copy(update={"hint": mutant.hint, "misconception": mutant.id})
+            if not bound.over:
+                self.checks[item] = hinted(self.checks[item], mutant)
 
     def _left_out(self) -> str:
         """Say why an item of training has no check that was run."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from autograder.assignment import Item
 from autograder.results import CheckResult, ItemResult, Outcome
+
+if TYPE_CHECKING:
+    from autograder.mutants import Mutant
 
 NOT_TRIED = "no check of this item was run"
 BROKEN = "a check of the grader broke here, which says nothing about your work; the staff have to repair it"
@@ -37,6 +41,15 @@ def score_item(item: Item, checks: Sequence[CheckResult], *, lost: str = "", blo
     total = sum(check.weight for check in checks)
     passed = sum(check.weight for check in checks if check.outcome is Outcome.PASS)
     return line.model_copy(update={"outcome": outcome, "points": item.points * passed / total})
+
+
+def hinted(checks: Sequence[CheckResult], mutant: Mutant | None) -> list[CheckResult]:
+    """Return an item's checks, the first failed one with the hint of the known mistake that explains them, if any."""
+    found = list(checks)
+    first = next((number for number, check in enumerate(found) if check.outcome is Outcome.FAIL), None)
+    if mutant is not None and first is not None:
+        found[first] = found[first].model_copy(update={"hint": mutant.hint, "misconception": mutant.id})
+    return found
 
 
 def _reason(outcome: Outcome, checks: Sequence[CheckResult]) -> str:

@@ -15,7 +15,7 @@ FOLDER = "verify"
 """Where results lie, below the folder of what is built."""
 ITEMS = "items"
 """Where results for one item lie, below those of their assignment: they are no licence to release."""
-JSON, PAGE = "matrix.json", "matrix.html"
+JSON, PAGE, MESSAGES = "matrix.json", "matrix.html", "messages.txt"
 
 
 def choose(root: Path, chosen: Sequence[str], item: str = "") -> list[Assignment]:
@@ -66,8 +66,10 @@ def objections(root: Path, assignments: Sequence[Assignment], out: Path) -> list
 
 
 def _save(report: Report, folder: Path) -> Path:
+    from autograder.verify.messages import messages_of
     from autograder.verify.pages import page
 
     (folder / JSON).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / PAGE).write_text(page(report), encoding="utf-8")
+    (folder / MESSAGES).write_text(messages_of(report), encoding="utf-8")
     return folder / PAGE

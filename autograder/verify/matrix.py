@@ -10,7 +10,7 @@ else, ``version`` grows. It depends on the bytes of the assignment alone, not on
   ``untouched`` are items that the bug cannot reach, which is proved by leaving the whole item unwritten.
   ``homes`` are the items in whose blanks a bug lies whose own item has none: these it may cost points.
   ``shown`` is the misconception whose hint a student with this bug would see, ``sees`` what that is worth, ``twins``
-  the mutants that cannot be told from it.
+  the mutants that cannot be told from it, ``reads`` all that this student reads about the item.
 - ``claims``: variants that are said to be right after all, with the number of ``inputs`` that they survived.
   ``leads`` says for the reference how far its trained models are on the good side of each threshold.
 - ``margins``: the same over many seeds, as it is on record beside the rubric.
@@ -173,6 +173,8 @@ class Row(Record):
     shown: str = ""
     sees: Sees | None = None
     twins: tuple[str, ...] = ()
+    reads: str = ""
+    """What a student with this bug reads about its item."""
     leads: tuple[Lead, ...] = ()
 
     def cell(self, item_id: str) -> Cell | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 from autograder.assignment import Assignment
 from autograder.grading.plugin import Check, CheckPlugin, run_checks
 from autograder.grading.running import MAX_SHRINKS, CheckRunner, Verdict
-from autograder.grading.scoring import score_item
+from autograder.grading.scoring import hinted, score_item
 from autograder.grading.secrets import open_reference, open_trusted, read_stand_ins
 from autograder.grading.seeds import check_seed, secret_seed
+from autograder.mutants import Mutant
 from autograder.results import CheckResult, ItemResult
 from autograder.sandbox.stand_ins import StandIns, stand_ins_of
 
@@ -95,24 +96,28 @@ class CheckSuite:
         self, folder: Path, *, items: Collection[str] | None = None, grading_seed: str = "verify"
     ) -> dict[str, ItemResult]:
         """Return the scored items of the solution files in ``folder``, with every check's outcome and failure."""
-        scored = {}
-        for item_id, verdicts in self.judge(folder, items=items, grading_seed=grading_seed).items():
-            results = [
-                CheckResult(
-                    id=check.id,
-                    item=item_id,
-                    title=check.title,
-                    public=check.public,
-                    weight=check.weight,
-                    outcome=verdict.outcome,
-                    failure=verdict.failure,
-                    staff_note=verdict.staff_note,
-                    exhibits=verdict.exhibits,
-                )
-                for check, verdict in verdicts
-            ]
-            scored[item_id] = score_item(self.assignment.manifest.item(item_id), results)
-        return scored
+        judged = self.judge(folder, items=items, grading_seed=grading_seed)
+        return {item_id: self.scored(item_id, verdicts) for item_id, verdicts in judged.items()}
+
+    def scored(
+        self, item_id: str, verdicts: Iterable[tuple[Check, Verdict]], mutant: Mutant | None = None
+    ) -> ItemResult:
+        """Return one item's line of the results, with the hint of the known mistake that explains what failed."""
+        results = [
+            CheckResult(
+                id=check.id,
+                item=item_id,
+                title=check.title,
+                public=check.public,
+                weight=check.weight,
+                outcome=verdict.outcome,
+                failure=verdict.failure,
+                staff_note=verdict.staff_note,
+                exhibits=verdict.exhibits,
+            )
+            for check, verdict in verdicts
+        ]
+        return score_item(self.assignment.manifest.item(item_id), hinted(results, mutant))
 
 
 def _forget_checks() -> None:

@@ -18,9 +18,10 @@ from autograder.checks.training import watching
 from autograder.grading.hints import AGREES, REFERENCE, Explainer, Passed
 from autograder.grading.plugin import Check
 from autograder.grading.rounding import CoarseArithmetic
-from autograder.grading.running import CheckRunner, Evidence, Verdict
+from autograder.grading.running import MAX_SHRINKS, CheckRunner, Evidence, Verdict
 from autograder.grading.seeds import check_seed
 from autograder.mutants import Catalogue, Mutant
+from autograder.reports.plain import item_text
 from autograder.results import Outcome
 from autograder.sandbox.example import size_of
 from autograder.sandbox.stand_ins import stand_ins_of
@@ -92,14 +93,15 @@ def try_variant(bench: Workbench, variant: Variant) -> Row:
     with bench.written(variant) as folder:
         against = variant.role is not Role.REFERENCE
         judged: dict[str, list[tuple[Check, Verdict]]] = {}
-        # nobody reads these examples, so none is made smaller
-        verdicts = bench.suite.verdicts(folder, variant.items, SEED, against_reference=against, max_shrinks=0)
+        read = {variant.own} if variant.role is Role.MUTANT else set()
         leads: list[Lead] = []
         with watching() as criteria:
-            for check, verdict in verdicts:
-                judged.setdefault(check.item, []).append((check, verdict))
-                leads += leads_of(check.id, criteria)
-                criteria.clear()
+            for items, shrinks in ((read, MAX_SHRINKS), (set(variant.items) - read, 0)):
+                verdicts = bench.suite.verdicts(folder, items, SEED, against_reference=against, max_shrinks=shrinks)
+                for check, verdict in verdicts:
+                    judged.setdefault(check.item, []).append((check, verdict))
+                    leads += leads_of(check.id, criteria)
+                    criteria.clear()
         cells = tuple(_cell(bench, item_id, judged[item_id]) for item_id in variant.items if item_id in judged)
         row = Row(role=variant.role, name=variant.name, own=variant.own, files=tuple(variant.files), cells=cells)
         if variant.mutant is None:
@@ -114,8 +116,6 @@ def try_variant(bench: Workbench, variant: Variant) -> Row:
         )
         if variant.role is not Role.MUTANT or variant.own not in judged:
             return row
-        if bench.assignment.manifest.item(variant.own).training:
-            return row  # grading shows no hint there: to try every known mistake would take too long
         return _explained(bench, row, judged[variant.own])
 
 
@@ -143,7 +143,10 @@ def _labels(bench: Workbench, checks: Sequence[Check]) -> tuple[str, ...]:
 
 
 def _explained(bench: Workbench, row: Row, judged: Judged) -> Row:
-    """Add the hint that grading would show for this bug, and the mutants that reply the same where it fails."""
+    """Add the hint that grading would show for this bug, the mutants that reply the same where it fails, and what a
+    student reads."""
+    if bench.assignment.manifest.item(row.own).training:  # no hint: to try every known mistake would take too long
+        return row.model_copy(update={"reads": item_text(bench.suite.scored(row.own, judged))})
     evidence = [verdict.evidence for _, verdict in judged if verdict.evidence is not None]
     bench.explainer.tried = row.name
     chosen = bench.explainer.explain(row.own, evidence, _passed(bench, judged))
@@ -151,7 +154,8 @@ def _explained(bench: Workbench, row: Row, judged: Judged) -> Row:
     shown = chosen.id if chosen is not None else ""
     sees = Sees.RIGHT if shown == row.name else Sees.WRONG if shown else Sees.NONE
     twins = tuple(name for name in near if name not in (row.name, REFERENCE))
-    return row.model_copy(update={"shown": shown, "sees": sees, "twins": twins})
+    reads = item_text(bench.suite.scored(row.own, judged, chosen))
+    return row.model_copy(update={"shown": shown, "sees": sees, "twins": twins, "reads": reads})
 
 
 def _passed(bench: Workbench, judged: Judged) -> list[Passed]:

@@ -65,7 +65,7 @@ def test_noise_is_drawn_where_none_is_given(ddpm_solution):
 def test_the_price_of_a_known_error(ddpm_solution):
     """Being off by 0.5 everywhere costs 0.125, by 3 costs 2.5; a batch costs the average, and its gradient arrives."""
     images, mixed = _images(6), [0.5, 0.0, -3.0, 0.0, 0.0]
-    for offsets, price in (([0.5] * 5, 0.125), ([-3.0] * 5, 2.5), ([0.0] * 5, 0.0), (mixed, 0.525)):
+    for offsets, price in (([-3.0] * 5, 2.5), ([0.5] * 5, 0.125), ([0.0] * 5, 0.0), (mixed, 0.525)):
         model = NearlyPerfect(images, SIGNAL, SPREAD, torch.tensor(offsets))
         loss = ddpm_solution.p_losses(model.lent, images, torch.tensor(INDICES))
         # At index 0 float32 code may know a hundredth of noise only to 6e-4 of itself, hence a scale above 1.
