@@ -69,6 +69,7 @@ def test_only_a_pass_of_all_items_goes_on_record(tmp_path):
     ]
     report, page = save()
     assert report.passed and (page.parent / "matrix.json").read_text().startswith('{\n "version": 1')
+    assert "## minus\n" in (page.parent / "messages.txt").read_text()
     assert objections(tmp_path, [proving.loaded], out) == []
     proving.catalogue(COMPLETE.replace(MINUS, ""))
     report, _ = save()

@@ -10,13 +10,16 @@ import pytest
 from autograder.errors import UserError
 from autograder.grading.trouble import GraderTrouble
 from autograder.mutants import read_catalogue
+from autograder.sandbox.example import size_of
+from autograder.verify import trial
 from autograder.verify.equivalence import INPUTS, chunks_of
 from autograder.verify.matrix import Role, Sees
+from autograder.verify.messages import messages_of
 from autograder.verify.pool import do_all
 from autograder.verify.suite import CheckSuite
 from autograder.verify.trial import Workbench, try_variant
 from autograder.verify.variants import mutants, reached_files
-from tests.verify.proving import COMPLETE, SUM, Proving, mutant
+from tests.verify.proving import COMPLETE, ONE, SUM, Proving, mutant
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +103,7 @@ def test_a_claim_is_tried_on_ten_thousand_inputs_of_all_checks_of_its_item(provi
     assert {chunk.check.id for chunk in chunks} == {check.id for check, _ in bench.suite.checks if "double" in check.id}
 
 
-def test_what_known_mistakes_reply_is_asked_once_where_nothing_is_drawn(tmp_path):
+def test_what_known_mistakes_reply_is_asked_once_where_nothing_is_drawn(tmp_path, monkeypatch):
     proving = Proving(tmp_path, COMPLETE)
     check = "def test_three(one):\n    assert_close(one.double(torch.full((1,), 3.0)), torch.full((1,), 6.0))\n"
     proving.add_check("three", f'@item("one.double")\n{check}')
@@ -115,6 +118,22 @@ def test_what_known_mistakes_reply_is_asked_once_where_nothing_is_drawn(tmp_path
     assert known and [try_variant(bench, variant) for variant in wrong] == alone
     again = dict(bench.explainer._known)
     assert again.keys() == known.keys() and all(again[example] is known[example] for example in known)
+    monkeypatch.setattr(trial, "MOST_KNOWN_BYTES", sum(map(size_of, known.values())) - 1)
+    small = Workbench(suite, catalogue, tmp_path)
+    assert [try_variant(small, variant) for variant in wrong] == alone
+    assert 0 < len(small.explainer._known) < len(known)
+
+
+def test_a_mistake_reads_as_it_does_when_it_is_handed_in(proving):
+    report = proving.verify("one.double")
+    reads = {row.name: row.reads for row in report.of_role(Role.MUTANT)}
+    assert reads.keys() == {"triple", "half"}
+    run = proving.grade(proving.hand_in(one=ONE.replace("return x * 2", "return x * 3")), "--grading-seed", trial.SEED)
+    assert run.output("one.double") == reads["triple"]
+    assert "look again at triple" in reads["triple"] and "expected" in reads["triple"]
+    text = messages_of(report)
+    assert text.index("# one.double: ") < text.index("## triple\n\n  why triple\n\n") < text.index("## half\n")
+    assert all(line.strip() in text for line in reads["half"].splitlines())
 
 
 def test_an_item_that_is_not_automatic_is_misuse(proving):
