@@ -75,13 +75,18 @@ class Executor:
         except BaseException as error:  # the one boundary at which a submission's exceptions are caught
             return self._describe(error), []
 
-    def _begin(self, seed: int) -> None:
-        """Start an example: forget the last one's objects, restart all generators."""
+    def forget(self) -> None:
+        """Let go of an example's objects: through autograd's graph they may hold this executor, unseen by a collector."""
         self._objects.clear()
         self._leaves.clear()
+        self._arguments = []
         self._caught = None, None
-        figures.close_all()
         self._closed.clear()
+
+    def _begin(self, seed: int) -> None:
+        """Start an example: forget the last one's objects, restart all generators."""
+        self.forget()
+        figures.close_all()
         self._seed, self._calls = seed, 0
         _restart_generators(seed)
 

@@ -45,6 +45,8 @@ class InProcessChannel:
 
     def close(self) -> None:
         """Forget everything that was loaded."""
+        if self._executor is not None:
+            self._executor.forget()
         self._executor = None
 
     def explain_end(self) -> str:

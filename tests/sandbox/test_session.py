@@ -1,11 +1,13 @@
 """Sessions: what a submission raises, how it is stopped, what lies it can tell, and stand-ins for its blanks."""
 
 import contextlib
+import gc
 
 import pytest
 import torch
 
 from autograder.sandbox import callbacks
+from autograder.sandbox.executor import Executor
 from autograder.sandbox.failure import SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.remote import exists, fetch, gradients
 from autograder.sandbox.stand_ins import Callback, Canned
@@ -264,6 +266,19 @@ def test_a_closed_session_keeps_nothing_of_its_last_example(start, backend):
     assert session.example.replies and session.callbacks.answered
     session.close()
     assert not session.example.replies and not session.callbacks.answered
+
+
+def test_code_that_ran_in_this_process_is_gone_when_its_session_is_closed(start):
+    """Even where an object of it lies in a graph that leads back to it through a stand-in."""
+    session = start("in_process", BLANKS, stand_ins={"s.helper": Callback(torch.neg)})
+    session.module("s").use(torch.ones(2, requires_grad=True))
+    gc.collect()
+    running = [one for one in gc.get_objects() if isinstance(one, Executor)]
+    left = len(running)
+    running.clear()
+    session.close()
+    gc.collect()
+    assert sum(isinstance(one, Executor) for one in gc.get_objects()) == left - 1
 
 
 def test_a_callback_in_the_place_of_a_method_gets_the_fields_it_asks_for(start, backend):
