@@ -76,7 +76,7 @@ class Executor:
             return self._describe(error), []
 
     def forget(self) -> None:
-        """Let go of an example's objects: through autograd's graph they may hold this executor, unseen by a collector."""
+        """Let go of an example's objects: by autograd's graph they may hold this executor, which no collector sees."""
         self._objects.clear()
         self._leaves.clear()
         self._arguments = []

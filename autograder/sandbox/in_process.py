@@ -48,6 +48,7 @@ class InProcessChannel:
         if self._executor is not None:
             self._executor.forget()
         self._executor = None
+        self._modules.clear()
 
     def explain_end(self) -> str:
         """Say nothing: there is no process that could end."""
