@@ -58,6 +58,7 @@ ELSEWHERE = {
     "gdown 1-1npXlqCw1CYQ5SBbrlSgZdA9TEwZre4 -O ./data/afhq_v2.zip": "downloads 200 MB from a drive",
     "python -m zipfile -e ./data/afhq_v2.zip ./data": "needs the download",
     "python vae_solution.py --epochs 0": "downloads SVHN; tried with --small",
+    "python vae_solution.py --resume": "downloads SVHN; tried with --small",
     "python vae_solution.py": "downloads SVHN, and trains for hours",
     "python q3_solution.py": "downloads CIFAR10, and trains for hours",
     "python q3_solution.py identity fixed wide": "downloads CIFAR10; its runs are tried with --small",
@@ -66,6 +67,7 @@ ELSEWHERE = {
 MORE = {
     "ift6135_a3": (
         "python vae_solution.py --small --epochs 0",
+        "python vae_solution.py --small --resume --epochs 1",
         "python ddpm_solution.py --small --epochs 0",
         "python q3_solution.py --small --epochs 0",
         "python q3_solution.py identity fixed wide --small --epochs 1 --batches 2",
