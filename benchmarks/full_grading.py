@@ -46,10 +46,12 @@ MIB = 2**20
 def main() -> None:
     """Grade one assignment after the other and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("slugs", nargs="*", metavar="SLUG", help="assignments; all by default")
+    parser.add_argument("slugs", nargs="*", metavar="SLUG", default=slugs(ROOT), help="assignments; all by default")
     parser.add_argument("--image", type=Path, default=Path("/"), help="root folder of the system to grade in")
     parser.add_argument("--autograder", type=Path, help="the folder that setup.sh had as /autograder")
     arguments = parser.parse_args()
+    if unknown := [slug for slug in arguments.slugs if slug not in slugs(ROOT)]:
+        parser.error(f"no assignment {unknown[0]!r}; known: {', '.join(slugs(ROOT))}")
     table = Table(title=f"the reference, {MEMORY / 2**30:g} GB, {PROCESSORS} processors, {TIMEOUT} s")
     columns = (
         "assignment",
@@ -64,7 +66,7 @@ def main() -> None:
     )
     for column in columns:
         table.add_column(column, justify="left" if column == "assignment" else "right")
-    for slug in arguments.slugs or slugs(ROOT):
+    for slug in arguments.slugs:
         with tempfile.TemporaryDirectory() as folder, groups() as joined:
             platform = prepare(slug, Path(folder), arguments.image, arguments.autograder)
             handed_in = references(slug)
