@@ -59,6 +59,7 @@ ELSEWHERE = {
     "python -m zipfile -e ./data/afhq_v2.zip ./data": "needs the download",
     "python vae_solution.py --epochs 0": "downloads SVHN; tried with --small",
     "python vae_solution.py --resume": "downloads SVHN; tried with --small",
+    "python ddpm_solution.py --timesteps 500": "downloads SVHN; tried with --small",
     "python vae_solution.py": "downloads SVHN, and trains for hours",
     "python q3_solution.py": "downloads CIFAR10, and trains for hours",
     "python q3_solution.py identity fixed wide": "downloads CIFAR10; its runs are tried with --small",
@@ -69,6 +70,7 @@ MORE = {
         "python vae_solution.py --small --epochs 0",
         "python vae_solution.py --small --resume --epochs 1",
         "python ddpm_solution.py --small --epochs 0",
+        "python ddpm_solution.py --small --timesteps 500 --epochs 0",
         "python q3_solution.py --small --epochs 0",
         "python q3_solution.py identity fixed wide --small --epochs 1 --batches 2",
     )
