@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.grading.trouble import blaming
+from autograder.misconceptions import proofs_of
 from autograder.references import NOTEBOOK, notebook_of_text
 from autograder.texts import read_text, read_toml
 
@@ -89,12 +90,13 @@ def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
 
     A key is an item, ``"vae.kl"``, or one check of it, ``"vae.kl::test_kl_of_a_point"``. Only the latter may replace
     blanks of its own item: those that this check does not judge. A name that begins with ``trusted_`` is put beside
-    what the submission defines, for a check to choose. Also lets the hidden checks import the shared oracles.
+    what the submission defines, for a check to choose. Also lets the hidden checks import the shared oracles, and
+    contracts their hidden properties.
     Raises `UserError` for one that is not in its place.
     """
-    root = str(assignment.folder.parent)
-    if root not in sys.path:
-        sys.path.insert(0, root)
+    for root in (str(assignment.folder.parent), str(proofs_of(assignment))):
+        if root not in sys.path:
+            sys.path.insert(0, root)
     stand_ins: dict[str, StandIns] = {}
     for path in sorted(assignment.hidden_checks.glob("*stand_ins.py")):
         spec = importlib.util.spec_from_file_location(f"autograder_{path.stem}", path)

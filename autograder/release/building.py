@@ -123,6 +123,7 @@ def collect_secrets(root: Path, assignment: Assignment, template: Template) -> S
     solutions = read_tree(root / reference, prefix=reference)
     checks = read_tree(assignment.hidden_checks, prefix=f"assignments/{assignment.slug}/checks/hidden/")
     checks |= read_tree(root / "assignments" / "_oracles", prefix="assignments/_oracles/")
+    checks |= read_tree(root / "proofs", prefix="proofs/")
     variants = read_tree(assignment.folder / "alternatives", prefix=f"assignments/{assignment.slug}/alternatives/")
     handed_out = set(template.files.values())
     collector.add_files({name: data for name, data in solutions.items() if data not in handed_out})

@@ -12,7 +12,9 @@ from pathlib import PurePosixPath
 from autograder.release.pages import Page
 from autograder.release.secrets import Secrets
 
-_PRIVATE_NAMES = frozenset({"hidden", "solutions", "_oracles", "alternatives", "mutants.toml", "grading.toml"})
+_PRIVATE_NAMES = frozenset(
+    {"hidden", "solutions", "_oracles", "proofs", "alternatives", "mutants.toml", "grading.toml"}
+)
 _SHOWN = 20
 
 
