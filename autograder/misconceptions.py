@@ -6,20 +6,17 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from autograder.assignment import Assignment, Flag
+from autograder.assignment import PROOFS_PACKAGE, Assignment, Flag
 from autograder.errors import UserError, did_you_mean
 from autograder.texts import read_toml
 
 if TYPE_CHECKING:
     from autograder.mutants import Mutant
 
-PROOFS = "proofs"
-"""The folder of a course in which the hidden halves of the concepts lie, beside ``assignments/``."""
 CATALOGUE = "misconceptions.toml"
 
 _Text = Annotated[str, Field(min_length=1)]
@@ -64,11 +61,6 @@ class Planting(_Table):
     """Misconceptions that nobody can have here, each with the reason."""
 
 
-def proofs_of(assignment: Assignment) -> Path:
-    """Return the folder from which the hidden halves of the concepts are imported."""
-    return assignment.folder.parents[1] / PROOFS
-
-
 def planted(assignment: Assignment, planting: Planting, code: str, where: str) -> Iterator[Mutant]:
     """Yield the mutants of a concept in the code of a reference; raise `UserError` where it cannot be planted."""
     from autograder.mutants import Mutant
@@ -96,7 +88,8 @@ def planted(assignment: Assignment, planting: Planting, code: str, where: str) -
 
 def read_misconceptions(assignment: Assignment, concept: str, where: str) -> Mapping[str, Misconception]:
     """Return the misconceptions of a concept by their ids; raise `UserError` for an unknown concept or a wrong file."""
-    package = proofs_of(assignment) / "autograder_proofs"
+    assert assignment.proofs is not None
+    package = assignment.proofs / PROOFS_PACKAGE
     path = package / concept / CATALOGUE
     if not path.is_file():
         concepts = sorted(found.parent.name for found in package.glob(f"*/{CATALOGUE}"))

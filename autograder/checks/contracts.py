@@ -14,11 +14,9 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from autograder.assignment import PROOFS_PACKAGE
 from autograder.checks.declaring import Declaration, declaration_of, declare, validated_weight
 from autograder.errors import did_you_mean
-
-PROOFS = "autograder_proofs"
-"""The distribution with the hidden halves of all concepts."""
 
 Body = Callable[..., None]
 Adapter = Callable[..., Any]
@@ -119,7 +117,7 @@ class Contract:
     @property
     def hidden(self) -> tuple[Property, ...]:
         """The properties that only the grader has; the trusted side alone can import them."""
-        module = importlib.import_module(f"{PROOFS}.{self.concept}.properties")
+        module = importlib.import_module(f"{PROOFS_PACKAGE}.{self.concept}.properties")
         return tuple(module.HIDDEN)
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.grading.trouble import blaming
-from autograder.misconceptions import proofs_of
 from autograder.references import NOTEBOOK, notebook_of_text
 from autograder.texts import read_text, read_toml
 
@@ -94,7 +93,7 @@ def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
     contracts their hidden properties.
     Raises `UserError` for one that is not in its place.
     """
-    for root in (str(assignment.folder.parent), str(proofs_of(assignment))):
+    for root in map(str, filter(None, (assignment.folder.parent, assignment.proofs))):
         if root not in sys.path:
             sys.path.insert(0, root)
     stand_ins: dict[str, StandIns] = {}

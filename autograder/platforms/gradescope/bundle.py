@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from autograder.assignment import Assignment
+from autograder.assignment import PROOFS_PACKAGE, Assignment
 from autograder.distributions import Need, distributions_needed, needs_of
 from autograder.errors import UserError
-from autograder.misconceptions import proofs_of
 from autograder.platforms.gradescope.results_json import pessimistic, results_bytes
 from autograder.platforms.gradescope.settings import NAMES, script_text, settings_file
 from autograder.references import reference_code, reference_path
@@ -83,7 +82,7 @@ def pins(assignment: Assignment) -> dict[str, str]:
     Versions are those installed here, without local labels (``+cpu``), which no index but the package's own knows.
     What only a GPU needs is left out. Raises `UserError` where a package is not installed here.
     """
-    local = {path.stem for path in _sources(assignment)} | {"_oracles", "autograder_proofs", assignment.slug}
+    local = {path.stem for path in _sources(assignment)} | {"_oracles", PROOFS_PACKAGE, assignment.slug}
     imported = distributions_needed(assignment.slug, _needs(assignment), local)
     roots = [*_requirements("autograder", ()), *((name, ()) for name in imported)]
     found: dict[str, str] = {}
@@ -140,7 +139,7 @@ def _sources(assignment: Assignment) -> dict[Path, str]:
     """Return the code that grading runs, by its file: trusted, and checked by whoever builds."""
     checks = (assignment.public_checks, assignment.hidden_checks, assignment.folder.parent / "_oracles")
     paths = [path for folder in (assignment.provided, *checks) for path in sorted(folder.glob("*.py"))]
-    paths += sorted(proofs_of(assignment).rglob("*.py"))
+    paths += sorted(assignment.proofs.rglob("*.py")) if assignment.proofs is not None else []
     sources = {path: read_text(path) for path in paths}
     if assignment.reference is not None:
         for name in assignment.manifest.files.required:
