@@ -61,7 +61,7 @@ class Subject:
 
     def words(self, text: str) -> str:
         """Put the assignment's names into a text of the contract."""
-        return text.format(call=self.call, function=self.call.partition("(")[0], **self.names)
+        return text.format(call=self.call, function=self.call.partition("(")[0] + "()", **self.names)
 
 
 @dataclass(frozen=True)
