@@ -50,6 +50,8 @@ def test_every_misconception_of_every_concept_fits_its_own_proof(concept):
     assert catalogue.mutants
     texts = [catalogue.source(mutant)[1] for mutant in catalogue.mutants]
     assert len({ast.dump(ast.parse(text)) for text in texts}) == len(texts)
+    hints = [one.hint for one in read_misconceptions(assignment, concept, "here").values()]
+    assert len(set(hints)) == len(hints)
 
 
 def test_what_nobody_can_do_here_is_left_out_by_name():
