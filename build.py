@@ -70,6 +70,7 @@ def build_command(
 def verify_command(
     slugs: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="Assignments; all by default.")] = None,
     item: Annotated[str, typer.Option("--item", metavar="ID", help="Only this item, in seconds; see above.")] = "",
+    concept: Annotated[str, typer.Option("--concept", metavar="NAME", help="A concept by itself; no assignment.")] = "",
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")] = os.cpu_count() or 1,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the matrices go.")] = VERIFIED,
     automatic: Annotated[bool, typer.Option("--automatic", help="Instead: try automatic mutants.")] = False,
@@ -89,20 +90,22 @@ def verify_command(
     cost elsewhere is found out by leaving the item unwritten; only items that fail then are graded on its mutants.
     Claims of equivalence are tried on 200 inputs. It counts for no release.
 
-    Nor do the measures, which are saved beside the matrix. --automatic tries every generic slip in the marked regions,
-    and names the survivors. --calibrate grades correct solutions: no check may fail and no p-value be too small too
-    often, over N seeds for the reference's statistical checks and N / 10 for everything. --power counts how often
-    mutants that only statistics can see are caught. --margins trains the reference and other right
-    networks (networks.toml) and keeps in the assignment's margins.json how far they are off every threshold;
-    verifications rest on N = 20.
+    With --concept: the proof of what assignments share, in proofs/, by itself.
+
+    The measures, which are saved beside the matrix, count for none either. --automatic tries every generic slip in
+    the marked regions, and names the survivors. --calibrate grades correct solutions: no check may fail and no
+    p-value be too small too often, over N seeds for the reference's statistical checks and N / 10 for everything.
+    --power counts how often mutants that only statistics can see are caught. --margins trains the reference and
+    other right networks (networks.toml) and keeps in the assignment's margins.json how far they are off every
+    threshold; verifications rest on N = 20.
     """
     with _one_line():
         if automatic or calibrate or power or margins:
             from autograder.verify.measuring import Measures
 
-            _measure(slugs or [], item, jobs, out, Measures(automatic, calibrate, power, margins))
+            _measure(slugs or [], concept, item, jobs, out, Measures(automatic, calibrate, power, margins))
             return
-        _verify(slugs or [], item, jobs, out)
+        _verify(slugs or [], concept, item, jobs, out)
 
 
 @app.command("release")
@@ -149,7 +152,7 @@ def _build(slugs: list[str], out: Path, settings: list[str]) -> None:
     _show(build(ROOT, slugs, out=out, platform_files=partial(bundle_files, settings=read_choices(settings))))
 
 
-def _measure(slugs: list[str], item: str, jobs: int, out: Path, measures: Measures) -> None:
+def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, measures: Measures) -> None:
     from rich.console import Console
 
     from autograder.grading.trouble import GraderTrouble
@@ -158,7 +161,7 @@ def _measure(slugs: list[str], item: str, jobs: int, out: Path, measures: Measur
 
     console, problems = Console(highlight=False), []
     try:
-        for one in choose(ROOT, slugs, item):
+        for one in choose(ROOT, slugs, item, concept):
             problems += measure(one, measures, folder_for(out, one, item), console, item=item, jobs=jobs)
     except GraderTrouble as error:
         problems.append(f"build.py: {error}")
@@ -168,7 +171,7 @@ def _measure(slugs: list[str], item: str, jobs: int, out: Path, measures: Measur
         raise typer.Exit(1)
 
 
-def _verify(slugs: list[str], item: str, jobs: int, out: Path) -> None:
+def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path) -> None:
     from rich.console import Console
 
     from autograder.grading.trouble import GraderTrouble
@@ -177,7 +180,8 @@ def _verify(slugs: list[str], item: str, jobs: int, out: Path) -> None:
 
     console = Console(highlight=False)
     try:
-        found = [verify_and_save(ROOT, one, out, item=item, jobs=jobs) for one in choose(ROOT, slugs, item)]
+        chosen = choose(ROOT, slugs, item, concept)
+        found = [verify_and_save(ROOT, one, out, item=item, jobs=jobs) for one in chosen]
     except GraderTrouble as error:
         typer.echo(f"build.py: {error}", err=True)
         raise typer.Exit(1) from None

@@ -13,6 +13,8 @@ from autograder.errors import UserError, did_you_mean
 from autograder.texts import read_toml
 
 MANIFEST = "assignment.toml"
+PROOFS, PROOFS_PACKAGE = "proofs", "autograder_proofs"
+"""The folder beside ``assignments/`` with the hidden halves of the concepts, and the package in it."""
 SUBMITTABLE = (".py", ".ipynb")
 
 
@@ -224,12 +226,17 @@ class Manifest(_Table):
 
 @dataclass(frozen=True)
 class Assignment:
-    """An assignment on disk. ``folder`` holds the manifest; ``reference`` is absent on a student's machine."""
+    """An assignment on disk. ``folder`` holds the manifest.
+
+    ``reference``, and ``proofs``, from which the hidden halves of concepts are imported, are absent on a student's
+    machine.
+    """
 
     slug: str
     folder: Path
     manifest: Manifest
     reference: Path | None = None
+    proofs: Path | None = None
 
     @property
     def public_checks(self) -> Path:
@@ -291,6 +298,21 @@ def _known_keys(where: list[str]) -> list[str]:
     return list((tables[where[0]] if where else Manifest).model_fields)
 
 
+def concepts(root: Path) -> list[str]:
+    """Return the concepts that can be proved in the repository at ``root``, sorted."""
+    return sorted(path.parents[1].name for path in (root / PROOFS / PROOFS_PACKAGE).glob(f"*/proof/{MANIFEST}"))
+
+
+def load_concept(root: Path, concept: str) -> Assignment:
+    """Load the proof of a concept: an assignment that asks for nothing else. Unknown ones raise `UserError`."""
+    root = root.resolve()
+    known = concepts(root)
+    if concept not in known:
+        raise UserError(f"{root / PROOFS}: no concept {concept!r}{did_you_mean(concept, known)}")
+    folder = root / PROOFS / PROOFS_PACKAGE / concept / "proof"
+    return Assignment(concept, folder, read_manifest(folder / MANIFEST), folder / "reference", root / PROOFS)
+
+
 def slugs(root: Path) -> list[str]:
     """Return the assignments of the repository at ``root``, sorted; folders that begin with ``_`` are shared parts."""
     return sorted(path.parent.name for path in (root / "assignments").glob(f"[!_.]*/{MANIFEST}"))
@@ -303,7 +325,7 @@ def load_assignment(root: Path, slug: str) -> Assignment:
     if slug not in known:
         raise UserError(f"{root / 'assignments'}: no assignment {slug!r}{did_you_mean(slug, known)}")
     folder = root / "assignments" / slug
-    return Assignment(slug, folder, read_manifest(folder / MANIFEST), reference=root / "solutions" / slug)
+    return Assignment(slug, folder, read_manifest(folder / MANIFEST), root / "solutions" / slug, root / PROOFS)
 
 
 def find_root() -> Path:

@@ -6,7 +6,7 @@ mistakes, and explain them to students.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from autograder.assignment import Assignment, Flag, Number
 from autograder.errors import UserError, did_you_mean
+from autograder.misconceptions import Planting, planted
 from autograder.references import as_text, reference_code
 from autograder.texts import read_toml
 
@@ -86,6 +87,7 @@ class Equivalent(_Table):
 
 
 class _Catalogue(_Table):
+    concepts: tuple[Planting, ...] = ()
     mutants: tuple[Mutant, ...] = ()
     automatic: tuple[Equivalent, ...] = ()
 
@@ -125,7 +127,10 @@ def apply(replacements: Sequence[Replacement], text: str, *, where: str) -> str:
 
 
 def read_catalogue(assignment: Assignment) -> Catalogue:
-    """Read ``mutants.toml``; an assignment without one has no mutants. `UserError` names file, mutant and key."""
+    """Read ``mutants.toml``; an assignment without one has no mutants. `UserError` names file, mutant and key.
+
+    Where it names concepts, their misconceptions come first, planted into the reference.
+    """
     path = assignment.folder / CATALOGUE
     if not path.is_file():
         return Catalogue(assignment, ())
@@ -134,8 +139,19 @@ def read_catalogue(assignment: Assignment) -> Catalogue:
         found = _Catalogue.model_validate(data)
     except ValidationError as error:
         raise UserError(f"{path}: {_first_problem(error, data)}") from None
+    found = found.model_copy(update={"mutants": (*_planted(assignment, found, path), *found.mutants)})
     _judge(assignment, found, path)
     return Catalogue(assignment, found.mutants, found.automatic)
+
+
+def _planted(assignment: Assignment, catalogue: _Catalogue, path: Path) -> Iterator[Mutant]:
+    known = {item.id: item.file for item in assignment.manifest.items if item.is_auto and item.file is not None}
+    for number, planting in enumerate(catalogue.concepts, start=1):
+        where = f"{path}: concept {number} ({planting.concept})"
+        if planting.item not in known:
+            near = did_you_mean(planting.item, known)
+            raise UserError(f"{where}: no auto item {planting.item!r} with a file{near}")
+        yield from planted(assignment, planting, reference_code(assignment, known[planting.item]), where)
 
 
 def _judge(assignment: Assignment, catalogue: _Catalogue, path: Path) -> None:
@@ -159,7 +175,7 @@ def _first_problem(error: ValidationError, data: object) -> str:
     # a misspelt key is also a missing one; what to mend is the key that is there
     problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
     where = [str(part) for part in problem["loc"]]
-    tables: dict[str, type[_Table]] = {"mutants": Mutant, "automatic": Equivalent}
+    tables: dict[str, type[BaseModel]] = {"concepts": Planting, "mutants": Mutant, "automatic": Equivalent}
     table = tables.get(where[0], _Catalogue) if len(where) > 1 else _Catalogue
     near = did_you_mean(where[-1], list(table.model_fields)) if problem["type"] == "extra_forbidden" else ""
     key = ".".join(where)

@@ -23,7 +23,7 @@ from autograder.release.readme import readme
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DEMO = "ift6135_a3"
-OURS = ("autograder", "tests", "assignments", "solutions", "student_templates", "benchmarks")
+OURS = ("autograder", "tests", "assignments", "proofs", "solutions", "student_templates", "benchmarks")
 """Folders whose modules are nothing to install."""
 INSTRUCTORS = ("verify/*.py", "release/notebooks.py", "platforms/gradescope/validate.py")
 """What of the engine only those run who make assignments; the rest is for checks, grading and the demonstration."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted([*ROOT.glob("assignments/*/checks/**/*.py"), *ROOT.glob("autograder/checks/*.py")])
+PLACES = ("assignments/*/checks/**/*.py", "autograder/checks/*.py", "autograder/concepts/*/*.py", "proofs/*/*/*.py")
+SOURCES = sorted(path for place in PLACES for path in ROOT.glob(place))
 ORDERS = (ast.Lt, ast.Gt, ast.LtE, ast.GtE)
 COUNTS = ("ndim", "shape", "count")
 """Attributes that are whole numbers."""

@@ -30,8 +30,7 @@ def item(item_id: str, *, weight: float = 1.0) -> Callable[[_F], _F]:
 
     Raises `ValueError` for a weight that is no number, not positive, or larger than ``MAX_WEIGHT``.
     """
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= MAX_WEIGHT:
-        raise ValueError(f"the weight of a check of {item_id!r} must be positive and finite, not {weight!r}")
+    validated_weight(item_id, weight)
 
     def decorate(function: _F) -> _F:
         declaration = _of(function)
@@ -39,6 +38,13 @@ def item(item_id: str, *, weight: float = 1.0) -> Callable[[_F], _F]:
         return function
 
     return decorate
+
+
+def validated_weight(of: str, weight: float) -> float:
+    """Return a weight; raise `ValueError` for one that is no number, not positive, or larger than ``MAX_WEIGHT``."""
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= MAX_WEIGHT:
+        raise ValueError(f"the weight of a check of {of!r} must be positive and finite, not {weight!r}")
+    return weight
 
 
 def given(*, examples: int = 25, **strategies: SearchStrategy[Any]) -> Callable[[_F], _F]:
@@ -69,6 +75,11 @@ def given(*, examples: int = 25, **strategies: SearchStrategy[Any]) -> Callable[
 def declaration_of(function: object) -> Declaration | None:
     """Return what was declared of a function, None where nothing was."""
     return getattr(function, _DECLARATION, None)
+
+
+def declare(function: Callable[..., None], declaration: Declaration) -> None:
+    """Declare a function that was made for what it declares."""
+    setattr(function, _DECLARATION, declaration)
 
 
 def _of(function: Callable[..., None]) -> Declaration:

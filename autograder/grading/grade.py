@@ -168,12 +168,10 @@ class _Run:
             wanted=ids,
             run=lambda check, fixtures: self._run_check(check, fixtures, stand_ins_of(stand_ins, check.item, check.id)),
             on_collected=self._plan,
+            hidden=self.options.hidden,
         )
-        folders = [self.assignment.public_checks]
-        if self.options.hidden:
-            folders.append(self.assignment.hidden_checks)
         with training_on(device):
-            run_checks(plugin, folders, self.assignment.modules)
+            run_checks(plugin)
 
     def result(self, wanted: list[Item]) -> GradingResult:
         """Return everything that was found out."""

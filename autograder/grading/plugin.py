@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autograder.assignment import Assignment
+from autograder.checks.contracts import Applied
 from autograder.checks.declaring import Declaration, declaration_of
 from autograder.errors import UserError, did_you_mean
 from autograder.grading.running import RemoteName
@@ -36,14 +36,34 @@ class Check:
 
 @dataclass
 class CheckPlugin:
-    """Collects the checks that are wanted and calls ``run`` with each and with its fixtures."""
+    """Collects the checks that are wanted and calls ``run`` with each and with its fixtures.
+
+    With ``hidden``, a contract gives its hidden properties as well.
+    """
 
     assignment: Assignment
     wanted: frozenset[str]
     run: Callable[[Check, dict[str, Any]], None]
     on_collected: Callable[[list[Check]], None]
+    hidden: bool
     problems: list[Exception] = field(default_factory=list)
     _checks: dict[str, Check] = field(default_factory=dict)
+    _hidden: set[str] = field(default_factory=set)
+    """Names of the hidden properties of contracts that were applied in public files."""
+
+    def pytest_pycollect_makeitem(self, collector: pytest.Module, name: str, obj: object) -> list[pytest.Item] | None:
+        """Make a check of each property of a contract, in the file that applies it."""
+        if not isinstance(obj, Applied):
+            return None
+        if obj.adapter.__module__ != collector.obj.__name__:
+            return []
+        made: list[pytest.Item] = []
+        for property_name, public, function in obj.checks(hidden=self.hidden):
+            item = pytest.Function.from_parent(collector, name=f"{name}[{property_name}]", callobj=function)
+            made.append(item)
+            if not public:
+                self._hidden.add(item.nodeid)
+        return made
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember why a file of checks could not be read."""
@@ -100,20 +120,21 @@ class CheckPlugin:
             raise GraderTrouble(
                 f"{item.nodeid}: no auto item {declaration.item!r}{did_you_mean(declaration.item, known)}"
             )
-        public = item.path.is_relative_to(self.assignment.public_checks)
+        public = item.path.is_relative_to(self.assignment.public_checks) and item.nodeid not in self._hidden
         title = (function.__doc__ or function.__name__).strip().splitlines()[0]
         check_id = f"{'public' if public else 'hidden'}/{item.path.name}::{item.name}"
         return Check(check_id, declaration.item, title, public, declaration.weight, declaration, function)
 
 
-def run_checks(plugin: CheckPlugin, folders: Iterable[Path], modules: Iterable[str]) -> None:
-    """Collect and run the checks in some folders; ``modules`` are the names that are given as remote fixtures.
+def run_checks(plugin: CheckPlugin) -> None:
+    """Collect and run an assignment's checks; its modules are remote fixtures.
 
     Raises the first problem that is the grader's own: `GraderTrouble` or `UserError`.
     """
     fixtures = types.ModuleType("autograder_fixtures")
-    for name in modules:
+    for name in plugin.assignment.modules:
         setattr(fixtures, name, pytest.fixture(name=name)(_give(name)))
+    folders = [plugin.assignment.public_checks, *([plugin.assignment.hidden_checks] if plugin.hidden else [])]
     paths = [str(folder) for folder in folders if folder.is_dir()]
     if not paths:
         return  # given no path, pytest would collect the current folder

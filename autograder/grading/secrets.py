@@ -89,12 +89,13 @@ def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
 
     A key is an item, ``"vae.kl"``, or one check of it, ``"vae.kl::test_kl_of_a_point"``. Only the latter may replace
     blanks of its own item: those that this check does not judge. A name that begins with ``trusted_`` is put beside
-    what the submission defines, for a check to choose. Also lets the hidden checks import the shared oracles.
+    what the submission defines, for a check to choose. Also lets the hidden checks import the shared oracles, and
+    contracts their hidden properties.
     Raises `UserError` for one that is not in its place.
     """
-    root = str(assignment.folder.parent)
-    if root not in sys.path:
-        sys.path.insert(0, root)
+    for root in map(str, filter(None, (assignment.folder.parent, assignment.proofs))):
+        if root not in sys.path:
+            sys.path.insert(0, root)
     stand_ins: dict[str, StandIns] = {}
     for path in sorted(assignment.hidden_checks.glob("*stand_ins.py")):
         spec = importlib.util.spec_from_file_location(f"autograder_{path.stem}", path)

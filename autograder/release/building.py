@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from autograder.assignment import Assignment, load_assignment, slugs
+from autograder.assignment import PROOFS, Assignment, load_assignment, slugs
 from autograder.errors import UserError
 from autograder.references import NOTEBOOK, reference_name
 from autograder.release.archives import build_wheel
@@ -123,6 +123,7 @@ def collect_secrets(root: Path, assignment: Assignment, template: Template) -> S
     solutions = read_tree(root / reference, prefix=reference)
     checks = read_tree(assignment.hidden_checks, prefix=f"assignments/{assignment.slug}/checks/hidden/")
     checks |= read_tree(root / "assignments" / "_oracles", prefix="assignments/_oracles/")
+    checks |= read_tree(root / PROOFS, prefix=f"{PROOFS}/")
     variants = read_tree(assignment.folder / "alternatives", prefix=f"assignments/{assignment.slug}/alternatives/")
     handed_out = set(template.files.values())
     collector.add_files({name: data for name, data in solutions.items() if data not in handed_out})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from autograder.assignment import Assignment
+from autograder.assignment import PROOFS, Assignment
 from autograder.errors import UserError
 from autograder.release.archives import zip_bytes
 from autograder.release.files import Tree, read_tree
@@ -40,7 +40,7 @@ def student_zip(assignment: Assignment, files: Tree) -> bytes:
 
 def gradescope_zip(root: Path, assignment: Assignment, wheel: tuple[str, bytes], platform: dict[str, bytes]) -> bytes:
     """Return the autograder zip: the platform's files at its root, the wheel, the assignment, oracles, reference."""
-    folders = (f"assignments/{assignment.slug}", "assignments/_oracles", f"solutions/{assignment.slug}")
+    folders = (f"assignments/{assignment.slug}", "assignments/_oracles", PROOFS, f"solutions/{assignment.slug}")
     tree: Tree = {f"wheels/{wheel[0]}": wheel[1]}
     for folder in folders:
         tree |= read_tree(root / folder, prefix=f"{folder}/")

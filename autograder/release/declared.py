@@ -17,6 +17,7 @@ from autograder.release.grammar import Place
 from autograder.release.source import parse_python
 from autograder.texts import decode
 
+CONCEPTS = "autograder.concepts"
 _MAX_WEIGHT = 1e6
 
 
@@ -68,6 +69,7 @@ def _trees(files: Tree) -> Iterator[tuple[str, ast.Module]]:
 
 def _checks(assignment: Assignment, name: str, tree: ast.Module) -> Iterator[_Check]:
     seen: set[str] = set()
+    declaring = {"item", *_contracts(tree)}
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test"):
             continue
@@ -78,11 +80,18 @@ def _checks(assignment: Assignment, name: str, tree: ast.Module) -> Iterator[_Ch
         calls = [decorator for decorator in node.decorator_list if isinstance(decorator, ast.Call)]
         for call in calls:
             _refuse_numbers(call, where)
-        item = next((_text(call.args[0]) for call in calls if _name(call) == "item" and call.args), None)
+        item = next((_text(call.args[0]) for call in calls if _name(call) in declaring and call.args), None)
         known = [entry.id for entry in assignment.manifest.items if entry.is_auto]
         if item is not None and item not in known:
             raise UserError(f"{where}: no auto item {item!r}{did_you_mean(item, known)}")
         yield _Check(where, node.name, bool(node.decorator_list), item)
+
+
+def _contracts(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of the contracts that a file imports: what they decorate is a check for each property."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(CONCEPTS):
+            yield from (alias.asname or alias.name for alias in node.names)
 
 
 def _refuse_numbers(call: ast.Call, where: str) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from autograder.assignment import PROOFS
 from autograder.release.pages import Page
 from autograder.release.secrets import Secrets
 
-_PRIVATE_NAMES = frozenset({"hidden", "solutions", "_oracles", "alternatives", "mutants.toml", "grading.toml"})
+_PRIVATE_NAMES = frozenset({"hidden", "solutions", "_oracles", PROOFS, "alternatives", "mutants.toml", "grading.toml"})
 _SHOWN = 20
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from autograder.assignment import Assignment, load_assignment, slugs
+from autograder.assignment import Assignment, load_assignment, load_concept, slugs
 from autograder.errors import UserError, did_you_mean
 from autograder.verify.matrix import Report
 from autograder.verify.progress import progress_bar
@@ -18,9 +18,17 @@ ITEMS = "items"
 JSON, PAGE, MESSAGES = "matrix.json", "matrix.html", "messages.txt"
 
 
-def choose(root: Path, chosen: Sequence[str], item: str = "") -> list[Assignment]:
-    """Return the chosen assignments (all without a choice) that have the item; raise `UserError` where none has it."""
-    assignments = [load_assignment(root, slug) for slug in dict.fromkeys(chosen or slugs(root))]
+def choose(root: Path, chosen: Sequence[str], item: str = "", concept: str = "") -> list[Assignment]:
+    """Return the chosen assignments (all without a choice) that have the item; raise `UserError` where none has it.
+
+    With a ``concept`` its proof alone, which stands for an assignment.
+    """
+    if concept and chosen:
+        raise UserError(f"--concept {concept} is proved without an assignment; leave out {', '.join(chosen)}")
+    if concept:
+        assignments = [load_concept(root, concept)]
+    else:
+        assignments = [load_assignment(root, slug) for slug in dict.fromkeys(chosen or slugs(root))]
     if not assignments:
         raise UserError(f"{root / 'assignments'}: no assignments here (folders with an assignment.toml)")
     if not item:

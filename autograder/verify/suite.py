@@ -37,9 +37,10 @@ class CheckSuite:
             wanted=frozenset(item.id for item in assignment.manifest.items),
             run=lambda check, fixtures: found.append((check, fixtures)),
             on_collected=lambda checks: None,
+            hidden=True,
         )
         _forget_checks()
-        run_checks(plugin, [assignment.public_checks, assignment.hidden_checks], assignment.modules)
+        run_checks(plugin)
         _forget_checks()
         return cls(assignment, tuple(found), stand_ins)
 

@@ -77,8 +77,8 @@ forward-four-values interpolate-no-ends interpolate-first-end-missing interpolat
 """
 """The mistakes of real hand-ins that the specification names."""
 OFTEN_MADE = """
-sample-gaussian-variance-as-std sample-gaussian-uniform-noise sample-gaussian-noise-shared-over-batch
-sample-gaussian-detached mode-is-a-sample encode-swapped encode-exponential-of-logvar decode-logvar-ones
+sample-gaussian-variance-as-std sample-gaussian-uniform-noise sample-gaussian-noise-shared-by-rows
+sample-gaussian-without-gradient mode-is-a-sample encode-swapped encode-exponential-of-logvar decode-logvar-ones
 sample-with-pixel-noise forward-detached-sample interpolate-images
 """
 MUTANTS = {
@@ -226,8 +226,8 @@ def test_failures_say_what_is_wrong(suite, catalogue, tmp_path):
         result = suite.score(folder, items=[item])[item]
         return " | ".join(check.failure.summary for check in result.checks if check.failure)
 
-    assert "all rows have the same noise" in summaries("sample-gaussian-noise-shared-over-batch")
-    assert "the noise of two calls of sample() is the same" in summaries("sample-gaussian-seeded-noise")
+    assert "all rows have the same noise" in summaries("sample-gaussian-noise-shared-by-rows")
+    assert "the noise of two calls of sample() is the same" in summaries("sample-gaussian-seeded")
     assert "kl() is wrong at every entry: it is 2 times what is expected" in summaries("kl-missing-half")
     assert "mass, mean and variance of exp(-nll)" in summaries("nll-no-log-2pi")
     assert "no gradient of nll() reaches sample" in summaries("nll-detached")

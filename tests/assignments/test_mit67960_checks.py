@@ -91,7 +91,7 @@ def test_alternatives_are_as_different_as_hand_ins() -> None:
 # wrong variants
 
 SAMPLE_OF_MISTAKES = """
-encode-returns-variance encode-latent-size-fixed reparameterize-variance-as-std reparameterize-torch-normal
+encode-returns-variance encode-latent-size-fixed reparameterize-variance-as-std reparameterize-without-gradient
 decode-no-sigmoid decode-images forward-no-sample forward-detached-sample loss-kl-averaged loss-pixels-averaged
 plot-latents-decodes-random-z plot-latents-others-random plot-latents-reshaped plot-latents-arange
 plot-latents-not-drawn kl-determinant-once schedule-of-1000-steps q-sample-alpha-for-alpha-bar p-losses-other-noise

@@ -170,7 +170,7 @@ def test_habits_of_students_cost_nothing(suite: CheckSuite, tmp_path: Path, styl
 SAMPLE_OF_MISTAKES = """
 ae-relu-on-the-code ae-relu-in-front-of-the-decoder ae-last-width-left-out ae-relu-before-the-sigmoid
 vae-relu-on-mean-and-logvar vae-always-a-sigmoid vae-never-a-sigmoid vae-decode-dim-ignored vae-z-size-not-halved
-reparameterize-variance-as-std reparameterize-repeated-twice reparameterize-drawn-without-gradient
+reparameterize-variance-as-std reparameterize-repeated-twice reparameterize-without-gradient
 log-normal-pdf-not-summed log-normal-pdf-axis-ignored log-normal-pdf-constant-left-out
 kl-sign-of-the-closed-form kl-sign-of-the-estimate kl-half-left-out
 notebook-cell-not-run notebook-cell-run-out-of-order notebook-cell-with-an-error

@@ -115,7 +115,7 @@ class Course:
         """Every file and folder of the course, and some of the machine."""
         here = [path for path in self.tiny.root.rglob("*") if not path.is_relative_to(self.tiny.root / "hand_in_0")]
         checkout = Path(__file__).parents[2]  # in which this Python may lie: its packages are all that is seen of it
-        ours = [Path(__file__), *(checkout / name for name in ("autograder", "assignments", "solutions"))]
+        ours = [Path(__file__), *(checkout / name for name in ("autograder", "assignments", "proofs", "solutions"))]
         machine = [Path("/etc/shadow"), Path("/root"), Path("/root/.ssh"), Path("/var/log"), *ours]
         way = Path(os.path.realpath(sys.base_prefix)).parents  # a worker knows where its own Python lies
         return [self.tiny.root, *here, *(path for path in machine if path not in way)]

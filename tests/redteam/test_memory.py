@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autograder.assignment import PROOFS
 from autograder.sandbox import jail
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +90,7 @@ def secret_texts() -> set[str]:
     """What only hidden checks, oracles and the reference hold."""
     assignment = ROOT / "assignments" / SLUG
     hidden = [*(assignment / "checks/hidden").rglob("*.py"), *(ROOT / "assignments/_oracles").rglob("*.py")]
+    hidden += (ROOT / PROOFS).rglob("*.py")
     hidden += (ROOT / "solutions" / SLUG).rglob("*.py")
     places = [assignment / "checks/public", assignment / "provided", ROOT / "student_templates" / SLUG]
     files = [path for place in (*places, ROOT / "autograder") for path in place.rglob("*") if path.is_file()]

@@ -108,6 +108,14 @@ Why is the bound loose?
 The bound is loose by the divergence of the approximate from the true posterior.
 ### END SOLUTION
 """
+PROOF = '''"""Hidden properties."""
+
+import math
+
+
+def entropy_of_rows(logvar):
+    return (0.5 * (1.0 + math.log(2.0 * math.pi)) + 0.5 * logvar.double()).sum(dim=1)
+'''
 FILES = {
     "assignments/tiny/assignment.toml": TOML,
     "assignments/tiny/handout.md": "# Tiny\n\nFill in `Normal.kl`.\n",
@@ -115,6 +123,7 @@ FILES = {
     "assignments/tiny/checks/public/test_public.py": PUBLIC,
     "assignments/tiny/checks/hidden/test_hidden.py": HIDDEN,
     "assignments/_oracles/gaussian.py": ORACLE,
+    "proofs/autograder_proofs/density/properties.py": PROOF,
     "solutions/tiny/vae.py": REFERENCE,
     "solutions/tiny/report.md": ANSWERS,
     "solutions/tiny/grading.toml": 'grading_seed = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"\n',

@@ -8,7 +8,7 @@ import pytest
 
 from autograder.release.archives import unzip_bytes, zip_bytes
 from autograder.release.leakcheck import LeakFound
-from tests.release.course import HIDDEN, ORACLE, REFERENCE, Course, code, markdown, notebook
+from tests.release.course import HIDDEN, ORACLE, PROOF, REFERENCE, Course, code, markdown, notebook
 from tests.release.course import PUBLIC as PUBLIC_CHECK
 
 FORMULA = "0.5 * (self.mean**2 + variance - 1 - self.logvar).sum(dim=1)"
@@ -71,6 +71,12 @@ def test_a_clean_course_has_no_leak(course: Course) -> None:
             "    assert",
             ORACLE.splitlines()[-1] + "\n    assert",
             "has code of assignments/_oracles/gaussian.py",
+        ),
+        (
+            PUBLIC,
+            "    assert",
+            PROOF.splitlines()[-1] + "\n    assert",
+            "has code of proofs/autograder_proofs/density/properties.py",
         ),
         (PUBLIC, '"""Public."""', HIDDEN.partition("\n\n\n")[2], "has code of assignments/tiny/checks/hidden"),
     ],

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from autograder.assignment import Assignment
+from autograder.assignment import PROOFS_PACKAGE, Assignment
 from autograder.distributions import Need, distributions_needed, needs_of
 from autograder.errors import UserError
 from autograder.platforms.gradescope.results_json import pessimistic, results_bytes
@@ -82,7 +82,7 @@ def pins(assignment: Assignment) -> dict[str, str]:
     Versions are those installed here, without local labels (``+cpu``), which no index but the package's own knows.
     What only a GPU needs is left out. Raises `UserError` where a package is not installed here.
     """
-    local = {path.stem for path in _sources(assignment)} | {"_oracles", assignment.slug}
+    local = {path.stem for path in _sources(assignment)} | {"_oracles", PROOFS_PACKAGE, assignment.slug}
     imported = distributions_needed(assignment.slug, _needs(assignment), local)
     roots = [*_requirements("autograder", ()), *((name, ()) for name in imported)]
     found: dict[str, str] = {}
@@ -139,6 +139,7 @@ def _sources(assignment: Assignment) -> dict[Path, str]:
     """Return the code that grading runs, by its file: trusted, and checked by whoever builds."""
     checks = (assignment.public_checks, assignment.hidden_checks, assignment.folder.parent / "_oracles")
     paths = [path for folder in (assignment.provided, *checks) for path in sorted(folder.glob("*.py"))]
+    paths += sorted(assignment.proofs.rglob("*.py")) if assignment.proofs is not None else []
     sources = {path: read_text(path) for path in paths}
     if assignment.reference is not None:
         for name in assignment.manifest.files.required:

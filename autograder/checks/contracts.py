@@ -1,0 +1,189 @@
+"""Contracts: properties that many assignments ask for, written once for whatever an assignment calls its function.
+
+A *contract* is an abstract function with the *properties* that it must have; an *adapter* says how an assignment's
+function is called in the contract's terms. Each property becomes a check of its own for each adapter. The public
+properties lie beside the contract; the hidden ones in `autograder_proofs`, which only the trusted side can import.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from autograder.assignment import PROOFS_PACKAGE
+from autograder.checks.declaring import Declaration, declaration_of, declare, validated_weight
+from autograder.errors import did_you_mean
+
+Body = Callable[..., None]
+Adapter = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Property:
+    """A check of a contract; its body gets a `Subject`, and what `given` draws.
+
+    The first line of its docstring is the title of the check; ``{call}`` and the names of the contract's inputs in it
+    become those of the assignment.
+    """
+
+    body: Body
+    weight: float
+
+    @property
+    def name(self) -> str:
+        """The name by which an adapter gives it another weight."""
+        return self.body.__name__
+
+
+def prop(*, weight: float = 1.0) -> Callable[[Body], Property]:
+    """Declare a property, outside of `given`; ``weight`` is what it weighs unless an adapter says otherwise."""
+    return lambda body: Property(body, validated_weight(body.__name__, weight))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An assignment's function as its contract calls it, in one example."""
+
+    call: str
+    """How students call it, ``reparametrize(mu, logvar)``: messages name it so."""
+    names: Mapping[str, str]
+    """What the contract's inputs are called there."""
+    options: Mapping[str, Any]
+    _function: Callable[..., Any]
+
+    def __call__(self, *inputs: Any, **optional: Any) -> Any:
+        """Return what the function gives for inputs in the order of the contract, and for optional ones."""
+        return self._function(*inputs, **optional)
+
+    def words(self, text: str) -> str:
+        """Put the assignment's names into a text of the contract."""
+        return text.format(call=self.call, function=self.call.partition("(")[0] + "()", **self.names)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """An abstract function: its inputs in order, its public properties, and the options with their defaults.
+
+    ``optional`` inputs have a value unless a property gives another; an adapter takes them or not. Calling a contract
+    gives a decorator of adapters.
+    """
+
+    concept: str
+    version: int
+    inputs: tuple[str, ...]
+    public: tuple[Property, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    optional: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(
+        self,
+        item_id: str,
+        *,
+        call: str,
+        names: Sequence[str] | None = None,
+        once: Adapter | None = None,
+        weights: Mapping[str, float] = MappingProxyType({}),
+        **options: Any,
+    ) -> Callable[[Adapter], Applied]:
+        """Return a decorator: the item has the properties of this contract, and the decorated function says how.
+
+        ``call`` is how students call their function, with their names of the inputs, ``reparametrize(mu, logvar)``;
+        ``names`` are these names where they are not in the call. The adapter's parameters are fixtures (modules and
+        probes), the contract's inputs, and ``made``: what ``once`` returned, a function of fixtures and inputs (makes
+        a model, say) that is called again only when the inputs are others. ``weights`` gives properties another weight,
+        by name. Raises `TypeError` or `ValueError` for what does not fit.
+        """
+        named = tuple(names or (part.strip() for part in call.partition("(")[2].rstrip(")").split(",")))
+        if len(named) < len(self.inputs) or not all(name.isidentifier() for name in named):
+            raise ValueError(f"{self.concept}: call must name the inputs in order, as in 'f({', '.join(self.inputs)})'")
+        for key in options:
+            if key not in self.options:
+                raise TypeError(f"{self.concept} has no option {key!r}{did_you_mean(key, list(self.options))}")
+        weighed = {key: validated_weight(key, weight) for key, weight in weights.items()}
+
+        def decorate(adapter: Adapter) -> Applied:
+            asked = {*_parameters(adapter), *(_parameters(once) if once else ())}
+            if missing := [name for name in self.inputs if name not in asked]:
+                raise TypeError(f"{adapter.__name__}() needs the inputs of {self.concept}: {', '.join(missing)}")
+            known = dict(zip(self.inputs, named, strict=False))
+            return Applied(self, item_id, adapter, call, known, {**self.options, **options}, weighed, once)
+
+        return decorate
+
+    @property
+    def hidden(self) -> tuple[Property, ...]:
+        """The properties that only the grader has; the trusted side alone can import them."""
+        module = importlib.import_module(f"{PROOFS_PACKAGE}.{self.concept}.properties")
+        return tuple(module.HIDDEN)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A contract applied to an item of an assignment: what an adapter becomes."""
+
+    contract: Contract
+    item: str
+    adapter: Adapter
+    call: str
+    names: Mapping[str, str]
+    options: Mapping[str, Any]
+    weights: Mapping[str, float]
+    once: Adapter | None
+
+    def checks(self, *, hidden: bool) -> Iterator[tuple[str, bool, Body]]:
+        """Yield name, visibility (whether it is public) and function of each check, hidden ones where asked for.
+
+        Raises `ValueError` for a weight of no property.
+        """
+        parts = [(True, each) for each in self.contract.public]
+        if hidden:
+            parts += [(False, each) for each in self.contract.hidden]
+            self._refuse_unknown([each.name for _, each in parts])
+        for public, each in parts:
+            yield each.name, public, self._check(each)
+
+    def _refuse_unknown(self, known: Sequence[str]) -> None:
+        for name in self.weights:
+            if name not in known:
+                raise ValueError(f"{self.contract.concept} has no property {name!r}{did_you_mean(name, known)}")
+
+    def _check(self, each: Property) -> Body:
+        inputs = {*self.contract.inputs, *self.contract.optional, "made"}
+        asked = [name for adapter in (self.adapter, self.once) if adapter for name in _parameters(adapter)]
+        fixtures = list(dict.fromkeys(name for name in asked if name not in inputs))
+
+        def check(**values: Any) -> None:
+            given = {name: values.pop(name) for name in fixtures}
+            each.body(self._subject(given), **values)
+
+        weight = self.weights.get(each.name, each.weight)
+        drawn = declaration_of(each.body) or Declaration()
+        declare(check, replace(drawn, item=self.item, weight=weight))
+        check.__name__ = each.name
+        check.__doc__ = self._subject({}).words(inspect.getdoc(each.body) or each.name)
+        kinds = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in fixtures]
+        check.__signature__ = inspect.Signature(kinds)  # type: ignore[attr-defined]
+        return check
+
+    def _subject(self, fixtures: Mapping[str, Any]) -> Subject:
+        kept: tuple[tuple[Any, ...], Any] | None = None
+
+        def function(*inputs: Any, **optional: Any) -> Any:
+            nonlocal kept
+            of_contract = dict(zip(self.contract.inputs, inputs, strict=True))
+            values = {**fixtures, **of_contract, **self.contract.optional, **optional}
+            if self.once is not None:
+                if kept is None or any(old is not new for old, new in zip(kept[0], inputs, strict=True)):
+                    kept = inputs, self.once(**{name: values[name] for name in _parameters(self.once)})
+                values["made"] = kept[1]
+            return self.adapter(**{name: values[name] for name in _parameters(self.adapter)})
+
+        return Subject(self.call, self.names, self.options, function)
+
+
+def _parameters(function: Adapter) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)

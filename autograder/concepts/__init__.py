@@ -1,0 +1,1 @@
+"""What many assignments ask for: one folder for each concept, with its contract and its public properties."""

@@ -1,0 +1,143 @@
+"""Misconceptions of a concept, planted into a reference: each becomes a mutant under the assignment's own names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from autograder.assignment import PROOFS_PACKAGE, Assignment, Flag
+from autograder.errors import UserError, did_you_mean
+from autograder.texts import read_toml
+
+if TYPE_CHECKING:
+    from autograder.mutants import Mutant
+
+CATALOGUE = "misconceptions.toml"
+
+_Text = Annotated[str, Field(min_length=1)]
+_Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Misconception(_Table):
+    """One wrong implementation; ``body`` is that of the function, in the contract's names.
+
+    In texts, ``{logvar}`` is what an assignment calls the contract's ``logvar``.
+    """
+
+    id: _Id
+    misconception: _Text
+    hint: _Text
+    body: _Text
+    raises: Flag = False
+    statistical: Flag = False
+
+
+class _Catalogue(_Table):
+    misconceptions: tuple[Misconception, ...]
+
+
+class Planting(_Table):
+    """Where an assignment has a concept: a table ``[[concepts]]`` of its ``mutants.toml``.
+
+    ``function`` is the qualified name in the item's file; ``names`` say what it calls the contract's inputs, as Python
+    expressions (``self.mean``); mutants get ``prefix-misconception`` as their id.
+    """
+
+    concept: _Text
+    item: _Text
+    function: _Text
+    prefix: _Id
+    names: dict[str, str] = {}
+    without: dict[str, str] = {}
+    """Misconceptions that nobody can have here, each with the reason."""
+
+
+def planted(assignment: Assignment, planting: Planting, code: str, where: str) -> Iterator[Mutant]:
+    """Yield the mutants of a concept in the code of a reference; raise `UserError` where it cannot be planted."""
+    from autograder.mutants import Mutant
+
+    known = read_misconceptions(assignment, planting.concept, where)
+    for name in planting.without:
+        if name not in known:
+            raise UserError(f"{where}: {planting.concept} has no misconception {name!r}{did_you_mean(name, known)}")
+    old, indentation = _body(code, planting.function, where)
+    for one in known.values():
+        if one.id in planting.without:
+            continue
+        body = textwrap.indent(_renamed(one.body, planting.names, where), indentation)
+        yield Mutant(
+            id=f"{planting.prefix}-{one.id}",
+            item=planting.item,
+            misconception=_worded(one.misconception, planting),
+            hint=_worded(one.hint, planting),
+            old=old,
+            new=body,
+            raises=one.raises,
+            statistical=one.statistical,
+        )
+
+
+def read_misconceptions(assignment: Assignment, concept: str, where: str) -> Mapping[str, Misconception]:
+    """Return the misconceptions of a concept by their ids; raise `UserError` for an unknown concept or a wrong file."""
+    assert assignment.proofs is not None
+    package = assignment.proofs / PROOFS_PACKAGE
+    path = package / concept / CATALOGUE
+    if not path.is_file():
+        concepts = sorted(found.parent.name for found in package.glob(f"*/{CATALOGUE}"))
+        raise UserError(f"{where}: no concept {concept!r} in {package}{did_you_mean(concept, concepts)}")
+    try:
+        found = _Catalogue.model_validate(read_toml(path))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise UserError(f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+    return {one.id: one for one in found.misconceptions}
+
+
+def _worded(text: str, planting: Planting) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: planting.names.get(match[1], match[1]), text)
+
+
+def _renamed(body: str, names: Mapping[str, str], where: str) -> str:
+    """Return a body with the contract's names replaced by an assignment's expressions."""
+    expressions = {}
+    for name, text in names.items():
+        try:
+            expressions[name] = ast.parse(text, mode="eval").body
+        except SyntaxError:
+            raise UserError(f"{where}: names.{name} is no Python expression: {text!r}") from None
+
+    class Rename(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return expressions.get(node.id, node)
+
+    return ast.unparse(Rename().visit(ast.parse(body)))
+
+
+def _body(code: str, function: str, where: str) -> tuple[str, str]:
+    """Return the lines of a function's statements below its docstring, and their indentation."""
+    node: ast.AST = ast.parse(code)
+    for name in function.split("."):
+        found = [
+            one
+            for one in getattr(node, "body", ())
+            if isinstance(one, ast.FunctionDef | ast.ClassDef) and one.name == name
+        ]
+        if not found:
+            raise UserError(f"{where}: the reference has no function {function!r}")
+        node = found[-1]
+    if not isinstance(node, ast.FunctionDef):
+        raise UserError(f"{where}: {function!r} is no function of the reference")
+    statements = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    if not statements or statements[0].lineno == node.lineno:
+        raise UserError(f"{where}: {function!r} has no statements on lines of their own")
+    lines = code.split("\n")[statements[0].lineno - 1 : statements[-1].end_lineno]
+    return "\n".join(lines), " " * statements[0].col_offset

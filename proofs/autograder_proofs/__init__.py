@@ -1,0 +1,1 @@
+"""What only graders have of each concept: hidden properties, truths, misconceptions, a reference and alternatives."""

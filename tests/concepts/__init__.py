@@ -1,0 +1,1 @@
+"""Tests of contracts, misconceptions and the proofs of concepts."""

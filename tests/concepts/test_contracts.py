@@ -1,0 +1,172 @@
+"""A contract applied to an assignment: its adapter, the checks that come of it, and what each side may read."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from autograder.assignment import PROOFS, load_assignment
+from autograder.checks.contracts import Contract, Subject, prop
+from autograder.checks.declaring import declaration_of, given
+from autograder.checks.strategies import tensors
+from autograder.concepts.reparameterization import reparameterization
+from autograder.errors import UserError
+from autograder.release.declared import refuse_wrong_checks
+from tests.concepts.course import ROOT, ConceptCourse
+from tests.tiny import command
+
+WRONG = ("std = torch.exp(0.5 * logvar)", "std = torch.exp(logvar)")
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    return ConceptCourse(tmp_path_factory.mktemp("course"))
+
+
+@prop(weight=3)
+@given(examples=2, x=tensors(4))
+def doubles(double: Subject, x) -> None:
+    """{call} is twice {value}; {function} is asked."""
+    assert torch.equal(double(x), 2 * x)
+
+
+TWICE = Contract("twice", 1, ("value",), (doubles,), options={"shapes": ()}, optional={"times": 2})
+
+
+def test_each_property_is_a_check_with_the_words_of_the_assignment():
+    @TWICE("an.item", call="double(x)", weights={"doubles": 0.5})
+    def test_double(module, value):
+        return module(value)
+
+    ((name, public, check),) = test_double.checks(hidden=False)
+    assert (name, public, check.__doc__) == ("doubles", True, "double(x) is twice x; double() is asked.")
+    declared = declaration_of(check)
+    assert (declared.item, declared.weight, declared.examples, set(declared.strategies)) == ("an.item", 0.5, 2, {"x"})
+    check(module=lambda x: x + x, x=torch.ones(4))
+    with pytest.raises(AssertionError):
+        check(module=lambda x: x, x=torch.ones(4))
+
+
+def test_what_is_made_once_is_made_again_for_other_inputs_only():
+    made = []
+
+    def make(kind, value):
+        made.append(value)
+        return kind(value)
+
+    @TWICE("an.item", call="Doubler(x).double()", names=("x",), once=make)
+    def test_double(made, times):
+        return made(times)
+
+    subject = test_double._subject({"kind": lambda value: lambda times: value * times})
+    one, other = torch.ones(2), torch.zeros(2)
+    assert [subject(one).sum().item(), subject(one, times=3).sum().item(), subject(other).sum().item()] == [4, 6, 0]
+    assert len(made) == 2 and made[0] is one and made[1] is other
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "says"),
+    [
+        ({"call": "double"}, ValueError, r"call must name the inputs in order, as in 'f\(value\)'"),
+        ({"call": "double(2 * x)"}, ValueError, "call must name the inputs"),
+        ({"call": "double(x)", "shape": 1}, TypeError, "twice has no option 'shape'; did you mean \"shapes\""),
+        ({"call": "double(x)", "weights": {"doubles": 0}}, ValueError, "'doubles' must be positive and finite, not 0"),
+    ],
+)
+def test_what_does_not_fit_is_refused_where_it_is_declared(keywords, error, says):
+    with pytest.raises(error, match=says):
+        TWICE("an.item", **keywords)
+
+
+def test_an_adapter_must_take_every_input():
+    with pytest.raises(TypeError, match=r"test_double\(\) needs the inputs of twice: value"):
+
+        @TWICE("an.item", call="double(x)")
+        def test_double(module, x): ...
+
+
+def test_a_weight_of_no_property_is_refused_by_the_grader(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / PROOFS)
+    decorate = reparameterization("sample", call="f(m, l)", weights={"gradients_of_sample": 1})
+    applied = decorate(lambda mean, logvar: mean)
+    assert len(list(applied.checks(hidden=False))) == 2
+    with pytest.raises(ValueError, match="no property 'gradients_of_sample'; did you mean \"gradients_of_a_sample\""):
+        list(applied.checks(hidden=True))
+
+
+def test_a_right_hand_in_gets_full_marks_and_a_wrong_one_its_hint(course):
+    right = course.grade(sampling=course.reference("sampling.py"))
+    assert right.status == 0 and right.scores == {"sample": 1.0, "sampler": 1.0}
+    wrong = course.grade(sampling=course.reference("sampling.py").replace(*WRONG))
+    assert wrong.scores["sample"] < 0.5 and wrong.scores["sampler"] == 1.0
+    output = wrong.output("sample")
+    assert "sample(mean, logvar), less mean and over the standard deviation, is independent N(0, 1) noise" in output
+    assert "call:     sample(...)" in output and "argument 2 = float32 tensor (256, 12)" in output
+    assert "Which quantity has the unit of a sample" in output and "hidden check" in output
+    assert "test_sample" not in output and "adapter" not in output
+    assert "less mu and over the standard deviation" in wrong.output("sampler")
+
+
+def test_students_run_the_public_properties_alone(course, tmp_path):
+    (tmp_path / "sampling.py").write_text(course.reference("sampling.py"), encoding="utf-8")
+    folder = course.root / "assignments" / course.concept
+    for name in ("assignment.toml", "checks/public/test_sampling.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    done = command("check", "--folder", str(tmp_path))
+    assert done.returncode == 0 and "2 of 2 points in the public checks" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_build_knows_the_items_that_contracts_are_applied_to(tmp_path):
+    course = ConceptCourse(tmp_path)
+    refuse_wrong_checks(load_assignment(course.root, course.concept))
+    checks = course.root / "assignments" / course.concept / "checks/public/test_sampling.py"
+    text = checks.read_text(encoding="utf-8")
+    checks.write_text(text.replace('reparameterization("sample"', 'reparameterization("samples"'), encoding="utf-8")
+    with pytest.raises(
+        UserError, match=r"test_sampling\.py, line \d+: no auto item 'samples'; did you mean \"sample\""
+    ):
+        refuse_wrong_checks(load_assignment(course.root, course.concept))
+
+
+SEARCHING = """# a submission
+import importlib, os, sys
+ROOT = {root!r}
+FILES = [__file__, *{files!r}]
+MODULES = {modules!r}
+
+def found():
+    "What can be read: of all that is looked for, this file alone."
+    told = []
+    sys.path[:0] = [ROOT + "/proofs", ROOT + "/assignments"]
+    for name in MODULES:
+        try:
+            told.append(importlib.import_module(name).__name__)
+        except BaseException:
+            pass
+    for name in FILES:
+        try:
+            told.append(open(name).readline().strip())
+        except BaseException:
+            pass
+    return told
+
+TOLD = found()
+
+def sample(mean, logvar):
+    raise ValueError(f"TOLD {{TOLD}}")
+
+class Sampler:
+    def __init__(self, mu, log_sigma_squared): pass
+    def sample(self): return sample(0, 0)
+"""
+
+
+def test_no_module_of_a_proof_can_be_imported_or_opened_by_a_submission(course):
+    proofs = course.root / "proofs"
+    files = sorted(str(path) for path in proofs.rglob("*") if path.is_file())
+    modules = sorted(".".join(path.relative_to(proofs).with_suffix("").parts) for path in proofs.rglob("*.py"))
+    assert len(files) > 5 and "autograder_proofs.reparameterization.properties" in modules
+    source = SEARCHING.format(root=str(course.root), files=files, modules=modules)
+    run = course.grade(sampling=source)
+    assert "TOLD ['# a submission']" in run.output("sample")

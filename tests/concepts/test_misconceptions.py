@@ -1,0 +1,101 @@
+"""Misconceptions planted into references: the assignment's names, the places where they go, and what does not fit."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from autograder.assignment import concepts, load_assignment, load_concept
+from autograder.errors import UserError
+from autograder.misconceptions import Planting, planted, read_misconceptions
+from autograder.mutants import read_catalogue
+from tests.concepts.course import CONCEPT, ROOT, ConceptCourse
+
+CODE = '''
+import torch
+
+class Gaussian:
+    def sample(self):
+        """A sample."""
+        # the root of the variance
+        std = (0.5 * self.lv).exp()
+        return self.mu + std * torch.randn_like(self.mu)
+
+def one_line(mean, logvar): return mean
+'''
+
+
+def plant(**changes):
+    fields = {"concept": CONCEPT, "item": "sample", "function": "Gaussian.sample", "prefix": "draw"}
+    names = {"mean": "self.mu", "logvar": "self.lv"}
+    planting = Planting.model_validate({**fields, "names": names, **changes})
+    return {mutant.id: mutant for mutant in planted(load_concept(ROOT, CONCEPT), planting, CODE, "mutants.toml")}
+
+
+def test_a_misconception_speaks_the_names_of_the_assignment():
+    mutant = plant()["draw-logvar-as-std"]
+    assert CODE.replace(mutant.old, mutant.new) == CODE.replace(
+        "std = (0.5 * self.lv).exp()\n        return self.mu + std * torch.randn_like(self.mu)",
+        "return self.mu + self.lv * torch.randn_like(self.mu)",
+    )
+    assert mutant.hint.endswith("by when `self.lv` is.") and mutant.misconception.startswith("`self.lv` is taken")
+    assert (mutant.item, mutant.raises, mutant.equivalent) == ("sample", False, "")
+
+
+@pytest.mark.parametrize("concept", concepts(ROOT))
+def test_every_misconception_of_every_concept_fits_its_own_proof(concept):
+    assignment = load_concept(ROOT, concept)
+    catalogue = read_catalogue(assignment)
+    assert catalogue.mutants
+    texts = [catalogue.source(mutant)[1] for mutant in catalogue.mutants]
+    assert len({ast.dump(ast.parse(text)) for text in texts}) == len(texts)
+    hints = [one.hint for one in read_misconceptions(assignment, concept, "here").values()]
+    assert len(set(hints)) == len(hints)
+
+
+def test_what_nobody_can_do_here_is_left_out_by_name():
+    everything = plant()
+    fewer = plant(without={"seeded": "the seed of the function is given"})
+    assert everything.keys() - fewer.keys() == {"draw-seeded"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"concept": "reparametrization"}, "no concept 'reparametrization' in .*; did you mean \"reparameterization\""),
+        ({"function": "Gaussian.draw"}, "mutants.toml: the reference has no function 'Gaussian.draw'"),
+        ({"function": "Gaussian"}, "'Gaussian' is no function of the reference"),
+        ({"function": "one_line"}, "'one_line' has no statements on lines of their own"),
+        ({"names": {"mean": "self."}}, "names.mean is no Python expression: 'self.'"),
+        ({"without": {"seed": "why"}}, "reparameterization has no misconception 'seed'; did you mean \"seeded\""),
+    ],
+)
+def test_what_cannot_be_planted_is_one_line(changes, says):
+    with pytest.raises(UserError, match=says) as caught:
+        plant(**changes)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('item = "sampler"', 'item = "smapler"', r"concept 2 \(reparameterization\): no auto item 'smapler'"),
+        ('prefix = "method"', 'prefix = "method"\nname = 1', 'concepts.1.name: unknown key; did you mean "names"'),
+        ('prefix = "method"', 'prefix = "function"', "mutant 'function-variance-as-std' is there twice"),
+    ],
+)
+def test_a_wrong_table_is_one_line(tmp_path, old, new, says):
+    course = ConceptCourse(tmp_path)
+    path = course.root / "assignments" / course.concept / "mutants.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=says):
+        read_catalogue(load_assignment(course.root, course.concept))
+
+
+def test_a_wrong_catalogue_of_a_concept_is_named(tmp_path):
+    course = ConceptCourse(tmp_path)
+    path = course.root / "proofs/autograder_proofs" / CONCEPT / "misconceptions.toml"
+    path.write_text('[[misconceptions]]\nid = "a"\nhint = "b"\nbody = "return 1"\n', encoding="utf-8")
+    with pytest.raises(UserError, match=r"misconceptions\.toml: misconceptions\.0\.misconception: Field required"):
+        read_misconceptions(load_concept(course.root, CONCEPT), CONCEPT, "here")

@@ -1,0 +1,42 @@
+"""Every concept is proved by itself, and a property that sees nothing is found out."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.assignment import concepts, load_assignment, load_concept
+from autograder.verify.matrix import Trouble
+from autograder.verify.verifying import verify
+from tests.concepts.course import CONCEPT, ROOT, ConceptCourse
+from tests.verify.proving import told
+
+
+@pytest.mark.parametrize("concept", concepts(ROOT))
+def test_a_concept_is_proved_by_itself(concept):
+    report = verify(load_concept(ROOT, concept), jobs=2)
+    assert report.passed, report.problems
+
+
+def test_a_property_that_cannot_fail_is_found(tmp_path):
+    course = ConceptCourse(tmp_path)
+    path = course.root / "assignments" / course.concept / "checks/public/test_sampling.py"
+    blind = """
+
+from autograder.checks.contracts import Contract, prop
+
+
+@prop()
+def has_a_shape(draw):
+    import torch
+
+    assert draw(torch.zeros(4, 2), torch.zeros(4, 2)).shape is not None
+
+
+OPTIONS = {"shapes": (), "repeats": (1,)}
+reparameterization = Contract("reparameterization", 1, ("mean", "logvar"), (has_a_shape,), OPTIONS)
+"""
+    text = path.read_text(encoding="utf-8")
+    head, _, rest = text.partition("from autograder.concepts.reparameterization import reparameterization\n")
+    path.write_text(head + blind.lstrip() + rest, encoding="utf-8")
+    report = verify(load_assignment(course.root, CONCEPT), item="sample", jobs=2)
+    assert any("has_a_shape" in line for line in told(report)[Trouble.IDLE_CHECK])
