@@ -110,7 +110,11 @@ def used(part: str) -> set[str]:
         "instructor": lambda: of_files([ROOT / "build.py", *instructors()]),
         "test": lambda: of_files((ROOT / "tests").rglob("test_*.py")),
     }[part]()
-    local = {path.stem for folder in OURS for path in (ROOT / folder).rglob("*.py")} | {*OURS, "build", "_oracles"}
+    local = {path.stem for folder in OURS for path in (ROOT / folder).rglob("*.py")} | {
+        *OURS,
+        "build",
+        "autograder_proofs",
+    }
     local |= set(slugs(ROOT))
     outside = {name for name in modules if not is_standard(name) and name.partition(".")[0] not in local}
     unknown = {name for name in outside if not distributions_of(name)}

@@ -89,7 +89,7 @@ def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
 
     A key is an item, ``"vae.kl"``, or one check of it, ``"vae.kl::test_kl_of_a_point"``. Only the latter may replace
     blanks of its own item: those that this check does not judge. A name that begins with ``trusted_`` is put beside
-    what the submission defines, for a check to choose. Also lets the hidden checks import the shared oracles, and
+    what the submission defines, for a check to choose. Also lets the hidden checks import the oracles, and
     contracts their hidden properties.
     Raises `UserError` for one that is not in its place.
     """

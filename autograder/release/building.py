@@ -122,7 +122,6 @@ def collect_secrets(root: Path, assignment: Assignment, template: Template) -> S
     reference = f"solutions/{assignment.slug}/"
     solutions = read_tree(root / reference, prefix=reference)
     checks = read_tree(assignment.hidden_checks, prefix=f"assignments/{assignment.slug}/checks/hidden/")
-    checks |= read_tree(root / "assignments" / "_oracles", prefix="assignments/_oracles/")
     checks |= read_tree(root / PROOFS, prefix=f"{PROOFS}/")
     variants = read_tree(assignment.folder / "alternatives", prefix=f"assignments/{assignment.slug}/alternatives/")
     handed_out = set(template.files.values())

@@ -13,7 +13,7 @@ from autograder.assignment import PROOFS
 from autograder.release.pages import Page
 from autograder.release.secrets import Secrets
 
-_PRIVATE_NAMES = frozenset({"hidden", "solutions", "_oracles", PROOFS, "alternatives", "mutants.toml", "grading.toml"})
+_PRIVATE_NAMES = frozenset({"hidden", "solutions", PROOFS, "alternatives", "mutants.toml", "grading.toml"})
 _SHOWN = 20
 
 

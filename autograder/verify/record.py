@@ -32,7 +32,7 @@ class Passed(BaseModel):
 def digests_of(root: Path, assignment: Assignment) -> Digests:
     """Return the digest of every file that a verification depends on, by its name below the root of the project."""
     slug = assignment.slug
-    folders = (f"assignments/{slug}", f"solutions/{slug}", "assignments/_oracles", PROOFS, "autograder")
+    folders = (f"assignments/{slug}", f"solutions/{slug}", PROOFS, "autograder")
     trees = [read_tree(root / folder, prefix=f"{folder}/") for folder in folders]
     return {name: hashlib.sha256(data).hexdigest() for tree in trees for name, data in tree.items()}
 

@@ -1,7 +1,7 @@
 """Truths about images of independent pixels, against torch's distributions and numeric integration."""
 
 import torch
-from _oracles.bernoulli import cross_entropy, negative_elbo
+from autograder_proofs.oracles.bernoulli import cross_entropy, negative_elbo
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
 GENERATOR = torch.Generator().manual_seed(0)

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from _oracles import diffusion
+from autograder_proofs.oracles import diffusion
 
 STEPS = 50
 BETAS = diffusion.linear_betas(1e-3, 0.2, STEPS)

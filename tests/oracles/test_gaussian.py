@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from _oracles import gaussian
+from autograder_proofs.oracles import gaussian
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
 MEAN = torch.tensor([[0.7, -1.3, 0.2], [2.0, 0.4, -0.6]], dtype=torch.float64)

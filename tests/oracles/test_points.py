@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from _oracles.points import Clusters, Gaussian, Ring, affine_error, gaussian_misfit, whitened
+from autograder_proofs.oracles.points import Clusters, Gaussian, Ring, affine_error, gaussian_misfit, whitened
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from _oracles import similarity
+from autograder_proofs.oracles import similarity
 
 
 def test_the_similarity_is_the_cosine_of_the_angle_whatever_the_lengths():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from _oracles.torus import Torus, chamfer_distance, gaussian_like, random_rotation
+from autograder_proofs.oracles.torus import Torus, chamfer_distance, gaussian_like, random_rotation
 
 TORUS = Torus(2.0, 0.75)
 

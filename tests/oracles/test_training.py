@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from _oracles import diffusion, training
+from autograder_proofs.oracles import diffusion, training
 
 TABLES = diffusion.Tables(diffusion.linear_betas(1e-4, 0.02, 1000))
 

@@ -89,8 +89,7 @@ def texts_of(path: Path) -> set[str]:
 def secret_texts() -> set[str]:
     """What only hidden checks, oracles and the reference hold."""
     assignment = ROOT / "assignments" / SLUG
-    hidden = [*(assignment / "checks/hidden").rglob("*.py"), *(ROOT / "assignments/_oracles").rglob("*.py")]
-    hidden += (ROOT / PROOFS).rglob("*.py")
+    hidden = [*(assignment / "checks/hidden").rglob("*.py"), *(ROOT / PROOFS).rglob("*.py")]
     hidden += (ROOT / "solutions" / SLUG).rglob("*.py")
     places = [assignment / "checks/public", assignment / "provided", ROOT / "student_templates" / SLUG]
     files = [path for place in (*places, ROOT / "autograder") for path in place.rglob("*") if path.is_file()]

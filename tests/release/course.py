@@ -76,7 +76,7 @@ class Normal:
 '''
 HIDDEN = '''"""Hidden."""
 
-from _oracles.gaussian import kl_truth
+from autograder_proofs.oracles.gaussian import kl_truth
 
 
 def test_kl_of_shifted_and_scaled(vae, q):
@@ -122,7 +122,7 @@ FILES = {
     "assignments/tiny/provided/networks.py": "def scale(x):\n    return 2 * x\n",
     "assignments/tiny/checks/public/test_public.py": PUBLIC,
     "assignments/tiny/checks/hidden/test_hidden.py": HIDDEN,
-    "assignments/_oracles/gaussian.py": ORACLE,
+    "proofs/autograder_proofs/oracles/gaussian.py": ORACLE,
     "proofs/autograder_proofs/density/properties.py": PROOF,
     "solutions/tiny/vae.py": REFERENCE,
     "solutions/tiny/report.md": ANSWERS,

@@ -70,7 +70,7 @@ def test_a_clean_course_has_no_leak(course: Course) -> None:
             PUBLIC,
             "    assert",
             ORACLE.splitlines()[-1] + "\n    assert",
-            "has code of assignments/_oracles/gaussian.py",
+            "has code of proofs/autograder_proofs/oracles/gaussian.py",
         ),
         (
             PUBLIC,

@@ -13,7 +13,7 @@ from tests.verify.proving import COMPLETE, MINUS, Proving
 @pytest.fixture
 def recorded(tmp_path):
     proving = Proving(tmp_path)
-    proving.write("assignments/_oracles/truth.py", "ONE = 1\n")
+    proving.write("proofs/autograder_proofs/oracles/truth.py", "ONE = 1\n")
     proving.write("autograder/engine.py", "")
     write_record(tmp_path / "verified", "tiny", digests_of(tmp_path, proving.loaded))
     return proving
@@ -35,7 +35,7 @@ def test_nothing_stands_against_what_was_verified(recorded):
         ("assignments/tiny/checks/hidden/test_hidden.py", "changed"),
         ("assignments/tiny/mutants.toml", "changed"),
         ("solutions/tiny/one.py", "changed"),
-        ("assignments/_oracles/truth.py", "changed"),
+        ("proofs/autograder_proofs/oracles/truth.py", "changed"),
         ("autograder/engine.py", "changed"),
         ("autograder/more.py", "new"),
     ],

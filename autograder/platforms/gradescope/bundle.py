@@ -82,7 +82,7 @@ def pins(assignment: Assignment) -> dict[str, str]:
     Versions are those installed here, without local labels (``+cpu``), which no index but the package's own knows.
     What only a GPU needs is left out. Raises `UserError` where a package is not installed here.
     """
-    local = {path.stem for path in _sources(assignment)} | {"_oracles", PROOFS_PACKAGE, assignment.slug}
+    local = {path.stem for path in _sources(assignment)} | {PROOFS_PACKAGE, assignment.slug}
     imported = distributions_needed(assignment.slug, _needs(assignment), local)
     roots = [*_requirements("autograder", ()), *((name, ()) for name in imported)]
     found: dict[str, str] = {}
@@ -137,8 +137,8 @@ def _needs(assignment: Assignment) -> Iterator[Need]:
 
 def _sources(assignment: Assignment) -> dict[Path, str]:
     """Return the code that grading runs, by its file: trusted, and checked by whoever builds."""
-    checks = (assignment.public_checks, assignment.hidden_checks, assignment.folder.parent / "_oracles")
-    paths = [path for folder in (assignment.provided, *checks) for path in sorted(folder.glob("*.py"))]
+    folders = (assignment.provided, assignment.public_checks, assignment.hidden_checks)
+    paths = [path for folder in folders for path in sorted(folder.glob("*.py"))]
     paths += sorted(assignment.proofs.rglob("*.py")) if assignment.proofs is not None else []
     sources = {path: read_text(path) for path in paths}
     if assignment.reference is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from _oracles import training
+from autograder_proofs.oracles import training
 from csci1051_ps3.checks.public.test_ps3_training import windows
 from torch import Tensor
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import torch
-from _oracles.points import Clusters, Gaussian
+from autograder_proofs.oracles.points import Clusters, Gaussian
 from csci1051_ps3.checks.hidden import autoencoder_learning, points_learning
 from csci1051_ps3.checks.hidden.ps3_stand_ins import ALPHA, T
 from torch import Tensor

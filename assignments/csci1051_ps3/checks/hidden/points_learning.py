@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from _oracles.points import Clusters, Gaussian, Points, affine_error
+from autograder_proofs.oracles.points import Clusters, Gaussian, Points, affine_error
 from torch import Tensor
 
 from autograder.checks import CheckFailed, exceeds, falls_below

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from _oracles.gaussian import kl_between
+from autograder_proofs.oracles.gaussian import kl_between
 from csci1051_ps3.checks.public.test_ps3_images import (
     FORMS,
     assert_all_there,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from _oracles.points import gaussian_misfit
+from autograder_proofs.oracles.points import gaussian_misfit
 from csci1051_ps3.checks.public.test_ps3_points import as_points, assert_noised, noised, schedule
 from hypothesis import strategies as st
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import torch
-from _oracles import training
+from autograder_proofs.oracles import training
 from ift6135_a3.checks.hidden import ddpm_learning, simsiam_learning, vae_learning
 from torch import Tensor
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from _oracles import diffusion, training
+from autograder_proofs.oracles import diffusion, training
 from ift6135_a3.provided.networks import Unet
 from torch import Tensor
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from _oracles import diffusion
+from autograder_proofs.oracles import diffusion
 from torch import Tensor
 
 from autograder.checks import Callback, Canned, StandIns, is_remote

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from _oracles.similarity import cosine_similarity
+from autograder_proofs.oracles.similarity import cosine_similarity
 
 from autograder.checks import Callback, StandIns
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from _oracles.diffusion import Tables, linear_betas
+from autograder_proofs.oracles.diffusion import Tables, linear_betas
 
 from autograder.checks import CheckFailed, fetch, is_remote, item
 from autograder.checks.closeness import assert_close

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from _oracles.diffusion import Tables, linear_betas, p_sample_mean
+from autograder_proofs.oracles.diffusion import Tables, linear_betas, p_sample_mean
 from ift6135_a3.checks.public.test_ddpm_forward import known_model
 from torch import Tensor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from _oracles.similarity import cosine_similarity, simsiam_loss
+from autograder_proofs.oracles.similarity import cosine_similarity, simsiam_loss
 from hypothesis import strategies as st
 
 from autograder.checks import CheckFailed, exists, given, gradients, info, item

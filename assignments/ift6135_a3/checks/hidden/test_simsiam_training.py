@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from _oracles.similarity import simsiam_loss
+from autograder_proofs.oracles.similarity import simsiam_loss
 from ift6135_a3.checks.hidden import simsiam_learning as learning
 
 from autograder.checks import CheckFailed, assert_tensor, exists, item, lend, secret_generator, show_curves

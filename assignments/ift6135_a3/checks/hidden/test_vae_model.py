@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import torch
-from _oracles.gaussian import importance_weighted_log_likelihood, kl_to_standard_normal, negative_log_likelihood
+from autograder_proofs.oracles.gaussian import (
+    importance_weighted_log_likelihood,
+    kl_to_standard_normal,
+    negative_log_likelihood,
+)
 from hypothesis import strategies as st
 from ift6135_a3.checks.public.test_vae_log_likelihood import KnownLikelihood, estimate, moved, nearest
 from ift6135_a3.checks.public.test_vae_model import (

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from _oracles import training
-from _oracles.gaussian import kl_to_standard_normal
+from autograder_proofs.oracles import training
+from autograder_proofs.oracles.gaussian import kl_to_standard_normal
 from torch import Tensor
 
 from autograder.checks.disguise import Disguise

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from _oracles.gaussian import kl_to_standard_normal, negative_log_likelihood
+from autograder_proofs.oracles.gaussian import kl_to_standard_normal, negative_log_likelihood
 
 from autograder.checks import Callback, StandIns
 from autograder.checks.watching import network_of_stand_ins

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import torch
-from _oracles import training
-from _oracles.bernoulli import cross_entropy
+from autograder_proofs.oracles import training
+from autograder_proofs.oracles.bernoulli import cross_entropy
 from mit67960_hw5.checks.hidden import hw5_diffusion_learning, hw5_vae_learning
 from torch import Tensor
 

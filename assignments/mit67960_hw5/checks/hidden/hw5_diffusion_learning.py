@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from _oracles import training
+from autograder_proofs.oracles import training
 from mit67960_hw5.checks.hidden.hw5_diffusion_stand_ins import TABLES, T
 from mit67960_hw5.checks.public.hw5_networks import SmallDenoiser
 from torch import Tensor, nn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from _oracles import diffusion
+from autograder_proofs.oracles import diffusion
 from torch import Tensor
 
 from autograder.checks import Callback, StandIns

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from _oracles.bernoulli import cross_entropy, negative_elbo
+from autograder_proofs.oracles.bernoulli import cross_entropy, negative_elbo
 from torch import Tensor
 
 from autograder.checks.handwriting import digits

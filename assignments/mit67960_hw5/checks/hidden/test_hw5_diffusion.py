@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from _oracles.diffusion import at, p_sample_mean, q_sample
+from autograder_proofs.oracles.diffusion import at, p_sample_mean, q_sample
 from hypothesis import strategies as st
 from mit67960_hw5.checks.hidden.hw5_diffusion_stand_ins import TABLES, T, betas
 from mit67960_hw5.checks.public.test_hw5_diffusion import (

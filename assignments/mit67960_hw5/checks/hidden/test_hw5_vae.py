@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from _oracles.bernoulli import negative_elbo
+from autograder_proofs.oracles.bernoulli import negative_elbo
 from mit67960_hw5.checks.public.test_hw5_vae import (
     KnownMethods,
     assert_decodes,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import torch
-from _oracles.torus import gaussian_like
+from autograder_proofs.oracles.torus import gaussian_like
 from mit6s978_ps1.checks.hidden import pset1_learning as learning
 from torch import Tensor
 

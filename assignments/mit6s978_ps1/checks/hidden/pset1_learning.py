@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from _oracles import training
-from _oracles.gaussian import kl_to_standard_normal
-from _oracles.torus import Torus, chamfer_distance, random_rotation
+from autograder_proofs.oracles import training
+from autograder_proofs.oracles.gaussian import kl_to_standard_normal
+from autograder_proofs.oracles.torus import Torus, chamfer_distance, random_rotation
 from torch import Tensor
 
 from autograder.checks.handwriting import digits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from _oracles.gaussian import negative_log_likelihood
+from autograder_proofs.oracles.gaussian import negative_log_likelihood
 
 from autograder.checks import Callback, StandIns
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from _oracles.gaussian import kl_to_standard_normal, negative_log_likelihood
+from autograder_proofs.oracles.gaussian import kl_to_standard_normal, negative_log_likelihood
 from hypothesis import strategies as st
 from mit6s978_ps1.checks.public.test_pset1_elbo import judge_estimates, normal
 

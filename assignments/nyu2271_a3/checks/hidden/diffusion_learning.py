@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from _oracles import diffusion, training
+from autograder_proofs.oracles import diffusion, training
 from nyu2271_a3.provided.cats import draw_cats
 from nyu2271_a3.provided.unet import Unet
 from torch import Tensor

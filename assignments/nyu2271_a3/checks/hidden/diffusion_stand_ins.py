@@ -9,7 +9,7 @@ import math
 from functools import lru_cache
 
 import torch
-from _oracles import diffusion
+from autograder_proofs.oracles import diffusion
 from torch import Tensor
 
 from autograder.checks import Callback, StandIns

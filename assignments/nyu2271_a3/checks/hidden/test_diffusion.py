@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from _oracles.diffusion import (
+from autograder_proofs.oracles.diffusion import (
     Tables,
     at,
     clamped_p_sample_mean,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from _oracles.bernoulli import negative_elbo
+from autograder_proofs.oracles.bernoulli import negative_elbo
 from hypothesis import strategies as st
 from nyu2271_a3.checks.public.test_vae_models import (
     PIXELS,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from _oracles.bernoulli import cross_entropy
-from _oracles.gaussian import kl_to_standard_normal
+from autograder_proofs.oracles.bernoulli import cross_entropy
+from autograder_proofs.oracles.gaussian import kl_to_standard_normal
 from torch import Tensor
 
 from autograder.checks.handwriting import CLASSES, digits

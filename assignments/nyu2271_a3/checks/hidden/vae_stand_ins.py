@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from _oracles.gaussian import kl_to_standard_normal
+from autograder_proofs.oracles.gaussian import kl_to_standard_normal
 from torch.nn.functional import binary_cross_entropy
 
 from autograder.checks import Callback, StandIns

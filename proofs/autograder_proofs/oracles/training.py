@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from _oracles import diffusion
+from autograder_proofs.oracles import diffusion
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
 """Predicts the noise in images (n, ...) at time indices (n,)."""

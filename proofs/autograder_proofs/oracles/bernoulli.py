@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from _oracles.gaussian import kl_to_standard_normal
+from autograder_proofs.oracles.gaussian import kl_to_standard_normal
 
 
 def cross_entropy(probability: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
