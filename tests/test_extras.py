@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from autograder.assignment import load_assignment, slugs
+from autograder.assignment import PROOFS_PACKAGE, load_assignment, slugs
 from autograder.distributions import distributions_of, is_standard
 from autograder.doctor_libraries import _MODULES
 from autograder.release.cells import as_python, joined
@@ -110,12 +110,8 @@ def used(part: str) -> set[str]:
         "instructor": lambda: of_files([ROOT / "build.py", *instructors()]),
         "test": lambda: of_files((ROOT / "tests").rglob("test_*.py")),
     }[part]()
-    local = {path.stem for folder in OURS for path in (ROOT / folder).rglob("*.py")} | {
-        *OURS,
-        "build",
-        "autograder_proofs",
-    }
-    local |= set(slugs(ROOT))
+    local = {path.stem for folder in OURS for path in (ROOT / folder).rglob("*.py")}
+    local |= {*OURS, "build", PROOFS_PACKAGE, *slugs(ROOT)}
     outside = {name for name in modules if not is_standard(name) and name.partition(".")[0] not in local}
     unknown = {name for name in outside if not distributions_of(name)}
     assert not unknown, f"no distribution has {unknown}"

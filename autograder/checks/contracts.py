@@ -32,6 +32,11 @@ class Property:
 
     body: Body
     weight: float
+    needs: str = ""
+    """An option without which, or where it is false, an assignment does not have this property."""
+    drawn: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    """Strategies that depend on the options, in place of those that `given` names."""
+    examples: int = 25
 
     @property
     def name(self) -> str:
@@ -39,9 +44,19 @@ class Property:
         return self.body.__name__
 
 
-def prop(*, weight: float = 1.0) -> Callable[[Body], Property]:
-    """Declare a property, outside of `given`; ``weight`` is what it weighs unless an adapter says otherwise."""
-    return lambda body: Property(body, validated_weight(body.__name__, weight))
+def prop(
+    *,
+    weight: float = 1.0,
+    needs: str = "",
+    drawn: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+    examples: int = 25,
+) -> Callable[[Body], Property]:
+    """Declare a property, outside of `given`; ``weight`` is what it weighs unless an adapter says otherwise.
+
+    An assignment whose option ``needs`` is false does not have it. ``drawn`` gives strategies that depend on the
+    options, and ``examples`` how many are drawn of them.
+    """
+    return lambda body: Property(body, validated_weight(body.__name__, weight), needs, drawn, examples)
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,8 @@ class Contract:
     public: tuple[Property, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     optional: Mapping[str, Any] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    """Options that every assignment must choose."""
 
     def __call__(
         self,
@@ -94,8 +111,8 @@ class Contract:
         ``call`` is how students call their function, with their names of the inputs, ``reparametrize(mu, logvar)``;
         ``names`` are these names where they are not in the call. The adapter's parameters are fixtures (modules and
         probes), the contract's inputs, and ``made``: what ``once`` returned, a function of fixtures and inputs (makes
-        a model, say) that is called again only when the inputs are others. ``weights`` gives properties another weight,
-        by name. Raises `TypeError` or `ValueError` for what does not fit.
+        a model, say) that is called again only when those are others. ``weights`` gives properties another weight, by
+        name. Raises `TypeError` or `ValueError` for what does not fit.
         """
         named = tuple(names or (part.strip() for part in call.partition("(")[2].rstrip(")").split(",")))
         if len(named) < len(self.inputs) or not all(name.isidentifier() for name in named):
@@ -103,13 +120,16 @@ class Contract:
         for key in options:
             if key not in self.options:
                 raise TypeError(f"{self.concept} has no option {key!r}{did_you_mean(key, list(self.options))}")
+        if missing := [key for key in self.required if key not in options]:
+            raise TypeError(f"{self.concept} needs the option {missing[0]!r}")
         weighed = {key: validated_weight(key, weight) for key, weight in weights.items()}
 
         def decorate(adapter: Adapter) -> Applied:
             asked = {*_parameters(adapter), *(_parameters(once) if once else ())}
             if missing := [name for name in self.inputs if name not in asked]:
                 raise TypeError(f"{adapter.__name__}() needs the inputs of {self.concept}: {', '.join(missing)}")
-            known = dict(zip(self.inputs, named, strict=False))
+            inputs = (*self.inputs, *self.optional)
+            known = {name: name for name in inputs} | dict(zip(inputs, named, strict=False))
             return Applied(self, item_id, adapter, call, known, {**self.options, **options}, weighed, once)
 
         return decorate
@@ -144,7 +164,8 @@ class Applied:
             parts += [(False, each) for each in self.contract.hidden]
             self._refuse_unknown([each.name for _, each in parts])
         for public, each in parts:
-            yield each.name, public, self._check(each)
+            if not each.needs or self.options[each.needs]:
+                yield each.name, public, self._check(each)
 
     def _refuse_unknown(self, known: Sequence[str]) -> None:
         for name in self.weights:
@@ -161,8 +182,10 @@ class Applied:
             each.body(self._subject(given), **values)
 
         weight = self.weights.get(each.name, each.weight)
-        drawn = declaration_of(each.body) or Declaration()
-        declare(check, replace(drawn, item=self.item, weight=weight))
+        declared = declaration_of(each.body) or Declaration()
+        if each.drawn is not None:
+            declared = Declaration(strategies=dict(each.drawn(self.options)), examples=each.examples)
+        declare(check, replace(declared, item=self.item, weight=weight))
         check.__name__ = each.name
         check.__doc__ = self._subject({}).words(inspect.getdoc(each.body) or each.name)
         kinds = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in fixtures]
@@ -170,15 +193,16 @@ class Applied:
         return check
 
     def _subject(self, fixtures: Mapping[str, Any]) -> Subject:
-        kept: tuple[tuple[Any, ...], Any] | None = None
+        kept: tuple[dict[str, Any], Any] | None = None
 
         def function(*inputs: Any, **optional: Any) -> Any:
             nonlocal kept
             of_contract = dict(zip(self.contract.inputs, inputs, strict=True))
             values = {**fixtures, **of_contract, **self.contract.optional, **optional}
             if self.once is not None:
-                if kept is None or any(old is not new for old, new in zip(kept[0], inputs, strict=True)):
-                    kept = inputs, self.once(**{name: values[name] for name in _parameters(self.once)})
+                asked = {name: values[name] for name in _parameters(self.once)}
+                if kept is None or any(kept[0][name] is not value for name, value in asked.items()):
+                    kept = asked, self.once(**asked)
                 values["made"] = kept[1]
             return self.adapter(**{name: values[name] for name in _parameters(self.adapter)})
 

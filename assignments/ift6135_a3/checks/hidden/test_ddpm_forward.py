@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from autograder_proofs.oracles.diffusion import Tables, at, huber_mean, linear_betas, q_sample
+from autograder_proofs.oracles.diffusion import Tables, at, huber_mean, linear_betas
 from ift6135_a3.checks.public.test_ddpm_forward import known_model
 from torch import Tensor
 
-from autograder.checks import AffineNoise, CheckFailed, given, gradients, item, teach
+from autograder.checks import AffineNoise, CheckFailed, given, item, teach
 from autograder.checks.closeness import assert_close, assert_gradients_close
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.strategies import NoisingProblem, noising_problems
@@ -26,40 +26,6 @@ SHAPE, EFFECTS = (6, 3, 35, 36), {"mean_effect": 0.2, "std_effect": 1.2, "unit":
 # off by 2 * 2**-24 in float32, so the noise by 6e-4 of itself; a loss changes at most as much as the noise.
 LOSS_SCALE = 6e-4 * 2.0**14
 MODEL = (0.6, 3.0, -1.2)  # gain, tilt and bias: its errors are below 1 at some entries, above 1 at others
-
-
-@item("ddpm.q_sample", weight=1.5)
-@given(examples=12, problem=noising_problems(T))
-def test_noisy_images(ddpm_solution: Any, problem: NoisingProblem) -> None:
-    """With `noise` given, each image becomes its own mixture of image and noise, as its own time index says."""
-    due = q_sample(TABLES, problem.images, problem.t, problem.noise)
-    assert_close(ddpm_solution.q_sample(problem.images, problem.t, problem.noise), due)
-    assert_close(ddpm_solution.q_sample(x_start=problem.images, t=problem.t, noise=problem.noise), due)
-
-
-@item("ddpm.q_sample", weight=0.5)
-@given(examples=5, problem=noising_problems(T))
-def test_gradients_of_noisy_images(ddpm_solution: Any, problem: NoisingProblem) -> None:
-    """The sample is reparameterised: gradients reach the image and the noise, each with its factor."""
-    images, noise = problem.images.clone().requires_grad_(), problem.noise.clone().requires_grad_()
-    result = ddpm_solution.q_sample(images, problem.t, noise)
-    assert_tensor(result, shape=images.shape)
-    cotangent = problem.images.flip(0) + 2
-    due = [
-        at(table, problem.t, images) * cotangent.double()
-        for table in (TABLES.sqrt_alphas_cumprod, TABLES.sqrt_one_minus_alphas_cumprod)
-    ]
-    assert_gradients_close(gradients(result, [images, noise], cotangent), due, ["x_start", "noise"])
-
-
-@item("ddpm.q_sample", weight=0.5)
-def test_noise_of_its_own(ddpm_solution: Any) -> None:
-    """Without `noise`, standard normal noise is drawn: fresh in every call, for each image and each pixel."""
-    images = _images()
-    draws = [ddpm_solution.q_sample(images, MIXED), ddpm_solution.q_sample(images, MIXED, noise=None)]
-    noise = [_noise_in(assert_tensor(draw, shape=SHAPE).detach(), images, MIXED) for draw in draws]
-    assert_standard_normal(noise[0], **EFFECTS)
-    assert_independent(*noise)
 
 
 @item("ddpm.p_losses", weight=1.5)

@@ -20,7 +20,7 @@ from mit67960_hw5.checks.public.test_hw5_diffusion import (
 from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
-from autograder.checks import AffineNoise, given, gradients, item, seeds, teach
+from autograder.checks import AffineNoise, given, item, seeds, teach
 from autograder.checks.closeness import assert_close, assert_gradients_close
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.strategies import noising_problems
@@ -57,29 +57,6 @@ def test_the_divergence_of_images_of_any_size(hw5, seed, d, alpha_bar):
 def test_betas_of_any_number_of_steps(hw5, timesteps):
     """For every T there are T betas at equal distances, both ends included; both ends depend on T."""
     assert_close(hw5.linear_beta_schedule(timesteps), betas(timesteps), scale=0.0)
-
-
-# q11.diffusion.q_sample
-
-
-@item("q11.diffusion.q_sample", weight=1)
-@given(examples=12, problem=noising_problems(T, channels=2))
-def test_noisy_images(hw5, problem):
-    """Each image becomes its own mixture of image and noise, as its own time index says."""
-    due = q_sample(TABLES, problem.images, problem.t, problem.noise)
-    assert_close(hw5.q_sample(problem.images, problem.t, problem.noise), due)
-
-
-@item("q11.diffusion.q_sample", weight=0.5)
-@given(examples=5, problem=noising_problems(T, channels=3))
-def test_gradients_of_noisy_images(hw5, problem):
-    """Gradients reach the image and the noise, each with its factor."""
-    images, noise = problem.images.clone().requires_grad_(), problem.noise.clone().requires_grad_()
-    result = assert_tensor(hw5.q_sample(images, problem.t, noise), shape=images.shape)
-    cotangent = problem.images.flip(0) + 2
-    roots = (TABLES.sqrt_alphas_cumprod, TABLES.sqrt_one_minus_alphas_cumprod)
-    due = [at(table, problem.t, images) * cotangent.double() for table in roots]
-    assert_gradients_close(gradients(result, [images, noise], cotangent.to(result.dtype)), due, ["x_0", "noise"])
 
 
 # q11.diffusion.p_losses

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from autograder_proofs.forward_noising.properties import assert_noisy
 from autograder_proofs.oracles.diffusion import (
     Tables,
     at,
     clamped_p_sample_mean,
     cosine_alphas,
-    cosine_alphas_cumprod,
     predict_start,
     q_sample,
 )
@@ -19,11 +19,12 @@ from nyu2271_a3.checks.hidden.diffusion_stand_ins import moved
 from nyu2271_a3.checks.public.test_diffusion import loss_of, some_images, some_noise, start_of, times_of
 from torch import Tensor
 
-from autograder.checks import AffineNoise, CheckFailed, assert_uniform_integers, given, gradients, item, seeds, teach
+from autograder.checks import AffineNoise, CheckFailed, assert_uniform_integers, given, item, seeds, teach
 from autograder.checks.closeness import assert_close, assert_gradients_close
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.strategies import NoisingProblem, noising_problems
 from autograder.checks.tensor_assertions import assert_tensor
+from autograder.concepts.forward_noising import CosineSchedule
 
 T = 14
 TABLES = Tables(1 - cosine_alphas(T))
@@ -55,46 +56,9 @@ def test_alphas_with_the_default_offset(diffusion):
         assert_close(diffusion.cosine_schedule(timesteps), cosine_alphas(timesteps))
 
 
-# diffusion.q_sample
-
-
 def mixed(problem: NoisingProblem) -> Tensor:
     """x_t in float64, by the product of the clipped alphas."""
     return q_sample(TABLES, problem.images, problem.t, problem.noise)
-
-
-def assert_noisy(got: object, problem: NoisingProblem) -> None:
-    """Raise `CheckFailed` unless these are the noisy images; the unclipped alpha-bar is right, too, at the last."""
-    value, due = assert_tensor(got, shape=problem.images.shape), mixed(problem)
-    level = cosine_alphas_cumprod(T)[1:]
-    signal, spread = (at(table, problem.t, due) for table in (level.sqrt(), (1 - level).sqrt()))
-    other = signal * problem.images.double() + spread * problem.noise.double()
-    for row in (problem.t == T - 1).nonzero().flatten().tolist():
-        if bool((value[row] - other[row]).abs().max() < (value[row] - due[row]).abs().max()):
-            due[row] = other[row]
-    assert_close(value, due)
-
-
-@item("diffusion.q_sample", weight=2)
-@given(examples=12, problem=noising_problems(T, channels=2))
-def test_noisy_images(diffusion, diffusion_probes, problem):
-    """Each image becomes its own mixture of image and noise, as its own time index says."""
-    model, _ = built(diffusion, diffusion_probes)
-    assert_noisy(model.q_sample(problem.images, problem.t, problem.noise), problem)
-
-
-@item("diffusion.q_sample", weight=0.5)
-@given(examples=5, problem=noising_problems(T, channels=3))
-def test_gradients_of_noisy_images(diffusion, diffusion_probes, problem):
-    """Gradients reach the image and the noise, each with its factor."""
-    before_last = problem.t.clamp_max(T - 2)
-    images, noise = problem.images.clone().requires_grad_(), problem.noise.clone().requires_grad_()
-    model, _ = built(diffusion, diffusion_probes, channels=3)
-    result = assert_tensor(model.q_sample(images, before_last, noise), shape=images.shape)
-    cotangent = problem.images.flip(0) + 2
-    roots = (TABLES.sqrt_alphas_cumprod, TABLES.sqrt_one_minus_alphas_cumprod)
-    due = [at(table, before_last, images) * cotangent.double() for table in roots]
-    assert_gradients_close(gradients(result, [images, noise], cotangent), due, ["x_0", "noise"])
 
 
 # diffusion.p_losses
@@ -108,7 +72,7 @@ def test_loss_and_its_gradient(diffusion, diffusion_probes, problem):
     loss = loss_of(model)(problem.images, problem.t, problem.noise)
     assert_tensor(loss, shape=(), name="the loss")
     x_t = assert_tensor(seen_by(predictor, problem.t), shape=problem.images.shape, name="the model's input")
-    assert_noisy(x_t, problem)
+    assert_noisy(x_t, problem, CosineSchedule(T))
     parameters = [torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in MODEL]
     gain, tilt, bias = parameters
     predicted = gain * x_t.double() + at(tilt * torch.arange(T), problem.t, x_t) + bias

@@ -8,6 +8,7 @@ from autograder.checks.noise_predictors import per_image
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.tensor_assertions import assert_tensor
 from autograder.checks.uniformity import assert_uniform_integers
+from autograder.concepts.forward_noising import LinearSchedule, forward_noising
 
 # At these time indices (in no order, as in a batch of random ones) an image is multiplied by SIGNAL, noise by SPREAD.
 INDICES = (250, 999, 0, 500, 1)
@@ -38,27 +39,14 @@ class NearlyPerfect(NoisePredictor):
         return ((x - signal * self.clean) / spread + offset).to(x.dtype)
 
 
-@item("ddpm.q_sample", weight=1)
-def test_image_and_noise_have_their_own_factor(ddpm_solution):
-    """With noise given, the image's share and the noise's share are right at each time index, and they add up."""
-    images, noise, t = _images(6), _noise(6), torch.tensor(INDICES)
-    nothing = torch.zeros_like(images)
-    of_images = ddpm_solution.q_sample(images, t, nothing)
-    assert_close(of_images, _scaled(SIGNAL, images), name="the image's share (noise of zeros)")
-    of_noise = ddpm_solution.q_sample(nothing, t, noise=noise)
-    assert_close(of_noise, _scaled(SPREAD, noise), name="the noise's share (images of zeros)")
-    both = ddpm_solution.q_sample(images, t, noise)
-    assert_close(both, of_images.double() + of_noise.double(), name="the result for images and noise")
+STORED = {index: [(float(s), float(n))] for index, s, n in zip(INDICES, SIGNAL, SPREAD, strict=True)}
 
 
-@item("ddpm.q_sample", weight=0.5)
-def test_noise_is_drawn_where_none_is_given(ddpm_solution):
-    """Without `noise`, images of zeros become normal noise of the right standard deviation, fresh for each image."""
-    nothing, t = torch.zeros(5, 3, SIZE, SIZE), torch.tensor(INDICES)
-    draws = [assert_tensor(ddpm_solution.q_sample(nothing, t), shape=nothing.shape) for _ in range(2)]
-    first, second = (_scaled(1 / SPREAD, draw.detach()) for draw in draws)
-    assert_standard_normal(first, name="the noise in the result", **EFFECTS)
-    assert_independent(first, second, name="the noise of two calls")
+@forward_noising(
+    "ddpm.q_sample", call="q_sample(x_start, t, noise)", schedule=LinearSchedule(1e-4, 0.02, 1000), stored=STORED
+)
+def test_q_sample(ddpm_solution, x_0, t, noise):
+    return ddpm_solution.q_sample(x_0, t) if noise is None else ddpm_solution.q_sample(x_0, t, noise=noise)
 
 
 @item("ddpm.p_losses", weight=1)

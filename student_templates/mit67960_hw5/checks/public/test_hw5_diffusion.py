@@ -23,6 +23,7 @@ from autograder.checks import (
 )
 from autograder.checks.describing import describe_type
 from autograder.checks.normality import Unit
+from autograder.concepts.forward_noising import LinearSchedule, forward_noising
 
 T = 200
 # Computed in float64. At each index an image is multiplied by SIGNAL, noise by SPREAD.
@@ -100,28 +101,18 @@ def test_betas_of_40_and_of_200_steps(hw5):
 
 # q11.diffusion.q_sample
 
-
-@item("q11.diffusion.q_sample", weight=1)
-def test_image_and_noise_have_their_own_factor(hw5):
-    """The image's share and the noise's share are right at each time index, and they add up."""
-    images, noise, t = some_images(6, 2, 6), some_noise(6, 2, 6), torch.tensor(INDICES)
-    nothing = torch.zeros_like(images)
-    of_images = hw5.q_sample(images, t, nothing)
-    assert_close(of_images, scaled(SIGNAL, images), name="the image's share (noise of zeros)")
-    assert_close(hw5.q_sample(nothing, t, noise), scaled(SPREAD, noise), name="the noise's share (images of zeros)")
-    due = scaled(SIGNAL, images) + scaled(SPREAD, noise)
-    assert_close(hw5.q_sample(images, t, noise), due, name="the result for images and noise")
+STORED = {index: [(signal, spread)] for index, signal, spread in zip(INDICES, SIGNAL, SPREAD, strict=True)}
 
 
-@item("q11.diffusion.q_sample", weight=0.5)
-def test_noise_is_drawn_where_none_is_given(hw5):
-    """q_sample(x_0, t) without noise adds standard normal noise of its own, for every pixel and at every call."""
-    images, t, draws = some_images(6, 1, 24), torch.tensor(INDICES), []
-    for _ in range(2):
-        x_t = assert_tensor(hw5.q_sample(images, t), shape=images.shape, name="q_sample(x_0, t)")
-        draws.append(scaled([1 / spread for spread in SPREAD], x_t - scaled(SIGNAL, images)))
-    assert_standard_normal(draws[0], name="the noise that q_sample draws")
-    assert_independent(*draws, name="the noise of two calls of q_sample")
+@forward_noising(
+    "q11.diffusion.q_sample",
+    call="q_sample(x_0, t, noise)",
+    schedule=LinearSchedule(5e-4, 0.1, 200),
+    stored=STORED,
+    channels=2,
+)
+def test_q_sample(hw5, x_0, t, noise):
+    return hw5.q_sample(x_0, t) if noise is None else hw5.q_sample(x_0, t, noise)
 
 
 # q11.diffusion.p_losses

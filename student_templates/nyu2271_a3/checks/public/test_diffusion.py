@@ -19,6 +19,7 @@ from autograder.checks import (
 )
 from autograder.checks.handwriting import coloured_digits
 from autograder.checks.normality import Unit
+from autograder.concepts.forward_noising import CosineSchedule, forward_noising
 
 T = 10
 # Computed in float64.
@@ -74,24 +75,27 @@ def test_alphas_at_ten_steps(diffusion):
 
 # diffusion.q_sample
 
+STORED = {index: [(SIGNAL[index], SPREAD[index])] for index in INDICES}
+STORED[T - 1].append((0.0, 1.0))  # the product of the clipped alphas and the unclipped curve differ by 0.005
 
-@item("diffusion.q_sample", weight=1)
-def test_image_and_noise_have_their_own_factor(diffusion, diffusion_probes):
-    """The image's share and the noise's share are right at each time index, and they add up."""
-    model, _ = built(diffusion, diffusion_probes)
-    images, noise, t = some_images(5, 3, 6), some_noise(5, 3, 6), torch.tensor(INDICES)
-    nothing = torch.zeros_like(images)
-    signal, spread = ([table[index] for index in INDICES] for table in (SIGNAL, SPREAD))
-    # at the last index, the product of the clipped alphas and the unclipped curve differ by 0.005
-    of_images = assert_tensor(model.q_sample(images, t, nothing), shape=images.shape, name="the image's share")
-    last = INDICES.index(T - 1)
-    if float(of_images[last].abs().max()) < SIGNAL[T - 1] / 2:
-        signal[last], spread[last] = 0.0, 1.0
-    assert_close(of_images, scaled(signal, images), name="the image's share (noise of zeros)")
-    of_noise = model.q_sample(nothing, t, noise)
-    assert_close(of_noise, scaled(spread, noise), name="the noise's share (images of zeros)")
-    both = model.q_sample(images, t, noise)
-    assert_close(both, of_images.double() + of_noise.double(), name="the result for images and noise")
+
+def diffusion_of(diffusion, diffusion_probes, x_0, timesteps):
+    """Your Diffusion for images like these and so many steps."""
+    return built(diffusion, diffusion_probes, size=x_0.shape[-1], channels=x_0.shape[1], timesteps=timesteps)[0]
+
+
+@forward_noising(
+    "diffusion.q_sample",
+    call="q_sample(x_0, t, noise)",
+    once=diffusion_of,
+    schedule=CosineSchedule(14),
+    stored=STORED,
+    stored_timesteps=T,
+    draws=False,
+    weights={"noisy_images": 2},
+)
+def test_q_sample(made, x_0, t, noise):
+    return made.q_sample(x_0, t, noise)
 
 
 # diffusion.p_losses
