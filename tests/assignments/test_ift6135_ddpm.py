@@ -87,7 +87,7 @@ def test_right_solutions_pass_without_stand_ins_too(suite, assignment, name):
 
 SPECIFIED = """
 alphas-cumulative sqrt-recip-alphas-of-cumulative alphas-cumprod-prev-not-shifted alphas-cumprod-prev-padded-with-zero
-q-sample-no-signal-factor q-sample-variance-as-std q-sample-first-time-for-all
+q-sample-image-not-scaled q-sample-variance-as-std q-sample-first-time-for-all
 p-sample-variance-as-std p-sample-whole-table p-sample-noise-at-index-0 p-sample-beta-noise-at-every-index
 p-sample-model-time-too-high p-sample-model-time-too-low p-sample-index-too-high p-sample-index-too-low
 p-sample-loop-images-reversed p-sample-loop-forwards p-sample-loop-last-image-only
@@ -226,7 +226,7 @@ def test_messages_say_what_is_wrong(suite, reference, tmp_path):
     assert "`sqrt_alphas_cumprod` at the indices 0, 1, 2, 250, 500, 999 is wrong" in summary(
         "sqrt-alphas-cumprod-without-root"
     )
-    assert "the image's share (noise of zeros) is wrong" in summary("q-sample-no-signal-factor")
+    assert "the image's share (noise of zeros) is wrong" in summary("q-sample-image-not-scaled")
     assert "all rows have the same noise" in summary("q-sample-one-noise-for-the-batch")
     assert "must ask the model about that index" in summary("p-sample-model-time-too-high")
     assert "is a list of 4 values" in summary("p-sample-loop-list")
