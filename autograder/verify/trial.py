@@ -211,9 +211,14 @@ class _Recording(Explainer):
 
 
 def told_apart(rows: Sequence[Row]) -> list[Row]:
-    """Keep as twins of a mutant only those that also pass every check that it passes: grading tells the others."""
+    """Keep as twins of a mutant only those that grading cannot tell from it.
+
+    It tells one that fails a check which the mutant passes, and all where it shows the mutant's own hint: where nothing
+    random says which, the same draws do.
+    """
     passed = {row.name: set(cell.passed) for row in rows if (cell := row.cell(row.own)) is not None}
-    return [
-        row.model_copy(update={"twins": tuple(twin for twin in row.twins if passed[row.name] <= passed[twin])})
-        for row in rows
-    ]
+
+    def left(row: Row) -> tuple[str, ...]:
+        return tuple(twin for twin in row.twins if passed[row.name] <= passed[twin] and row.sees is not Sees.RIGHT)
+
+    return [row.model_copy(update={"twins": left(row)}) for row in rows]

@@ -162,6 +162,41 @@ def test_two_mutants_that_cannot_be_told_apart(tmp_path):
     assert rows["triple"].sees == rows["thrice"].sees == "none" and rows["half"].sees == "right"
 
 
+NOISY = """
+import torch
+
+def shift(x):
+    ### BEGIN SOLUTION
+    noise = torch.randn(x.shape) if x.numel() > 1 else 0.0
+    return x + noise
+    ### END SOLUTION
+"""
+OF_NOISE = """
+@item("two.shift")
+def test_one_number(two):
+    assert_close(two.shift(torch.ones(1)), torch.ones(1))
+
+@item("two.shift")
+def test_many(two):
+    from autograder.checks import assert_standard_normal
+    assert_standard_normal(two.shift(torch.ones(60, 60)) - 1)
+"""
+
+
+def test_two_mutants_that_only_the_same_draws_tell_apart(tmp_path):
+    wider = mutant("scaled", "two.shift", "x + noise", "2 * x + noise")
+    wider += mutant("all-scaled", "two.shift", "x + noise", "2 * x + 2 * noise")
+    proving = Proving(tmp_path, wider)
+    proving.write("solutions/tiny/two.py", NOISY)
+    public = proving.assignment / "checks/public/test_public.py"
+    public.write_text(public.read_text(encoding="utf-8").partition('@item("two.shift")')[0], encoding="utf-8")
+    proving.add_check("noise", OF_NOISE)
+    report = proving.verify("two.shift")
+    rows = {row.name: row for row in report.of_role(Role.MUTANT)}
+    assert {row.sees for row in rows.values()} == {"right"} and rows["scaled"].killers == rows["all-scaled"].killers
+    assert Trouble.TWINS not in told(report)
+
+
 def test_a_template_that_passes_a_check(tmp_path):
     proving = Proving(tmp_path)
     proving.add_check("free", '@item("two.shift", weight=0.5)\ndef test_free(two):\n    pass\n')
