@@ -85,8 +85,8 @@ class Executor:
 
     def _begin(self, seed: int) -> None:
         """Start an example: forget the last one's objects, restart all generators."""
+        figures.close_all()  # which counts them as closed by the submission
         self.forget()
-        figures.close_all()
         self._seed, self._calls = seed, 0
         _restart_generators(seed)
 
