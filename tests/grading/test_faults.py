@@ -310,12 +310,12 @@ def test_a_worker_may_die_at_any_byte_of_its_answer(tmp_path: Path) -> None:
 
 
 def test_what_earlier_checks_do_not_use_is_there_for_later_ones(tiny: Tiny) -> None:
-    """Three checks of 8 s do not fit into 20 s, and yet the last one may take more than its share of them."""
-    tiny.write("assignments/tiny/assignment.toml", MANIFEST.replace("call_seconds = 2", "call_seconds = 8"))
-    slow = "import time\nslept = []\ndef shift(x):\n    slept or slept.append(time.sleep(6))\n    return x + 1\n"
-    run = tiny.grade(tiny.hand_in(two=slow), "--deadline", "20")
+    """Three checks of 4 s do not fit into 10 s, and yet the last one may take more than its share of them."""
+    tiny.write("assignments/tiny/assignment.toml", MANIFEST.replace("call_seconds = 2", "call_seconds = 4"))
+    slow = "import time\nslept = []\ndef shift(x):\n    slept or slept.append(time.sleep(3))\n    return x + 1\n"
+    run = tiny.grade(tiny.hand_in(two=slow), "--deadline", "10")
     assert run.outcomes == {**FULL_ONE, "two.shift": "PASS"}
-    assert run.results["execution_time"] < 20
+    assert run.results["execution_time"] < 10
 
 
 def test_slow_loading_cannot_use_up_the_run(tiny: Tiny) -> None:
