@@ -26,7 +26,9 @@ class Kind(StrEnum):
     UNGRADED = "ungraded"
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """A table of TOML that an instructor writes: a key that is unknown is an error."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -36,7 +38,7 @@ Count = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
-class Files(_Table):
+class Files(Table):
     """Which files come from whom."""
 
     required: tuple[str, ...]
@@ -62,7 +64,7 @@ class Files(_Table):
         return self
 
 
-class Statement(_Table):
+class Statement(Table):
     """Something to be said in words: one of ``words``, at least so many ``times``; else students read ``notice``."""
 
     words: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
@@ -70,14 +72,14 @@ class Statement(_Table):
     notice: Annotated[str, Field(min_length=1)]
 
 
-class Rules(_Table):
+class Rules(Table):
     """Static rules; a banned module used inside a blank costs that blank's item, a missing statement nothing."""
 
     banned_imports: tuple[str, ...] = ()
     statements: tuple[Statement, ...] = ()
 
 
-class Limits(_Table):
+class Limits(Table):
     """Deadlines in seconds and sizes; scaled down together where the whole run has less time."""
 
     call_seconds: Number = Field(default=10.0, gt=0)
@@ -100,7 +102,7 @@ class LatePolicy(StrEnum):
     """Nothing for late work."""
 
 
-class Late(_Table):
+class Late(Table):
     """The late policy: the score is multiplied by a coefficient."""
 
     policy: LatePolicy = LatePolicy.NONE
@@ -129,7 +131,7 @@ class Showing(StrEnum):
     AFTER_PUBLISHED = "after_published"
 
 
-class Feedback(_Table):
+class Feedback(Table):
     """What hidden checks found is one bit each, for every hand-in: it can be delayed, or shown for a few hand-ins."""
 
     hidden: Showing = Showing.AT_ONCE
@@ -148,7 +150,7 @@ class Feedback(_Table):
         return Showing.AFTER_DUE_DATE if spent else self.hidden
 
 
-class Item(_Table):
+class Item(Table):
     """One line of the rubric."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$")]
@@ -174,7 +176,7 @@ class Item(_Table):
         return self.kind is Kind.AUTO
 
 
-class Manifest(_Table):
+class Manifest(Table):
     """The whole of ``assignment.toml``."""
 
     title: str
@@ -294,7 +296,7 @@ def _first_problem(error: ValidationError, data: Any) -> str:
 
 
 def _known_keys(where: list[str]) -> list[str]:
-    tables: dict[str, type[_Table]] = {"files": Files, "rules": Rules, "limits": Limits, "late": Late, "items": Item}
+    tables: dict[str, type[Table]] = {"files": Files, "rules": Rules, "limits": Limits, "late": Late, "items": Item}
     return list((tables[where[0]] if where else Manifest).model_fields)
 
 

@@ -8,9 +8,9 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
-from autograder.assignment import PROOFS_PACKAGE, Assignment, Flag
+from autograder.assignment import PROOFS_PACKAGE, Assignment, Flag, Table
 from autograder.errors import UserError, did_you_mean
 from autograder.texts import read_toml
 
@@ -20,32 +20,38 @@ if TYPE_CHECKING:
 CATALOGUE = "misconceptions.toml"
 
 _Text = Annotated[str, Field(min_length=1)]
-_Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+"""Names of mutants and misconceptions."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Misconception(_Table):
+class Misconception(Table):
     """One wrong implementation; ``body`` is that of the function, in the contract's names.
 
     In texts, ``{logvar}`` is what an assignment calls the contract's ``logvar``.
     """
 
-    id: _Id
+    id: Id
     misconception: _Text
     hint: _Text
     body: _Text
     raises: Flag = False
     statistical: Flag = False
 
+    @field_validator("body")
+    @classmethod
+    def _is_python(cls, body: str) -> str:
+        try:
+            ast.parse(body)
+        except SyntaxError as error:
+            raise ValueError(f"line {error.lineno} is no Python ({error.msg})") from None
+        return body
 
-class _Catalogue(_Table):
+
+class _Catalogue(Table):
     misconceptions: tuple[Misconception, ...]
 
 
-class Planting(_Table):
+class Planting(Table):
     """Where an assignment has a concept: a table ``[[concepts]]`` of its ``mutants.toml``.
 
     ``function`` is the qualified name in the item's file; ``names`` say what it calls the contract's inputs, as Python
@@ -55,9 +61,9 @@ class Planting(_Table):
     concept: _Text
     item: _Text
     function: _Text
-    prefix: _Id
-    names: dict[str, str] = {}
-    without: dict[str, str] = {}
+    prefix: Id
+    names: dict[str, str] = Field(default_factory=dict)
+    without: dict[str, _Text] = Field(default_factory=dict)
     """Misconceptions that nobody can have here, each with the reason."""
 
 
@@ -69,6 +75,10 @@ def planted(assignment: Assignment, planting: Planting, code: str, where: str) -
     for name in planting.without:
         if name not in known:
             raise UserError(f"{where}: {planting.concept} has no misconception {name!r}{did_you_mean(name, known)}")
+    used = {node.id for one in known.values() for node in ast.walk(ast.parse(one.body)) if isinstance(node, ast.Name)}
+    for name in planting.names:
+        if name not in used:
+            raise UserError(f"{where}: {planting.concept} has no name {name!r}{did_you_mean(name, used)}")
     old, indentation = _body(code, planting.function, where)
     for one in known.values():
         if one.id in planting.without:
@@ -124,7 +134,10 @@ def _renamed(body: str, names: Mapping[str, str], where: str) -> str:
 
 def _body(code: str, function: str, where: str) -> tuple[str, str]:
     """Return the lines of a function's statements below its docstring, and their indentation."""
-    node: ast.AST = ast.parse(code)
+    try:
+        node: ast.AST = ast.parse(code)
+    except SyntaxError as error:
+        raise UserError(f"{where}: line {error.lineno} of the reference is no Python ({error.msg})") from None
     for name in function.split("."):
         found = [
             one

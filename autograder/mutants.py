@@ -11,32 +11,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from autograder.assignment import Assignment, Flag, Number
+from autograder.assignment import Assignment, Flag, Number, Table
 from autograder.errors import UserError, did_you_mean
-from autograder.misconceptions import Planting, planted
+from autograder.misconceptions import Id, Planting, planted
 from autograder.references import as_text, reference_code
 from autograder.texts import read_toml
 
 CATALOGUE = "mutants.toml"
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Replacement(_Table):
+class Replacement(Table):
     """One exact replacement in a file of the reference; ``old`` must be there exactly once."""
 
     old: Annotated[str, Field(min_length=1)]
     new: str
 
 
-class Mutant(_Table):
+class Mutant(Table):
     """One bug. ``misconception`` says why somebody would write it, ``hint`` where to look, without the answer."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    id: Id
     item: str
     misconception: Annotated[str, Field(min_length=1)]
     hint: str = ""
@@ -74,7 +70,7 @@ def _one_or_more_texts(value: object) -> tuple[str, ...]:
     return tuple(texts)
 
 
-class Equivalent(_Table):
+class Equivalent(Table):
     """Automatic mutants that are right after all: in this item, the lines ``old`` may as well be any of ``new``.
 
     Lines are compared without their indentation; they find the mutant wherever it has moved to.
@@ -86,7 +82,7 @@ class Equivalent(_Table):
     reason: Annotated[str, Field(min_length=1)]
 
 
-class _Catalogue(_Table):
+class _Catalogue(Table):
     concepts: tuple[Planting, ...] = ()
     mutants: tuple[Mutant, ...] = ()
     automatic: tuple[Equivalent, ...] = ()
@@ -175,7 +171,7 @@ def _first_problem(error: ValidationError, data: object) -> str:
     # a misspelt key is also a missing one; what to mend is the key that is there
     problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
     where = [str(part) for part in problem["loc"]]
-    tables: dict[str, type[BaseModel]] = {"concepts": Planting, "mutants": Mutant, "automatic": Equivalent}
+    tables: dict[str, type[Table]] = {"concepts": Planting, "mutants": Mutant, "automatic": Equivalent}
     table = tables.get(where[0], _Catalogue) if len(where) > 1 else _Catalogue
     near = did_you_mean(where[-1], list(table.model_fields)) if problem["type"] == "extra_forbidden" else ""
     key = ".".join(where)

@@ -39,7 +39,7 @@ def student_zip(assignment: Assignment, files: Tree) -> bytes:
 
 
 def gradescope_zip(root: Path, assignment: Assignment, wheel: tuple[str, bytes], platform: dict[str, bytes]) -> bytes:
-    """Return the autograder zip: the platform's files at its root, the wheel, the assignment, oracles, reference."""
+    """Return the autograder zip: the platform's files at its root, the wheel, the assignment, proofs, reference."""
     folders = (f"assignments/{assignment.slug}", PROOFS, f"solutions/{assignment.slug}")
     tree: Tree = {f"wheels/{wheel[0]}": wheel[1]}
     for folder in folders:

@@ -1,4 +1,4 @@
-"""What students read for every known mistake, as one text: the words of a rubric, to be read and compared."""
+"""The words of a rubric: all that students read for every known mistake, as one text to read and compare."""
 
 from __future__ import annotations
 

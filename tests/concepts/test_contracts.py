@@ -35,10 +35,10 @@ TWICE = Contract("twice", 1, ("value",), (doubles,), options={"shapes": ()}, opt
 
 def test_each_property_is_a_check_with_the_words_of_the_assignment():
     @TWICE("an.item", call="double(x)", weights={"doubles": 0.5})
-    def test_double(module, value):
+    def double(module, value):
         return module(value)
 
-    ((name, public, check),) = test_double.checks(hidden=False)
+    ((name, public, check),) = double.checks(hidden=False)
     assert (name, public, check.__doc__) == ("doubles", True, "double(x) is twice x; double() is asked.")
     declared = declaration_of(check)
     assert (declared.item, declared.weight, declared.examples, set(declared.strategies)) == ("an.item", 0.5, 2, {"x"})
@@ -55,10 +55,10 @@ def test_what_is_made_once_is_made_again_for_other_inputs_only():
         return kind(value)
 
     @TWICE("an.item", call="Doubler(x).double()", names=("x",), once=make)
-    def test_double(made, times):
+    def double(made, times):
         return made(times)
 
-    subject = test_double._subject({"kind": lambda value: lambda times: value * times})
+    subject = double._subject({"kind": lambda value: lambda times: value * times})
     one, other = torch.ones(2), torch.zeros(2)
     assert [subject(one).sum().item(), subject(one, times=3).sum().item(), subject(other).sum().item()] == [4, 6, 0]
     assert len(made) == 2 and made[0] is one and made[1] is other
@@ -79,10 +79,10 @@ def test_what_does_not_fit_is_refused_where_it_is_declared(keywords, error, says
 
 
 def test_an_adapter_must_take_every_input():
-    with pytest.raises(TypeError, match=r"test_double\(\) needs the inputs of twice: value"):
+    with pytest.raises(TypeError, match=r"double\(\) needs the inputs of twice: value"):
 
         @TWICE("an.item", call="double(x)")
-        def test_double(module, x): ...
+        def double(module, x): ...
 
 
 def test_a_weight_of_no_property_is_refused_by_the_grader(monkeypatch):

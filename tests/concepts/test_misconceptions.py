@@ -67,6 +67,7 @@ def test_what_nobody_can_do_here_is_left_out_by_name():
         ({"function": "Gaussian.draw"}, "mutants.toml: the reference has no function 'Gaussian.draw'"),
         ({"function": "Gaussian"}, "'Gaussian' is no function of the reference"),
         ({"function": "one_line"}, "'one_line' has no statements on lines of their own"),
+        ({"names": {"men": "self.mu"}}, "reparameterization has no name 'men'; did you mean \"mean\""),
         ({"names": {"mean": "self."}}, "names.mean is no Python expression: 'self.'"),
         ({"without": {"seed": "why"}}, "reparameterization has no misconception 'seed'; did you mean \"seeded\""),
     ],
@@ -93,9 +94,24 @@ def test_a_wrong_table_is_one_line(tmp_path, old, new, says):
         read_catalogue(load_assignment(course.root, course.concept))
 
 
-def test_a_wrong_catalogue_of_a_concept_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ('hint = "b"\nbody = "return 1"', r"misconceptions\.0\.misconception: Field required"),
+        ('misconception = "m"\nhint = "b"\nbody = "return )"', r"misconceptions\.0\.body: .*line 1 is no Python"),
+    ],
+)
+def test_a_wrong_catalogue_of_a_concept_is_named(tmp_path, entry, says):
     course = ConceptCourse(tmp_path)
     path = course.root / "proofs/autograder_proofs" / CONCEPT / "misconceptions.toml"
-    path.write_text('[[misconceptions]]\nid = "a"\nhint = "b"\nbody = "return 1"\n', encoding="utf-8")
-    with pytest.raises(UserError, match=r"misconceptions\.toml: misconceptions\.0\.misconception: Field required"):
+    path.write_text(f'[[misconceptions]]\nid = "a"\n{entry}\n', encoding="utf-8")
+    with pytest.raises(UserError, match=r"misconceptions\.toml: " + says):
         read_misconceptions(load_concept(course.root, CONCEPT), CONCEPT, "here")
+
+
+def test_a_reference_that_is_no_python_is_one_line(tmp_path):
+    course = ConceptCourse(tmp_path)
+    reference = course.root / "solutions" / CONCEPT / "sampling.py"
+    reference.write_text("import torch\ndef sample(:\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"concept 1 \(reparameterization\): line 2 of the reference is no Python"):
+        read_catalogue(load_assignment(course.root, CONCEPT))
