@@ -136,9 +136,15 @@ class Contract:
 
     @property
     def hidden(self) -> tuple[Property, ...]:
-        """The properties that only the grader has; the trusted side alone can import them."""
-        module = importlib.import_module(f"{PROOFS_PACKAGE}.{self.concept}.properties")
-        return tuple(module.HIDDEN)
+        """The properties that only the grader has; the trusted side alone can import them.
+
+        Raises `ImportError`, naming them, where they are missing or broken.
+        """
+        name = f"{PROOFS_PACKAGE}.{self.concept}.properties"
+        try:
+            return tuple(importlib.import_module(name).HIDDEN)
+        except Exception as error:
+            raise ImportError(f"{name}: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from autograder.assignment import MANIFEST, SUBMITTABLE, Assignment
+from autograder.assignment import MANIFEST, PROOFS_PACKAGE, SUBMITTABLE, Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.release.files import Tree, read_tree
 from autograder.release.grammar import Place
 from autograder.release.source import parse_python
 from autograder.texts import decode
 
-CONCEPTS = "autograder.concepts"
+CONCEPTS = "autograder.concepts."
 _MAX_WEIGHT = 1e6
 
 
@@ -42,6 +42,7 @@ def refuse_wrong_checks(assignment: Assignment) -> None:
     for folder in (assignment.public_checks, assignment.hidden_checks):
         prefix = folder.relative_to(assignment.folder.parents[1]).as_posix() + "/"
         for name, tree in _trees(read_tree(folder, prefix=prefix)):
+            _refuse_half_concepts(assignment, name, tree)
             if name.endswith("stand_ins.py") and not _binds(tree, "STAND_INS"):
                 raise UserError(f"{name}: defines no STAND_INS; write STAND_INS = {{...}}, or remove the file")
             if PurePosixPath(name).name.startswith("test_"):
@@ -89,9 +90,23 @@ def _checks(assignment: Assignment, name: str, tree: ast.Module) -> Iterator[_Ch
 
 def _contracts(tree: ast.Module) -> Iterator[str]:
     """Yield the names of the contracts that a file imports: what they decorate is a check for each property."""
+    yield from (alias.asname or alias.name for node in _of_concepts(tree) for alias in node.names)
+
+
+def _of_concepts(tree: ast.Module) -> Iterator[ast.ImportFrom]:
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(CONCEPTS):
-            yield from (alias.asname or alias.name for alias in node.names)
+            yield node
+
+
+def _refuse_half_concepts(assignment: Assignment, name: str, tree: ast.Module) -> None:
+    """Raise `UserError` for a concept whose hidden half is not there: grading would stumble on it."""
+    for node in _of_concepts(tree):
+        concept = (node.module or "").removeprefix(CONCEPTS)
+        path = (assignment.proofs or assignment.folder) / PROOFS_PACKAGE / concept / "properties.py"
+        if not path.is_file():
+            where = Place(name).line(node.lineno)
+            raise UserError(f"{where}: the hidden half of {node.module} is missing; {path} must be there")
 
 
 def _refuse_numbers(call: ast.Call, where: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -78,6 +80,11 @@ def test_what_does_not_fit_is_refused_where_it_is_declared(keywords, error, says
         TWICE("an.item", **keywords)
 
 
+def test_an_option_that_everybody_must_choose_is_asked_for():
+    with pytest.raises(TypeError, match="twice needs the option 'shapes'"):
+        replace(TWICE, required=("shapes",))("an.item", call="double(x)")
+
+
 def test_an_adapter_must_take_every_input():
     with pytest.raises(TypeError, match=r"double\(\) needs the inputs of twice: value"):
 
@@ -127,6 +134,25 @@ def test_a_build_knows_the_items_that_contracts_are_applied_to(tmp_path):
         UserError, match=r"test_sampling\.py, line \d+: no auto item 'samples'; did you mean \"sample\""
     ):
         refuse_wrong_checks(load_assignment(course.root, course.concept))
+
+
+def test_a_concept_without_its_hidden_half_stops_a_build(tmp_path):
+    course = ConceptCourse(tmp_path)
+    (course.root / "proofs/autograder_proofs/reparameterization/properties.py").unlink()
+    with pytest.raises(
+        UserError, match=r"test_sampling\.py, line \d+: the hidden half of .*reparameterization is missing"
+    ):
+        refuse_wrong_checks(load_assignment(course.root, course.concept))
+
+
+def test_a_broken_hidden_half_is_named_in_one_line(tmp_path):
+    course = ConceptCourse(tmp_path)
+    path = course.root / "proofs/autograder_proofs/reparameterization/properties.py"
+    path.write_text("x = )\n", encoding="utf-8")
+    run = course.grade(sampling=course.reference("sampling.py"))
+    assert run.status == 1 and len(run.stderr.strip().splitlines()) == 1
+    says = "autograder_proofs.reparameterization.properties: SyntaxError: unmatched ')' (properties.py, line 1)"
+    assert "the grader is broken, not the hand-in" in run.stderr and says in run.stderr
 
 
 SEARCHING = """# a submission

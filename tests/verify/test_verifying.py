@@ -124,12 +124,27 @@ def test_what_known_mistakes_reply_is_asked_once_where_nothing_is_drawn(tmp_path
     assert 0 < len(small.explainer._known) < len(known)
 
 
-def test_a_mistake_reads_as_it_does_when_it_is_handed_in(proving):
+DRAWN = """
+from autograder.checks import assert_close, given, item, tensors
+
+@item("one.double")
+@given(examples=40, x=tensors((1, 60)))
+def test_drawn(one, x):
+    assert_close(one.double(x), 2 * x)
+"""
+
+
+def test_a_mistake_reads_as_it_does_when_it_is_handed_in(tmp_path):
+    """With the smallest example that was found, which is not the first that fails."""
+    wrong = "return (x * 2).clamp(max=5)"
+    proving = Proving(tmp_path, COMPLETE + mutant("clamped", "one.double", "return x * 2", wrong))
+    proving.write("assignments/tiny/checks/public/test_drawn.py", DRAWN)
     report = proving.verify("one.double")
     reads = {row.name: row.reads for row in report.of_role(Role.MUTANT)}
-    assert reads.keys() == {"triple", "half"}
-    run = proving.grade(proving.hand_in(one=ONE.replace("return x * 2", "return x * 3")), "--grading-seed", trial.SEED)
-    assert run.output("one.double") == reads["triple"]
+    assert reads.keys() == {"triple", "half", "clamped"}
+    for name, line in (("triple", "return x * 3"), ("clamped", wrong)):
+        run = proving.grade(proving.hand_in(one=ONE.replace("return x * 2", line)), "--grading-seed", trial.SEED)
+        assert run.output("one.double") == reads[name]
     assert "look again at triple" in reads["triple"] and "expected" in reads["triple"]
     text = messages_of(report)
     assert text.index("# one.double: ") < text.index("## triple\n\n  why triple\n\n") < text.index("## half\n")
