@@ -187,6 +187,8 @@ class Manifest(Table):
     limits: Limits = Limits()
     late: Late = Late()
     feedback: Feedback = Feedback()
+    concepts: dict[str, Count] = Field(default_factory=dict)
+    """Concepts whose contracts the checks apply, and the version of each that this rubric was proved with."""
     items: tuple[Item, ...]
 
     @model_validator(mode="after")
@@ -298,6 +300,19 @@ def _first_problem(error: ValidationError, data: Any) -> str:
 def _known_keys(where: list[str]) -> list[str]:
     tables: dict[str, type[Table]] = {"files": Files, "rules": Rules, "limits": Limits, "late": Late, "items": Item}
     return list((tables[where[0]] if where else Manifest).model_fields)
+
+
+def other_version(concept: str, version: int, named: int | None) -> str:
+    """Say that a manifest names another version of a concept than the one that is there, or none."""
+    if named is None:
+        return (
+            f"{concept} is applied, and {MANIFEST} does not say in which version; write {concept} = {version} "
+            f"under [concepts]"
+        )
+    return (
+        f"{concept} is version {version} here, and {MANIFEST} names {named}; verify the assignment, then write "
+        f"{concept} = {version} under [concepts]"
+    )
 
 
 def concepts(root: Path) -> list[str]:

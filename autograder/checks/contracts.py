@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograder.assignment import PROOFS_PACKAGE
 from autograder.checks.declaring import Declaration, declaration_of, declare, validated_weight
@@ -104,6 +104,7 @@ class Contract:
         names: Sequence[str] | None = None,
         once: Adapter | None = None,
         weights: Mapping[str, float] = MappingProxyType({}),
+        exempt: Mapping[str, str] = MappingProxyType({}),
         **options: Any,
     ) -> Callable[[Adapter], Applied]:
         """Return a decorator: the item has the properties of this contract, and the decorated function says how.
@@ -112,7 +113,9 @@ class Contract:
         ``names`` are these names where they are not in the call. The adapter's parameters are fixtures (modules and
         probes), the contract's inputs, and ``made``: what ``once`` returned, a function of fixtures and inputs (makes
         a model, say) that is called again only when those are others. ``weights`` gives properties another weight, by
-        name. Raises `TypeError` or `ValueError` for what does not fit.
+        name; ``exempt`` names those that the assignment does not ask for, each with the reason: a verification tries
+        them on the reference, and one that holds is a problem. Raises `TypeError` or `ValueError` for what does not
+        fit.
         """
         named = tuple(names or (part.strip() for part in call.partition("(")[2].rstrip(")").split(",")))
         if len(named) < len(self.inputs) or not all(name.isidentifier() for name in named):
@@ -123,6 +126,10 @@ class Contract:
         if missing := [key for key in self.required if key not in options]:
             raise TypeError(f"{self.concept} needs the option {missing[0]!r}")
         weighed = {key: validated_weight(key, weight) for key, weight in weights.items()}
+        if bare := [key for key, reason in exempt.items() if not reason.strip()]:
+            raise ValueError(f"{self.concept}: exempt[{bare[0]!r}] needs a reason")
+        if both := [key for key in exempt if key in weighed]:
+            raise ValueError(f"{self.concept}: {both[0]!r} is exempted, and has a weight")
 
         def decorate(adapter: Adapter) -> Applied:
             asked = {*_parameters(adapter), *(_parameters(once) if once else ())}
@@ -130,7 +137,7 @@ class Contract:
                 raise TypeError(f"{adapter.__name__}() needs the inputs of {self.concept}: {', '.join(missing)}")
             inputs = (*self.inputs, *self.optional)
             known = {name: name for name in inputs} | dict(zip(inputs, named, strict=False))
-            return Applied(self, item_id, adapter, call, known, {**self.options, **options}, weighed, once)
+            return Applied(self, item_id, adapter, call, known, {**self.options, **options}, weighed, exempt, once)
 
         return decorate
 
@@ -147,6 +154,15 @@ class Contract:
             raise ImportError(f"{name}: {type(error).__name__}: {error}") from error
 
 
+class Derived(NamedTuple):
+    """A check that comes of a property; ``exempt`` says why the assignment does not ask for it, "" where it does."""
+
+    name: str
+    public: bool
+    check: Body
+    exempt: str
+
+
 @dataclass(frozen=True)
 class Applied:
     """A contract applied to an item of an assignment: what an adapter becomes."""
@@ -158,12 +174,13 @@ class Applied:
     names: Mapping[str, str]
     options: Mapping[str, Any]
     weights: Mapping[str, float]
+    exempt: Mapping[str, str]
     once: Adapter | None
 
-    def checks(self, *, hidden: bool) -> Iterator[tuple[str, bool, Body]]:
-        """Yield name, visibility (whether it is public) and function of each check, hidden ones where asked for.
+    def checks(self, *, hidden: bool) -> Iterator[Derived]:
+        """Yield what comes of each property, of hidden ones where asked for; those that are exempted are marked.
 
-        Raises `ValueError` for a weight of no property.
+        Raises `ValueError` for a weight or an exemption of no property.
         """
         parts = [(True, each) for each in self.contract.public]
         if hidden:
@@ -171,10 +188,10 @@ class Applied:
             self._refuse_unknown([each.name for _, each in parts])
         for public, each in parts:
             if not each.needs or self.options[each.needs]:
-                yield each.name, public, self._check(each)
+                yield Derived(each.name, public, self._check(each), self.exempt.get(each.name, ""))
 
     def _refuse_unknown(self, known: Sequence[str]) -> None:
-        for name in self.weights:
+        for name in (*self.weights, *self.exempt):
             if name not in known:
                 raise ValueError(f"{self.contract.concept} has no property {name!r}{did_you_mean(name, known)}")
 

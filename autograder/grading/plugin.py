@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from autograder.assignment import Assignment
-from autograder.checks.contracts import Applied
+from autograder.assignment import Assignment, other_version
+from autograder.checks.contracts import Applied, Derived
 from autograder.checks.declaring import Declaration, declaration_of
 from autograder.errors import UserError, did_you_mean
 from autograder.grading.running import RemoteName
@@ -23,7 +23,10 @@ from autograder.grading.trouble import GraderTrouble
 
 @dataclass(frozen=True)
 class Check:
-    """One collected check. ``id`` is stable: visibility, file and function."""
+    """One collected check. ``id`` is stable: visibility, file and function.
+
+    ``exempt`` says why the assignment does not ask for it; such a check counts for nothing.
+    """
 
     id: str
     item: str
@@ -32,13 +35,15 @@ class Check:
     weight: float
     declaration: Declaration
     function: Callable[..., None]
+    exempt: str = ""
 
 
 @dataclass
 class CheckPlugin:
     """Collects the checks that are wanted and calls ``run`` with each and with its fixtures.
 
-    With ``hidden``, a contract gives its hidden properties as well.
+    With ``hidden``, a contract gives its hidden properties as well; with ``exempted``, those too that the assignment
+    exempts.
     """
 
     assignment: Assignment
@@ -46,10 +51,11 @@ class CheckPlugin:
     run: Callable[[Check, dict[str, Any]], None]
     on_collected: Callable[[list[Check]], None]
     hidden: bool
+    exempted: bool = False
     problems: list[Exception] = field(default_factory=list)
     _checks: dict[str, Check] = field(default_factory=dict)
-    _hidden: set[str] = field(default_factory=set)
-    """Names of the hidden properties of contracts that were applied in public files."""
+    _derived: dict[str, Derived] = field(default_factory=dict)
+    """Checks that contracts gave, by the names of pytest's items."""
 
     def pytest_pycollect_makeitem(self, collector: pytest.Module, name: str, obj: object) -> list[pytest.Item] | None:
         """Make a check of each property of a contract, in the file that applies it."""
@@ -57,13 +63,20 @@ class CheckPlugin:
             return None
         if obj.adapter.__module__ != collector.obj.__name__:
             return []
+        self._refuse_version(obj, collector.nodeid)
         made: list[pytest.Item] = []
-        for property_name, public, function in obj.checks(hidden=self.hidden):
-            item = pytest.Function.from_parent(collector, name=f"{name}[{property_name}]", callobj=function)
-            made.append(item)
-            if not public:
-                self._hidden.add(item.nodeid)
+        for derived in obj.checks(hidden=self.hidden):
+            if self.exempted or not derived.exempt:
+                item = pytest.Function.from_parent(collector, name=f"{name}[{derived.name}]", callobj=derived.check)
+                made.append(item)
+                self._derived[item.nodeid] = derived
         return made
+
+    def _refuse_version(self, applied: Applied, where: str) -> None:
+        concept, version = applied.contract.concept, applied.contract.version
+        named = self.assignment.manifest.concepts.get(concept)
+        if named != version:
+            raise ValueError(f"{where}: {other_version(concept, version, named)}")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember why a file of checks could not be read."""
@@ -120,10 +133,12 @@ class CheckPlugin:
             raise GraderTrouble(
                 f"{item.nodeid}: no auto item {declaration.item!r}{did_you_mean(declaration.item, known)}"
             )
-        public = item.path.is_relative_to(self.assignment.public_checks) and item.nodeid not in self._hidden
+        derived = self._derived.get(item.nodeid)
+        public = item.path.is_relative_to(self.assignment.public_checks) and (derived is None or derived.public)
         title = (function.__doc__ or function.__name__).strip().splitlines()[0]
         check_id = f"{'public' if public else 'hidden'}/{item.path.name}::{item.name}"
-        return Check(check_id, declaration.item, title, public, declaration.weight, declaration, function)
+        exempt = derived.exempt if derived is not None else ""
+        return Check(check_id, declaration.item, title, public, declaration.weight, declaration, function, exempt)
 
 
 def run_checks(plugin: CheckPlugin) -> None:

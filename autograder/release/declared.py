@@ -8,9 +8,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from autograder.assignment import MANIFEST, PROOFS_PACKAGE, SUBMITTABLE, Assignment
+import autograder.concepts
+from autograder.assignment import MANIFEST, PROOFS_PACKAGE, SUBMITTABLE, Assignment, other_version
 from autograder.errors import UserError, did_you_mean
 from autograder.release.files import Tree, read_tree
 from autograder.release.grammar import Place
@@ -38,16 +39,22 @@ def refuse_wrong_checks(assignment: Assignment) -> None:
     """
     _refuse_probes(assignment)
     checks: list[_Check] = []
+    applied: set[str] = set()
     is_complete = True
     for folder in (assignment.public_checks, assignment.hidden_checks):
         prefix = folder.relative_to(assignment.folder.parents[1]).as_posix() + "/"
         for name, tree in _trees(read_tree(folder, prefix=prefix)):
-            _refuse_half_concepts(assignment, name, tree)
+            applied |= _applied_concepts(assignment, name, tree)
             if name.endswith("stand_ins.py") and not _binds(tree, "STAND_INS"):
                 raise UserError(f"{name}: defines no STAND_INS; write STAND_INS = {{...}}, or remove the file")
             if PurePosixPath(name).name.startswith("test_"):
                 checks += _checks(assignment, name, tree)
                 is_complete &= not _makes_tests_otherwise(tree)
+    if unused := [concept for concept in assignment.manifest.concepts if concept not in applied]:
+        raise UserError(
+            f"{assignment.folder / MANIFEST}: concepts.{unused[0]} is applied by no check; remove it"
+            f"{did_you_mean(unused[0], sorted(applied))}"
+        )
     if any(check.item for check in checks):
         _refuse_missing(assignment, checks, is_complete)
 
@@ -99,14 +106,34 @@ def _of_concepts(tree: ast.Module) -> Iterator[ast.ImportFrom]:
             yield node
 
 
-def _refuse_half_concepts(assignment: Assignment, name: str, tree: ast.Module) -> None:
-    """Raise `UserError` for a concept whose hidden half is not there: grading would stumble on it."""
+def _applied_concepts(assignment: Assignment, name: str, tree: ast.Module) -> set[str]:
+    """Return the concepts that a file applies.
+
+    Raises `UserError` for one whose hidden half is not there or whose version the manifest does not name: grading would
+    stumble on it.
+    """
+    found = set()
     for node in _of_concepts(tree):
         concept = (node.module or "").removeprefix(CONCEPTS)
         path = (assignment.proofs or assignment.folder) / PROOFS_PACKAGE / concept / "properties.py"
         if not path.is_file():
             where = Place(name).line(node.lineno)
             raise UserError(f"{where}: the hidden half of {node.module} is missing; {path} must be there")
+        version, named = _version(concept), assignment.manifest.concepts.get(concept)
+        if version is not None and version != named:
+            raise UserError(f"{Place(name).line(node.lineno)}: {other_version(concept, version, named)}")
+        found.add(concept)
+    return found
+
+
+def _version(concept: str) -> int | None:
+    """Return the version that a concept's module gives its contract, None where that is computed."""
+    path = Path(autograder.concepts.__path__[0]) / concept / "__init__.py"
+    for node in ast.walk(ast.parse(path.read_bytes())) if path.is_file() else ():
+        if isinstance(node, ast.Call) and _name(node) == "Contract":
+            values = [keyword.value for keyword in node.keywords if keyword.arg == "version"]
+            return next((v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, int)), None)
+    return None
 
 
 def _refuse_numbers(call: ast.Call, where: str) -> None:

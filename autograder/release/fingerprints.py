@@ -57,7 +57,7 @@ def _visit(node: ast.AST, found: list[Shape]) -> tuple[int, int, int, int]:
         value = getattr(node, field, None)
         for part in value if isinstance(value, list) else (value,):
             if isinstance(part, ast.AST):
-                if _is_docstring(part):
+                if is_docstring(part):
                     continue
                 inner = _visit(part, found)
                 exact.append(inner[0])
@@ -76,7 +76,8 @@ def _visit(node: ast.AST, found: list[Shape]) -> tuple[int, int, int, int]:
     return *digests, size, operations
 
 
-def _is_docstring(node: ast.AST) -> bool:
+def is_docstring(node: ast.AST) -> bool:
+    """Whether it is a string that stands by itself."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
@@ -110,5 +111,5 @@ def code_text(tree: ast.AST) -> str:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            body[:] = [part for part in body if not _is_docstring(part)] or [ast.Pass()]
+            body[:] = [part for part in body if not is_docstring(part)] or [ast.Pass()]
     return compact(ast.unparse(tree))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from autograder.release.files import Tree
-from autograder.release.fingerprints import Shape, code_text, compact, shapes
+from autograder.release.fingerprints import Shape, code_text, compact, is_docstring, shapes
 from autograder.release.grammar import Place
 from autograder.release.names import block_lists
 from autograder.release.source import parse_python, split_lines
@@ -173,7 +173,8 @@ class Collector:
         may_be_given = shape.size < longest_idiom
         if not (may_be_given and self._given.shows(shape.exact)):
             self.secrets.exact[shape.exact] = origin
-        if shape.size >= blind_size and not (may_be_given and self._given.shows(shape.blind)):
+        declares = isinstance(shape.node, ast.ClassDef) and all(map(_only_declares, shape.node.body))
+        if shape.size >= blind_size and not declares and not (may_be_given and self._given.shows(shape.blind)):
             self.secrets.blind[shape.blind] = origin
 
     def _add_prose(self, text: str, origin: str) -> None:
@@ -182,6 +183,11 @@ class Collector:
                 fragment = compact(sentence)[:PAYLOAD_CHARACTERS]
                 if len(fragment) >= PROSE_CHARACTERS:
                     self.secrets.fragments[fragment] = origin
+
+
+def _only_declares(node: ast.stmt) -> bool:
+    """Whether it is ``name: Type`` or a docstring: whoever declares as many fields says the same but for names."""
+    return (isinstance(node, ast.AnnAssign) and node.value is None) or is_docstring(node)
 
 
 def _statements(text: str) -> tuple[ast.stmt, ...]:

@@ -23,6 +23,7 @@ def judge(report: Report, catalogue: Catalogue, misfits: Sequence[Problem] = ())
         *_hints(report),
         *_baselines(report),
         *_margins(report),
+        *_exemptions(report),
     ]
     report = report.model_copy(update={"checks": tuple(_counted(report))})
     found += _idle(report)
@@ -180,6 +181,14 @@ def _margins(report: Report) -> Iterator[Problem]:
                 what, mend = trouble
                 where = f"{lead.check}, {lead.criterion}"
                 yield Problem(trouble=Trouble.MARGIN, where=where, what=what, mend=mend)
+
+
+def _exemptions(report: Report) -> Iterator[Problem]:
+    for exemption in report.exemptions:
+        if exemption.holds:
+            what = f"is exempted ({exemption.reason}), but the reference has this property"
+            mend = "ask for it: remove the exemption"
+            yield Problem(trouble=Trouble.EXEMPTION, where=exemption.check, what=what, mend=mend)
 
 
 def _counted(report: Report) -> Iterator[CheckColumn]:

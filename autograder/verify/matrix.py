@@ -15,6 +15,8 @@ else, ``version`` grows. It depends on the bytes of the assignment alone, not on
   ``leads`` says for the reference how far its trained models are on the good side of each threshold.
 - ``margins``: the same over many seeds, as it is on record beside the rubric.
 - ``baselines``: part of an item of training that a trivial method earns at most, over several seeds.
+- ``concepts``: versions of the concepts that it was proved with; ``exemptions``: properties of them that the assignment
+  does not ask for, with the reason, and whether the reference ``holds`` them all the same.
 - ``problems``: why the rubric may not be released; without any, ``passed`` is true.
 """
 
@@ -23,7 +25,7 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 FORMAT = 1
 
@@ -70,6 +72,7 @@ class Trouble(StrEnum):
     IDLE_CHECK = "check kills nothing"
     BASELINE = "baseline earns points"
     MARGIN = "threshold too near to the reference"
+    EXEMPTION = "exempted property holds"
 
 
 class Record(BaseModel):
@@ -221,6 +224,15 @@ class Earnings(Record):
     baselines: tuple[Baseline, ...]
 
 
+class Exemption(Record):
+    """A property of a concept that the assignment does not ask for, and whether the reference has it all the same."""
+
+    check: str
+    item: str
+    reason: str
+    holds: bool
+
+
 class Problem(Record):
     """One reason not to release: what, where, and how to mend it."""
 
@@ -248,6 +260,8 @@ class Report(Record):
     claims: tuple[Claim, ...] = ()
     margins: tuple[Margin, ...] = ()
     baselines: tuple[Baseline, ...] = ()
+    concepts: dict[str, int] = Field(default_factory=dict)
+    exemptions: tuple[Exemption, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,15 @@ from autograder.sandbox.stand_ins import StandIns, stand_ins_of
 
 @dataclass(frozen=True)
 class CheckSuite:
-    """The checks of one assignment with their fixtures. Only for code that is trusted: nothing is jailed."""
+    """The checks of one assignment with their fixtures. Only for code that is trusted: nothing is jailed.
+
+    ``exempted`` are those properties of contracts that the assignment does not ask for.
+    """
 
     assignment: Assignment
     checks: tuple[tuple[Check, dict[str, Any]], ...]
     stand_ins: dict[str, StandIns]
+    exempted: tuple[tuple[Check, dict[str, Any]], ...] = ()
 
     @classmethod
     def collect(cls, assignment: Assignment) -> CheckSuite:
@@ -38,11 +42,17 @@ class CheckSuite:
             run=lambda check, fixtures: found.append((check, fixtures)),
             on_collected=lambda checks: None,
             hidden=True,
+            exempted=True,
         )
         _forget_checks()
         run_checks(plugin)
         _forget_checks()
-        return cls(assignment, tuple(found), stand_ins)
+        asked, exempted = ([one for one in found if bool(one[0].exempt) is exempt] for exempt in (False, True))
+        return cls(assignment, tuple(asked), stand_ins, tuple(exempted))
+
+    def of_exempted(self) -> CheckSuite:
+        """Return the same with the exempted properties as its checks."""
+        return replace(self, checks=self.exempted, exempted=())
 
     def judge(
         self,

@@ -25,9 +25,10 @@ from autograder.reports.plain import item_text
 from autograder.results import Outcome
 from autograder.sandbox.example import size_of
 from autograder.sandbox.stand_ins import stand_ins_of
+from autograder.verify import variants
 from autograder.verify.homes import homes_of
 from autograder.verify.margins import leads_of
-from autograder.verify.matrix import Cell, CheckColumn, Lead, Role, Row, Sees
+from autograder.verify.matrix import Cell, CheckColumn, Exemption, Lead, Role, Row, Sees
 from autograder.verify.suite import CheckSuite
 from autograder.verify.variants import Variant
 
@@ -117,6 +118,15 @@ def try_variant(bench: Workbench, variant: Variant) -> Row:
         if variant.role is not Role.MUTANT or variant.own not in judged:
             return row
         return _explained(bench, row, judged[variant.own])
+
+
+def try_exemptions(bench: Workbench) -> list[Exemption]:
+    """Try the properties that the assignment does not ask for on the reference, which must not have them."""
+    with bench.written(variants.reference(bench.assignment)) as folder:
+        return [
+            Exemption(check=check.id, item=check.item, reason=check.exempt, holds=verdict.outcome is Outcome.PASS)
+            for check, verdict in bench.suite.of_exempted().verdicts(folder, grading_seed=SEED, max_shrinks=0)
+        ]
 
 
 def _cell(bench: Workbench, item_id: str, judged: Judged) -> Cell:

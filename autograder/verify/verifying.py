@@ -21,7 +21,7 @@ from autograder.verify.matrix import Baseline, Claim, Earnings, ItemColumn, Prob
 from autograder.verify.pool import do_all
 from autograder.verify.progress import Progress
 from autograder.verify.suite import CheckSuite
-from autograder.verify.trial import Workbench, told_apart, try_variant
+from autograder.verify.trial import Workbench, told_apart, try_exemptions, try_variant
 from autograder.verify.variants import Variant
 
 _R = TypeVar("_R", bound=Record)
@@ -181,6 +181,8 @@ class _Verification:
             claims=tuple(claims),
             margins=tuple(m for m in read_margins(self.bench.assignment) if item_of.get(m.check) in shown),
             baselines=tuple(earned),
+            concepts=dict(manifest.concepts),
+            exemptions=tuple(e for e in try_exemptions(self.bench) if e.item in shown),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -40,8 +41,9 @@ def test_each_property_is_a_check_with_the_words_of_the_assignment():
     def double(module, value):
         return module(value)
 
-    ((name, public, check),) = double.checks(hidden=False)
-    assert (name, public, check.__doc__) == ("doubles", True, "double(x) is twice x; double() is asked.")
+    ((name, public, check, exempt),) = double.checks(hidden=False)
+    assert (name, public, exempt) == ("doubles", True, "")
+    assert check.__doc__ == "double(x) is twice x; double() is asked."
     declared = declaration_of(check)
     assert (declared.item, declared.weight, declared.examples, set(declared.strategies)) == ("an.item", 0.5, 2, {"x"})
     check(module=lambda x: x + x, x=torch.ones(4))
@@ -73,6 +75,12 @@ def test_what_is_made_once_is_made_again_for_other_inputs_only():
         ({"call": "double(2 * x)"}, ValueError, "call must name the inputs"),
         ({"call": "double(x)", "shape": 1}, TypeError, "twice has no option 'shape'; did you mean \"shapes\""),
         ({"call": "double(x)", "weights": {"doubles": 0}}, ValueError, "'doubles' must be positive and finite, not 0"),
+        ({"call": "double(x)", "exempt": {"doubles": " "}}, ValueError, r"exempt\['doubles'\] needs a reason"),
+        (
+            {"call": "double(x)", "exempt": {"doubles": "why"}, "weights": {"doubles": 2}},
+            ValueError,
+            "'doubles' is exempted, and has a weight",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_where_it_is_declared(keywords, error, says):
@@ -92,9 +100,10 @@ def test_an_adapter_must_take_every_input():
         def double(module, x): ...
 
 
-def test_a_weight_of_no_property_is_refused_by_the_grader(monkeypatch):
+@pytest.mark.parametrize("named", [{"weights": {"gradients_of_sample": 1}}, {"exempt": {"gradients_of_sample": "why"}}])
+def test_a_weight_or_an_exemption_of_no_property_is_refused_by_the_grader(monkeypatch, named):
     monkeypatch.syspath_prepend(ROOT / PROOFS)
-    decorate = reparameterization("sample", call="f(m, l)", weights={"gradients_of_sample": 1})
+    decorate = reparameterization("sample", call="f(m, l)", **named)
     applied = decorate(lambda mean, logvar: mean)
     assert len(list(applied.checks(hidden=False))) == 2
     with pytest.raises(ValueError, match="no property 'gradients_of_sample'; did you mean \"gradients_of_a_sample\""):
@@ -134,6 +143,29 @@ def test_a_build_knows_the_items_that_contracts_are_applied_to(tmp_path):
         UserError, match=r"test_sampling\.py, line \d+: no auto item 'samples'; did you mean \"sample\""
     ):
         refuse_wrong_checks(load_assignment(course.root, course.concept))
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ("reparameterization = 2", "reparameterization is version 1 here, and assignment.toml names 2; verify"),
+        ("", "reparameterization is applied, and assignment.toml does not say in which version; write"),
+        (
+            "reparameterization = 1\nreparametrisation = 1",
+            "concepts.reparametrisation is applied by no check; remove it",
+        ),
+    ],
+)
+def test_an_assignment_names_the_version_of_each_concept_that_it_applies(tmp_path, named, says):
+    course = ConceptCourse(tmp_path)
+    manifest = course.root / "assignments" / course.concept / "assignment.toml"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace("reparameterization = 1", named), encoding="utf-8")
+    with pytest.raises(UserError, match=re.escape(says)):
+        refuse_wrong_checks(load_assignment(course.root, course.concept))
+    if "applied by no check" not in says:  # grading runs what there is: a build says the rest
+        run = course.grade(sampling=course.reference("sampling.py"))
+        assert run.status == 1 and says in run.stderr and len(run.stderr.strip().splitlines()) == 1
 
 
 def test_a_concept_without_its_hidden_half_stops_a_build(tmp_path):

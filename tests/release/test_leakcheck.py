@@ -193,3 +193,31 @@ def test_outputs_of_the_reference_are_secret_wherever_they_turn_up(course: Cours
     assert (cell["outputs"], cell["execution_count"]) == ([], None)
     course.edit(HANDOUT, "Fill in", "You should see held-out ELBO after 30 epochs: -93.1742 nats")
     assert any("handout.md, line 3: has text of solutions/tiny/run.ipynb, cell 1" in leak for leak in leaks(course))
+
+
+FIELDS = """from typing import NamedTuple
+
+
+class {}(NamedTuple):
+    {}: Tensor
+    {}: Tensor
+    {}: Tensor
+    {}: Tensor
+"""
+
+
+def test_as_many_fields_of_other_names_are_no_leak_and_the_same_ones_are(course: Course) -> None:
+    course.write("assignments/tiny/alternatives/one/vae.py", FIELDS.format("Outputs", "p1", "p2", "z1", "z2"))
+    course.edit(PUBLIC, '"""Public."""', FIELDS.format("Derived", "name", "public", "check", "exempt"))
+    course.build()
+    course.edit(PUBLIC, "name: Tensor", "name: Tensor = torch.zeros(3, 4)")
+    course.edit("assignments/tiny/alternatives/one/vae.py", "p1: Tensor", "p1: Tensor = torch.zeros(3, 4)")
+    assert any("with other names" in leak for leak in leaks(course))
+    course.edit(PUBLIC, "name: Tensor = torch.zeros(3, 4)", "name: Tensor")
+    course.edit("assignments/tiny/alternatives/one/vae.py", "p1: Tensor = torch.zeros(3, 4)", "p1: Tensor")
+    course.edit(
+        PUBLIC,
+        FIELDS.format("Derived", "name", "public", "check", "exempt"),
+        FIELDS.format("Outputs", "p1", "p2", "z1", "z2"),
+    )
+    assert leaks(course)

@@ -12,6 +12,7 @@ from autograder.verify.matrix import (
     Cell,
     CheckColumn,
     Claim,
+    Exemption,
     ItemColumn,
     Margin,
     Problem,
@@ -79,6 +80,8 @@ REPORT = Report(
         ),
     ),
     baselines=(Baseline(item="vae.train", name="the mean", earned=0.25),),
+    concepts={"gaussian_kl": 2, "reverse_step": 1},
+    exemptions=(Exemption(check="public/t.py::test_a[sums]", item="vae.kl", reason="means here", holds=True),),
     problems=(
         Problem(trouble=Trouble.SURVIVOR, where="mutant 'sly'", what="passes all checks of vae.kl", mend="add one"),
     ),
@@ -135,6 +138,12 @@ def test_prices_checks_and_hints_of_every_variant(reader):
     _, survives, untouched, none = row(reader, "sly")
     assert survives == ("cell bad", "survives") and untouched == ("cell good", "") and none == ("", "none")
     assert row(reader, "reference")[1:3] == [("cell good", ""), ("cell outside", "")]
+
+
+def test_concepts_and_what_is_not_asked_for_of_them(reader):
+    assert "grader 0; concepts: gaussian_kl 2, reverse_step 1" in reader.text
+    exempted = row(reader, "public/t.py::test_a[sums]")
+    assert exempted[1:] == [("", "vae.kl"), ("bad", "✗ holds all the same"), ("", "means here")]
 
 
 def test_a_section_has_the_items_of_its_file(reader):
