@@ -19,6 +19,7 @@ from autograder.distributions import distributions_of, is_standard
 from autograder.doctor_libraries import _MODULES
 from autograder.release.cells import as_python, joined
 from autograder.release.readme import readme
+from tests.templates import template_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -102,10 +103,10 @@ def instructors() -> list[Path]:
 def used(part: str) -> set[str]:
     """Return the distributions that the code behind a part needs."""
     engine = set((ROOT / "autograder").rglob("*.py"))
-    templates = sorted((ROOT / "student_templates").rglob("*.py"))
+    templates = [code for slug in slugs(ROOT) for name, code in template_of(slug).items() if name.endswith(".py")]
     modules = {
         "base": lambda: of_files(engine - set(instructors())) | preloaded([DEMO]),
-        "student": lambda: of_files(templates) | preloaded(slugs(ROOT)),
+        "student": lambda: {module for code in templates for module in imports(code.decode())} | preloaded(slugs(ROOT)),
         "notebook": of_notebooks,
         "instructor": lambda: of_files([ROOT / "build.py", *instructors()]),
         "test": lambda: of_files((ROOT / "tests").rglob("test_*.py")),

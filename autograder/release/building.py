@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,10 +21,19 @@ from autograder.release.files import Tree, read_tree
 from autograder.release.leakcheck import LeakFound, find_leaks
 from autograder.release.pages import Page, read_pages
 from autograder.release.secrets import Collector, Secrets
-from autograder.release.template import Template, make_template
+from autograder.release.template import Template, copied, is_copy, make_template
 from autograder.texts import decode
 
 TEMPLATES = "student_templates"
+IGNORED, ABOUT = ".gitignore", "README.md"
+_ABOUT = (
+    "# What students get\n\n"
+    "One folder for each assignment, ready to be used, made by `python build.py` from `assignments/` and `solutions/`: "
+    "edit those, and build.\n\n"
+    "Handouts, public checks and provided files are copies of files in `assignments/`. Git ignores them here "
+    "(`.gitignore` lists them); in a fresh clone, a build puts them in place. Commit what else a build changes. "
+    "`python build.py --check` compares both kinds.\n"
+)
 # Commands of build.py, which a slug must leave alone.
 RESERVED = frozenset({"build", "release", "verify"})
 
@@ -57,8 +67,8 @@ def build(
 ) -> list[Release]:
     """Build the chosen assignments (all without a choice): zips into ``out``, folders into ``templates``.
 
-    ``templates`` is ``root/student_templates`` unless given. Raises `UserError` for what the instructor has to mend
-    and `LeakFound` for a leak; then nothing was written.
+    ``templates`` is ``root/student_templates`` unless given; there, copies are kept from Git. Raises `UserError` for
+    what the instructor has to mend and `LeakFound` for a leak; then nothing was written.
     """
     assignments = _chosen(root, chosen)
     with _without_collecting():
@@ -66,6 +76,9 @@ def build(
         engine = read_pages({wheel[0]: wheel[1]})
         releases = [assemble(root, assignment, wheel, engine, platform_files) for assignment in assignments]
     _publish(releases, out, templates or root / TEMPLATES)
+    if templates is None:
+        for name, data in _about_templates(root).items():
+            _replace_file(root / TEMPLATES / name, data)
     return releases
 
 
@@ -81,13 +94,30 @@ def _without_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def stale_files(root: Path, chosen: Sequence[str] = (), *, templates: Path | None = None) -> list[str]:
-    """Return what a build would change in the templates, one line a file; nothing is written."""
-    templates = templates or root / TEMPLATES
+def _about_templates(root: Path) -> Tree:
+    """Return what stands beside the templates: a list of the copies, for Git, and what to know of them."""
+    ignored = [f"/{slug}/{_literal(name)}" for slug in slugs(root) for name in copied(load_assignment(root, slug))]
+    return {IGNORED: "".join(f"{line}\n" for line in ignored).encode(), ABOUT: _ABOUT.encode()}
+
+
+def _literal(name: str) -> str:
+    """Return a name as a pattern of Git's that means this name alone."""
+    return re.sub(r"([][*?\\ ])", r"\\\1", name)
+
+
+def stale_files(root: Path, chosen: Sequence[str] = ()) -> list[str]:
+    """Return what a build would change in the templates, one line a file; nothing is written.
+
+    Where none of an assignment's copies is there (in a fresh clone), none is missing.
+    """
+    templates = root / TEMPLATES
     lines: list[str] = []
     for assignment in _chosen(root, chosen):
         there = read_tree(templates / assignment.slug)
         fresh = make_template(assignment).files
+        copies = {name for name in fresh if is_copy(assignment, name)}
+        if not copies & there.keys():
+            fresh = {name: data for name, data in fresh.items() if name not in copies}
         for name in sorted(there.keys() | fresh.keys()):
             if there.get(name) != fresh.get(name):
                 what = "missing" if name not in there else "not in the template" if name not in fresh else "out of date"
@@ -95,6 +125,10 @@ def stale_files(root: Path, chosen: Sequence[str] = (), *, templates: Path | Non
     if not chosen and templates.is_dir():
         orphans = sorted({path.name for path in templates.iterdir() if path.is_dir()} - set(slugs(root)))
         lines += [f"{templates.name}/{name}: there is no such assignment; remove it" for name in orphans]
+    for name, data in _about_templates(root).items():
+        path = templates / name
+        if not path.is_file() or path.read_bytes() != data:
+            lines.append(f"{templates.name}/{name}: {'out of date' if path.is_file() else 'missing'}")
     return lines
 
 

@@ -23,6 +23,7 @@ from autograder.release.stubs import Removed, Stripped, strip_python
 from autograder.texts import decode
 
 HANDOUT = "handout.md"
+CHECKS = "checks"
 _STRIPPED = (".py", ".ipynb", ".md")
 
 
@@ -41,7 +42,7 @@ def make_template(assignment: Assignment) -> Template:
     stripped = _strip_reference(assignment)
     provided = _provided(assignment)
     files: Tree = {name: result.text.encode("utf-8") for name, result in stripped.items()}
-    checks = read_tree(assignment.public_checks, prefix="checks/public/")
+    checks = read_tree(assignment.public_checks, prefix=f"{CHECKS}/public/")
     if not any(PurePosixPath(name).name.startswith("test_") for name in checks) and _is_graded(assignment):
         raise UserError(f"{assignment.public_checks}: students get no check; write one in a file test_<name>.py there")
     for name, data in checks.items():
@@ -54,6 +55,16 @@ def make_template(assignment: Assignment) -> Template:
     given = [tree for name in (*stripped, *provided) for tree in syntax_trees(name, files[name])]
     blanks = sum(result.blanks for result in stripped.values())
     return Template(dict(sorted(files.items())), removed, blanks, Given(given))
+
+
+def copied(assignment: Assignment) -> tuple[str, ...]:
+    """Return the files and folders (with a slash) of the template that are copies of the assignment's own."""
+    return (f"{CHECKS}/", HANDOUT, *sorted(assignment.manifest.files.provided))
+
+
+def is_copy(assignment: Assignment, name: str) -> bool:
+    """Whether a file of the template is a copy of one of the assignment's own."""
+    return any(name == part or (part.endswith("/") and name.startswith(part)) for part in copied(assignment))
 
 
 def _is_graded(assignment: Assignment) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -20,6 +19,7 @@ from autograder.mutants import Catalogue, Mutant, read_catalogue
 from autograder.results import Outcome
 from autograder.verify.homes import homes_of
 from autograder.verify.suite import CheckSuite
+from tests.templates import write_template
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUG = "nyu2271_a3"
@@ -312,7 +312,7 @@ def test_a_hand_in_for_a_gpu_gets_full_marks_in_the_jailed_worker(tmp_path: Path
 
 
 def test_the_template_gets_nothing_and_its_notebooks_are_not_run(tmp_path: Path) -> None:
-    folder = shutil.copytree(ROOT / "student_templates" / SLUG, tmp_path / "hand-in")
+    folder = write_template(SLUG, tmp_path / "hand-in")
     (folder / "unet.py").write_text("# changed\n", encoding="utf-8")
     results = jailed(folder)
     assert scores(results) == dict.fromkeys(FULL, 0)

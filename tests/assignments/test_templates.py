@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from autograder.assignment import slugs
+from tests.templates import template_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "student_templates"
@@ -77,7 +78,7 @@ def test_no_means_no(value: str | None, means: bool, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("slug", slugs(ROOT))
 def test_no_text_for_students_is_labelled_by_who_made_a_change(slug: str) -> None:
     """The labels of CHANGELOG.md tell maintainers what a change concerns; to a student they say nothing."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted((TEMPLATES / slug).glob("*.md"))}
+    texts = {name: data.decode() for name, data in template_of(slug).items() if name.endswith(".md")}
     assert "handout.md" in texts
     assert [name for name, text in texts.items() if re.search(r"^`?(handout|grader|checks|release):", text, re.M)] == []
 

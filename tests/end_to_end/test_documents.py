@@ -18,6 +18,7 @@ from autograder.references import notebook_of_text, reference_path
 from autograder.release.cells import joined
 from tests.end_to_end.commands import commands_of
 from tests.end_to_end.conftest import ROOT
+from tests.templates import template_of, write_template
 
 SLUGS = slugs(ROOT)
 README = {
@@ -92,7 +93,7 @@ def of_handout(slug: str) -> list[str]:
 
 def filled(slug: str, folder: Path) -> Path:
     """Return a student's folder in which the reference is filled in, notebooks as notebooks."""
-    shutil.copytree(ROOT / "student_templates" / slug, folder)
+    write_template(slug, folder)
     assignment = load_assignment(ROOT, slug)
     for name in assignment.manifest.files.required:
         source = reference_path(assignment, name)
@@ -138,7 +139,7 @@ def test_each_command_of_a_handout_is_one_that_works(slug: str) -> None:
                 assert argument == "--no-training" or manifest.item(argument).is_auto
         elif command not in ELSEWHERE and program != "mkdir":
             assert program == "python", f"{command}: say in this file how it is tried"
-            assert (ROOT / "student_templates" / slug / arguments[0]).is_file()
+            assert arguments[0] in template_of(slug)
 
 
 def test_no_reason_is_left_of_a_command_that_is_gone() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from autograder.assignment import Item, Manifest, load_assignment, slugs
 from tests.fidelity.lists import COMPARED, FOLDER, FidelityList, problems
+from tests.templates import template_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,11 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 def students_texts(slug: str) -> dict[str, str]:
     """The text of every file of a template, by name; of a notebook, the sources of its cells."""
     texts = {}
-    for path in sorted((ROOT / "student_templates" / slug).iterdir()):
-        if path.suffix == ".ipynb":
-            texts[path.name] = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
-        elif path.is_file():
-            texts[path.name] = path.read_text(encoding="utf-8")
+    for name, data in template_of(slug).items():
+        if name.endswith(".ipynb"):
+            texts[name] = "\n".join(cell.source for cell in nbformat.reads(data.decode(), as_version=4).cells)
+        elif "/" not in name:
+            texts[name] = data.decode()
     return texts
 
 

@@ -21,6 +21,7 @@ import pytest
 
 from autograder.assignment import PROOFS
 from autograder.sandbox import jail
+from tests.templates import write_template
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUG = "ift6135_a3"
@@ -141,7 +142,7 @@ def grading() -> Iterator[tuple[str, list[str], list[int]]]:
     """A grading of the template that stands still in its first check: its seed, what was planted, its processes."""
     folder, token = Path(tempfile.mkdtemp(prefix="memory-")), secrets.token_hex(8)
     seed, plants = f"seed-{secrets.token_hex(16)}", [plant + token for plant in PLANTS]
-    shutil.copytree(ROOT / "student_templates" / SLUG, folder / "template")
+    write_template(SLUG, folder / "template")
     planted = f"PLANTS = {plants[0]!r}, {plants[1]!r} + chr(1046), {plants[2]!r} + chr(128512)\n"
     with (folder / "template/vae_solution.py").open("a", encoding="utf-8") as file:
         file.write(SLEEPS + planted)

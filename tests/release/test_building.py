@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import zipfile
 
 import pytest
@@ -168,6 +170,7 @@ def test_stale_templates_are_named_file_by_file(course: Course) -> None:
     assert "student_templates/tiny/vae.py: missing" in stale_files(course.root)
     course.build()
     assert stale_files(course.root) == []
+    course.write("student_templates/.gitignore", "/tiny/handout.md\n")
     course.edit(HANDOUT, "Fill in", "Now fill in")
     course.write("student_templates/tiny/old.py", "x = 1\n")
     course.write("student_templates/gone/a.py", "x = 1\n")
@@ -178,8 +181,31 @@ def test_stale_templates_are_named_file_by_file(course: Course) -> None:
         "student_templates/tiny/networks.py: missing",
         "student_templates/tiny/old.py: not in the template",
         "student_templates/gone: there is no such assignment; remove it",
+        "student_templates/.gitignore: out of date",
     ]
     assert course.tree(".") == before, "asking builds nothing"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_copies_are_kept_from_git_and_may_be_missing_together(course: Course) -> None:
+    course.write("assignments/tiny/provided/notes [1].md", "Notes.\n")
+    course.edit(
+        "assignments/tiny/assignment.toml", 'provided = ["networks.py"]', 'provided = ["networks.py", "notes [1].md"]'
+    )
+    course.build()
+    git = ["git", "-C", str(course.root), "-c", "core.excludesFile=/dev/null"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    listed = subprocess.run(
+        [*git, "ls-files", "-co", "--exclude-standard", "student_templates"], capture_output=True, check=True, text=True
+    )
+    kept = {name.removeprefix("student_templates/") for name in listed.stdout.splitlines()}
+    assert kept == {".gitignore", "README.md", "tiny/assignment.toml", "tiny/report.md", "tiny/vae.py"}
+    for name in course.tree("student_templates").keys() - kept:
+        (course.root / "student_templates" / name).unlink()
+    assert stale_files(course.root) == []
+    course.write("student_templates/tiny/networks.py", "old = 1\n")
+    assert "student_templates/tiny/networks.py: out of date" in stale_files(course.root)
+    assert "student_templates/tiny/handout.md: missing" in stale_files(course.root)
 
 
 @pytest.mark.parametrize(
