@@ -176,7 +176,7 @@ def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path) -> 
 
     from autograder.grading.trouble import GraderTrouble
     from autograder.verify.command import choose, verify_and_save
-    from autograder.verify.tables import show_item, show_summary
+    from autograder.verify.tables import show_item, show_summary, tracebacks
 
     console = Console(highlight=False)
     try:
@@ -185,7 +185,9 @@ def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path) -> 
     except GraderTrouble as error:
         typer.echo(f"build.py: {error}", err=True)
         raise typer.Exit(1) from None
-    if item:
+    if raised := "\n\n".join(filter(None, (tracebacks(report) for report, _ in found))):
+        typer.echo(f"{raised}\n", err=True)
+    elif item:
         show_item(found[0][0], console)
     show_summary([report for report, _ in found], console)
     for report, page in found:

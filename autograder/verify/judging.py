@@ -8,6 +8,8 @@ from autograder.mutants import CATALOGUE, Catalogue, Mutant
 from autograder.verify.margins import network_too_near, too_near
 from autograder.verify.matrix import REFERENCE_NETWORK, Cell, CheckColumn, Problem, Report, Role, Row, Sees, Trouble
 
+MOST_NAMES = 5
+"""Places of one problem that are written out."""
 CLOSE = 1e-6
 """Parts of points that are closer than this are equal: they are sums of a few decimal numbers."""
 
@@ -16,9 +18,9 @@ def judge(report: Report, catalogue: Catalogue, misfits: Sequence[Problem] = ())
     """Return the report with its problems, kind by kind and otherwise in the order of the rows."""
     found = [
         *misfits,
-        *_faults(report),
-        *_correct_rows(report),
-        *_mutants(report, {mutant.id: mutant for mutant in catalogue.mutants}),
+        *_together(_faults(report)),
+        *_together(_correct_rows(report)),
+        *_together(_mutants(report, {mutant.id: mutant for mutant in catalogue.mutants})),
         *_claims(report),
         *_hints(report),
         *_baselines(report),
@@ -51,10 +53,41 @@ def _failures(report: Report, cell: Cell) -> str:
     return f"{', '.join(names)} ({cell.note})" if cell.note else ", ".join(names)
 
 
+def broken_checks(rows: Sequence[Row]) -> list[Problem]:
+    """Return one problem for each exception that checks themselves raise on the reference, with all that meet it."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for exception in row.exceptions:
+            found.setdefault(exception.cause, []).append(exception.check)
+    mend = "mend the check; until then, nothing else can be said"
+    return [
+        Problem(trouble=Trouble.BROKEN, where=_listed(checks), what=f"raises {cause}", mend=mend)
+        for cause, checks in found.items()
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Write out the first names, and how many more there are."""
+    names = list(dict.fromkeys(names))
+    return ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+
+
+def _together(problems: Iterator[Problem]) -> Iterator[Problem]:
+    """Make one problem of those that have the same cause: what is wrong is the same, at several places."""
+    places: dict[tuple[Trouble, str, str], list[str]] = {}
+    for problem in problems:
+        places.setdefault((problem.trouble, problem.what, problem.mend), []).append(problem.where)
+    for (trouble, what, mend), where in places.items():
+        yield Problem(trouble=trouble, where=_listed(where), what=what, mend=mend)
+
+
 def _faults(report: Report) -> Iterator[Problem]:
+    """Checks that fail on the reference where a variant fails; what the reference fails by itself is told there."""
+    told = {(cell.item, label) for row in report.of_role(Role.REFERENCE) for cell in row.cells for label in cell.failed}
     for row in report.rows:
         for cell in row.cells:
-            names = [check.id for check in report.checks_of(cell.item) if check.label in cell.errors]
+            at_fault = [label for label in cell.errors if (cell.item, label) not in told]
+            names = [check.id for check in report.checks_of(cell.item) if check.label in at_fault]
             if names:
                 what = f"{', '.join(names)} also fails on the reference, on the same example ({cell.fault})"
                 mend = "mend the check: a right answer must pass on every input"
@@ -72,6 +105,8 @@ def _correct_rows(report: Report) -> Iterator[Problem]:
             if row.role in troubles and cell.failed:
                 trouble, mend = troubles[row.role]
                 what = f"loses {_points(cell.lost)} of {cell.item}: {_failures(report, cell)}"
+                if row.lacks:
+                    what += f"; nothing in it is called {_listed(row.lacks)}: was that added to the item since?"
                 yield Problem(trouble=trouble, where=_at(row), what=what, mend=mend)
             if row.role is Role.TEMPLATE and cell.passed:
                 names = [check.id for check in report.checks_of(cell.item) if check.label in cell.passed]

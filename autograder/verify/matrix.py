@@ -23,6 +23,7 @@ else, ``version`` grows. It depends on the bytes of the assignment alone, not on
 from __future__ import annotations
 
 import math
+import re
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -54,7 +55,9 @@ class Sees(StrEnum):
 class Trouble(StrEnum):
     """The kinds of problems, in the order in which they are told."""
 
+    BROKEN = "check raises"
     MISFIT = "mutant does not fit"
+    HANDOUT = "handout says otherwise"
     REFERENCE = "reference loses points"
     ALTERNATIVE = "alternative loses points"
     TEMPLATE = "template earns points"
@@ -159,6 +162,20 @@ class Margin(Record):
         return self.mean / self.spread if self.spread else math.copysign(math.inf, self.mean)
 
 
+class CheckException(Record):
+    """What a check itself raised on the reference, as a traceback: a mistake of whoever wrote the check."""
+
+    check: str
+    text: str
+
+    @property
+    def cause(self) -> str:
+        """The exception and the place: the same for all checks that meet it there."""
+        places = re.findall(r'^ +File "(?:.*[/\\\\])?(.+)", line (\d+)', self.text, re.MULTILINE)
+        place = " ({}, line {})".format(*places[-1]) if places else ""
+        return self.text.strip().splitlines()[-1] + place
+
+
 class Row(Record):
     """One variant."""
 
@@ -179,6 +196,9 @@ class Row(Record):
     reads: str = ""
     """What a student with this bug reads about its item."""
     leads: tuple[Lead, ...] = ()
+    lacks: tuple[str, ...] = ()
+    """Blanks whose names an alternative's files do not have."""
+    exceptions: tuple[CheckException, ...] = ()
 
     def cell(self, item_id: str) -> Cell | None:
         """The cell of an item, None where the variant was not graded on it."""

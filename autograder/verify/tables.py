@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autograder.verify.matrix import Cell, Report, Role, Row, Sees
+from autograder.verify.matrix import Cell, CheckException, Report, Role, Row, Sees
 
 COLUMNS = ("assignment", "items", "checks", "killed", "full marks", "equal", "hints", "problems")
 
@@ -26,6 +26,14 @@ def show_summary(reports: Sequence[Report], console: Console) -> None:
     for report in reports:
         table.add_row(*_summary(report))
     console.print(table)
+
+
+def tracebacks(report: Report) -> str:
+    """Return what checks themselves raised on the reference, one traceback for each cause; "" where none did."""
+    found: dict[str, CheckException] = {}
+    for exception in (exception for row in report.rows for exception in row.exceptions):
+        found.setdefault(exception.cause, exception)
+    return "\n\n".join(f"{exception.check}\n{exception.text}" for exception in found.values())
 
 
 def _summary(report: Report) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections import OrderedDict
@@ -21,6 +22,7 @@ from autograder.grading.rounding import CoarseArithmetic
 from autograder.grading.running import MAX_SHRINKS, CheckRunner, Evidence, Verdict
 from autograder.grading.seeds import check_seed
 from autograder.mutants import Catalogue, Mutant
+from autograder.references import expected_names
 from autograder.reports.plain import item_text
 from autograder.results import Outcome
 from autograder.sandbox.example import size_of
@@ -28,7 +30,7 @@ from autograder.sandbox.stand_ins import stand_ins_of
 from autograder.verify import variants
 from autograder.verify.homes import homes_of
 from autograder.verify.margins import leads_of
-from autograder.verify.matrix import Cell, CheckColumn, Exemption, Lead, Role, Row, Sees
+from autograder.verify.matrix import Cell, CheckColumn, CheckException, Exemption, Lead, Role, Row, Sees
 from autograder.verify.suite import CheckSuite
 from autograder.verify.variants import Variant
 
@@ -105,8 +107,11 @@ def try_variant(bench: Workbench, variant: Variant) -> Row:
                     criteria.clear()
         cells = tuple(_cell(bench, item_id, judged[item_id]) for item_id in variant.items if item_id in judged)
         row = Row(role=variant.role, name=variant.name, own=variant.own, files=tuple(variant.files), cells=cells)
+        if variant.role is Role.ALTERNATIVE:
+            return row.model_copy(update={"lacks": _lacking(bench.assignment, variant)})
         if variant.mutant is None:
-            return row if against else row.model_copy(update={"leads": tuple(leads)})
+            update = {"leads": tuple(leads), "exceptions": tuple(_exceptions(judged))}
+            return row if against else row.model_copy(update=update)
         row = row.model_copy(
             update={
                 "misconception": variant.mutant.misconception,
@@ -127,6 +132,22 @@ def try_exemptions(bench: Workbench) -> list[Exemption]:
             Exemption(check=check.id, item=check.item, reason=check.exempt, holds=verdict.outcome is Outcome.PASS)
             for check, verdict in bench.suite.of_exempted().verdicts(folder, grading_seed=SEED, max_shrinks=0)
         ]
+
+
+def _exceptions(judged: Mapping[str, Judged]) -> Iterator[CheckException]:
+    """Yield what checks raised that no submission can make them raise."""
+    for verdicts in judged.values():
+        for check, verdict in verdicts:
+            if verdict.staff_note:
+                yield CheckException(check=check.id, text=verdict.staff_note.strip())
+
+
+def _lacking(assignment: Assignment, variant: Variant) -> tuple[str, ...]:
+    """Return the blanks of a variant's items whose names are nowhere in its file."""
+    texts = {name: variant.files[given].decode() for given, name in expected_names(assignment, variant.files).items()}
+    items = [assignment.manifest.item(item_id) for item_id in variant.items]
+    blanks = [(blank, texts.get(item.file or "", "")) for item in items for blank in item.blanks]
+    return tuple(blank for blank, text in blanks if text and not re.search(rf"\b{blank.split('.')[-1]}\b", text))
 
 
 def _cell(bench: Workbench, item_id: str, judged: Judged) -> Cell:

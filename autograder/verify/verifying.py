@@ -15,7 +15,8 @@ from autograder.mutants import Catalogue, read_catalogue
 from autograder.verify import variants
 from autograder.verify.baselines import Baselines, most_earned, read_baselines
 from autograder.verify.equivalence import INPUTS, QUICK_INPUTS, Chunk, chunks_of, try_chunk
-from autograder.verify.judging import judge
+from autograder.verify.handout_points import handout_problems
+from autograder.verify.judging import broken_checks, judge
 from autograder.verify.margins import LEAST_RUNS, read_margins, unmeasured
 from autograder.verify.matrix import Baseline, Claim, Earnings, ItemColumn, Problem, Record, Report, Role, Row, Trouble
 from autograder.verify.pool import do_all
@@ -62,16 +63,20 @@ class _Verification:
     def report(self, mutants: Sequence[Variant], misfits: Sequence[Problem]) -> Report:
         """Grade, judge, and put together."""
         graded = self._variants(mutants)
+        graded, first = self._reference_first(graded)
+        if broken := broken_checks(first):
+            return self._report(first, (), ()).model_copy(update={"problems": tuple(broken)})
         known = {item_id: one for item_id, one in read_baselines(self.bench.assignment).items() if self._wants(item_id)}
         graded, untouched = self._narrowed(graded)
         claims = [variant for variant in graded if variant.role is Role.EQUIVALENT]
         chunks = [chunk for variant in claims for chunk in chunks_of(self.bench, variant, self._inputs)]
         tried = self._do([f"claim {chunk.variant.name!r}" for chunk in chunks], self._try_chunk(chunks), Claim)
-        rows = self._graded(graded)
+        rows = self._graded(graded, first)
         rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in told_apart(rows)]
         earned = self._do([f"baselines of {name!r}" for name in known], self._try_baselines(known), Earnings)
         report = self._report(rows, _joined(claims, tried), [one for each in earned for one in each.baselines])
-        return judge(report, self.bench.catalogue, [*misfits, *self._unmeasured()])
+        said = [] if self.item else handout_problems(self.bench.assignment)
+        return judge(report, self.bench.catalogue, [*misfits, *said, *self._unmeasured()])
 
     def _unmeasured(self) -> list[Problem]:
         """Networks that no record tells of: a threshold was never screened over them."""
@@ -130,15 +135,28 @@ class _Verification:
         if self.progress is not None:
             self.progress(self.done, self.total)
 
-    def _graded(self, graded: Sequence[Variant]) -> list[Row]:
-        """Grade all variants; what takes longest begins first, so that no process waits for it in the end."""
-        parts = [part for variant in graded for part in variant.parts(self.bench.assignment)]
+    def _reference_first(self, graded: list[Variant]) -> tuple[list[Variant], list[Row]]:
+        """Grade the reference where nothing is trained; return what is left to grade, and its rows.
+
+        Where checks themselves raise there, nothing else can be said.
+        """
+        reference, *others = graded
+        training = [item for item in reference.items if self.bench.assignment.manifest.item(item).training]
+        rows = self._tried([reference.on([item]) for item in reference.items if item not in training])
+        return [reference.on(training), *others], rows
+
+    def _graded(self, graded: Sequence[Variant], first: Sequence[Row]) -> list[Row]:
+        """Grade all variants but for the rows that are there; what takes longest begins first, so that no process
+        waits for it in the end."""
+        parts = [part for variant in graded if variant.items for part in variant.parts(self.bench.assignment)]
         parts.sort(key=lambda part: not self.bench.assignment.manifest.item(part.items[0]).training)
-        tried = self._tried(parts)
+        tried = [*first, *self._tried(parts)]
         order = {item.id: number for number, item in enumerate(self.bench.assignment.manifest.items)}
         rows = []
-        for variant in (variant for variant in graded if variant.items):
+        for variant in graded:
             own = [row for row in tried if (row.role, row.name) == (variant.role, variant.name)]
+            if not own:
+                continue
             cells = sorted((cell for row in own for cell in row.cells), key=lambda cell: order[cell.item])
             explained = next((row for row in own if row.sees is not None), own[-1])
             leads = sorted((lead for row in own for lead in row.leads), key=lambda lead: lead.check)

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from autograder.assignment import Manifest
-from tests.fidelity.handouts import Handout, Section
+from autograder.release.handouts import Handout, Section
 
 FOLDER = Path(__file__).parent
 HANDOUT = "handout.md"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from autograder.errors import UserError
+from autograder.verify.handout_points import handout_problems
 from autograder.verify.matrix import Role, Trouble
+from autograder.verify.tables import tracebacks
 from tests.verify.proving import COMPLETE, HALF, MINUS, ONCE, ONE, SUM, TRIPLE, Proving, mutant, told
 
 
@@ -88,9 +90,72 @@ def test_a_reference_that_loses_a_point(tmp_path):
     )
     found = told(proving.verify())
     assert "reference 'reference': loses 0.3333 points of two.shift" in found[Trouble.REFERENCE][0]
-    line = found[Trouble.FAULT][0]
-    assert "test_strict also fails on the reference, on the same example (" in line
-    assert "at every entry: it is -0.5 more than expected" in line
+    assert "test_strict (" in found[Trouble.REFERENCE][0]
+    assert Trouble.FAULT not in found, "the cause is told once"
+
+
+def test_a_check_that_fails_on_the_reference_only_where_a_mutant_fails(tmp_path):
+    """Its first example is right, and so the reference passes; a mutant fails on the first, and finds a wrong one."""
+    proving = Proving(tmp_path)
+    proving.add_check(
+        "late",
+        '@item("two.shift", weight=0.5)\ndef test_late(two, seen=[]):\n    seen.append(1)\n'
+        "    assert_close(two.shift(torch.ones(2)), torch.full((2,), 2.0 if len(seen) < 2 else 3.5).double())\n",
+    )
+    (line, *_) = told(proving.verify())[Trouble.FAULT]
+    assert "test_late also fails on the reference, on the same example (" in line
+    assert "the result is wrong at every entry: it is 2 everywhere" in line
+
+
+RAISES = """
+def width(value):
+    return vaule.shape
+
+@item("two.shift", weight=0.5)
+def test_width(two):
+    assert width(two.shift(torch.ones(2))) == (2,)
+
+@item("one.double", weight=0.5)
+@given(x=tensors(2))
+def test_widths(one, x):
+    assert width(one.double(x)) == (2,)
+"""
+
+
+def test_an_exception_of_a_check_is_told_once_and_nothing_else_is(tmp_path):
+    proving = Proving(tmp_path)
+    proving.add_check("raises", RAISES)
+    proving.alternative("good", two="def shift(x):\n    return 1 + x\n")
+    report = proving.verify()
+    ((trouble, lines),) = told(report).items()
+    assert trouble is Trouble.BROKEN and len(lines) == 1
+    assert (
+        "hidden/test_raises.py::test_widths, hidden/test_raises.py::test_width: raises NameError: name 'vaule'"
+        in lines[0]
+    )
+    assert "is not defined (test_raises.py, line 6); mend the check" in lines[0] and not report.of_role(Role.MUTANT)
+    text = tracebacks(report)
+    assert text.startswith("hidden/test_raises.py::test_widths\n") and text.count("NameError") == 1
+    assert "in test_widths" in text and "return vaule.shape" in text
+    assert list(told(proving.verify("two.shift"))) == [Trouble.BROKEN]
+
+
+def test_problems_of_one_cause_are_one_problem(tmp_path):
+    proving = Proving(tmp_path)
+    for name in ("first", "second", "third"):
+        proving.alternative(name, one=ONE.replace("x * 2", "x.round() * 2"))
+    (line,) = told(proving.verify("one.double"))[Trouble.ALTERNATIVE]
+    assert line.startswith(
+        "alternative 'first', alternative 'second', alternative 'third': loses 2 points of one.double"
+    )
+
+
+def test_an_alternative_without_a_new_function_is_told_so(tmp_path):
+    proving = Proving(tmp_path)
+    proving.alternative("old", one="def double(x):\n    return x + x\n")
+    (line,) = told(proving.verify())[Trouble.ALTERNATIVE]
+    assert "alternative 'old': loses 3 points of one.quadruple" in line
+    assert "nothing in it is called quadruple: was that added to the item since?" in line
 
 
 @pytest.mark.parametrize(("price", "said"), [("[0.0, 0.5]", "0 to 0.5"), ("[0.2, 0.99]", "0.2 to 0.99")])
@@ -216,3 +281,43 @@ def test_a_baseline_that_earns_points(tmp_path):
     proving.write(where, 'BASELINES = {"two.trian": {}}\n')
     with pytest.raises(UserError, match=r"no item of training 'two.trian'; did you mean \"two.train\""):
         proving.verify()
+
+
+TABLE = """# Tiny
+
+## Everything (10 points)
+
+| item | points | what |
+|---|---|---|
+| `one.double` | 2 | twice |
+| `one.quadruple` + `two.shift` | 3 + 1 | four times, and one more |
+| `report` | 4 | in words |
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("| 2 |", "| 2.5 |", "handout.md: line 7 gives one.double 2.5, and the manifest 2; let both say the same"),
+        ("`two.shift`", "`two.shfit`", "line 8 names an item 'two.shfit', which is not in the manifest; did you mean"),
+        ("(10 points)", "(9 points)", "line 3 promises 9 points, and its items have 10"),
+        (
+            "| 3 + 1 |",
+            "| many |",
+            "line 8: '`one.quadruple` + `two.shift`' and 'many' are not items with one number each",
+        ),
+    ],
+)
+def test_points_of_the_handout_that_are_not_those_of_the_manifest(tmp_path, old, new, said):
+    proving = Proving(tmp_path)
+    proving.write("assignments/tiny/handout.md", TABLE)
+    assert handout_problems(proving.loaded) == []
+    proving.write("assignments/tiny/handout.md", TABLE.replace(old, new))
+    assert said in str(handout_problems(proving.loaded)[0])
+
+
+def test_a_verification_reads_the_handout(tmp_path):
+    proving = Proving(tmp_path)
+    proving.write("assignments/tiny/handout.md", TABLE.replace("| 2 |", "| 2.5 |"))
+    assert Trouble.HANDOUT in told(proving.verify())
+    assert Trouble.HANDOUT not in told(proving.verify("one.double")), "an item's verification counts for no release"
