@@ -73,6 +73,7 @@ def verify_command(
     concept: Annotated[str, typer.Option("--concept", metavar="NAME", help="A concept by itself; no assignment.")] = "",
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")] = os.cpu_count() or 1,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the matrices go.")] = VERIFIED,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Use nothing that is kept of earlier runs.")] = False,
     automatic: Annotated[bool, typer.Option("--automatic", help="Instead: try automatic mutants.")] = False,
     calibrate: Annotated[int, typer.Option("--calibrate", metavar="N", min=0, help="Instead: N grading seeds.")] = 0,
     power: Annotated[int, typer.Option("--power", metavar="N", min=0, help="Instead: N seeds of each mutant.")] = 0,
@@ -85,6 +86,10 @@ def verify_command(
     no other, at its price, and can be told from the others; every check kills; alternatives have full marks; the
     template has none; claims of equivalence hold on 10,000 inputs; trivial methods earn nothing for training, and
     the reference stays off its thresholds by the margin that is on record.
+
+    What was found out is kept (DIR/<slug>/kept.jsonl), and done again only where something changed that has a say in
+    it: the variant, the item's checks and their concepts, the files that they reach, the engine. A run that was
+    interrupted goes on where it was.
 
     With --item: this item's checks on the reference, the template, the alternatives and its own mutants. What a bug can
     cost elsewhere is found out by leaving the item unwritten; only items that fail then are graded on its mutants.
@@ -105,7 +110,7 @@ def verify_command(
 
             _measure(slugs or [], concept, item, jobs, out, Measures(automatic, calibrate, power, margins))
             return
-        _verify(slugs or [], concept, item, jobs, out)
+        _verify(slugs or [], concept, item, jobs, out, fresh)
 
 
 @app.command("release")
@@ -171,7 +176,7 @@ def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, me
         raise typer.Exit(1)
 
 
-def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path) -> None:
+def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path, fresh: bool) -> None:
     from rich.console import Console
 
     from autograder.grading.trouble import GraderTrouble
@@ -181,7 +186,7 @@ def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path) -> 
     console = Console(highlight=False)
     try:
         chosen = choose(ROOT, slugs, item, concept)
-        found = [verify_and_save(ROOT, one, out, item=item, jobs=jobs) for one in chosen]
+        found = [verify_and_save(ROOT, one, out, item=item, jobs=jobs, fresh=fresh) for one in chosen]
     except GraderTrouble as error:
         typer.echo(f"build.py: {error}", err=True)
         raise typer.Exit(1) from None

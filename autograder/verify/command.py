@@ -15,7 +15,7 @@ FOLDER = "verify"
 """Where results lie, below the folder of what is built."""
 ITEMS = "items"
 """Where results for one item lie, below those of their assignment: they are no licence to release."""
-JSON, PAGE, MESSAGES = "matrix.json", "matrix.html", "messages.txt"
+JSON, PAGE, MESSAGES, KEPT = "matrix.json", "matrix.html", "messages.txt", "kept.jsonl"
 
 
 def choose(root: Path, chosen: Sequence[str], item: str = "", concept: str = "") -> list[Assignment]:
@@ -50,14 +50,23 @@ def folder_for(out: Path, assignment: Assignment, item: str) -> Path:
     return folder
 
 
-def verify_and_save(root: Path, assignment: Assignment, out: Path, *, item: str, jobs: int) -> tuple[Report, Path]:
-    """Verify one assignment and save what was found; return it with the page. A pass of all items goes on record."""
+def verify_and_save(
+    root: Path, assignment: Assignment, out: Path, *, item: str, jobs: int, fresh: bool = False
+) -> tuple[Report, Path]:
+    """Verify one assignment and save what was found; return it with the page. A pass of all items goes on record.
+
+    What was kept of earlier verifications is used, unless ``fresh``.
+    """
+    from autograder.verify.kept import Kept
     from autograder.verify.verifying import verify
 
     folder = folder_for(out, assignment, item)
+    path = out / assignment.slug / KEPT
+    if fresh:
+        path.unlink(missing_ok=True)
     before = digests_of(root, assignment)
     with progress_bar(assignment.slug) as progress:
-        report = verify(assignment, item=item, jobs=jobs, progress=progress)
+        report = verify(assignment, item=item, jobs=jobs, progress=progress, kept=Kept(path))
     page = _save(report, folder)
     if not item:
         if report.passed and digests_of(root, assignment) == before:

@@ -18,8 +18,8 @@ TASK_SECONDS = 600.0
 Work = Callable[[int], Any]
 
 
-def do_all(names: Sequence[str], work: Work, jobs: int, tick: Callable[[], None]) -> list[Any]:
-    """Return ``work(0)``, ``work(1)`` ... for every name, as JSON brings it back.
+def do_all(names: Sequence[str], work: Work, jobs: int, done: Callable[[int, Any], None]) -> list[Any]:
+    """Return ``work(0)``, ``work(1)`` ... for every name, as JSON brings it back; ``done`` gets each when it comes.
 
     Raises `GraderTrouble`, naming the task, where one breaks, hangs or ends its process.
     """
@@ -30,7 +30,7 @@ def do_all(names: Sequence[str], work: Work, jobs: int, tick: Callable[[], None]
         trouble, results[number] = answer
         if trouble:
             raise GraderTrouble(f"{names[number]}: could not be graded:\n{trouble}")
-        tick()
+        done(number, results[number])
     return [results[number] for number in range(len(names))]
 
 

@@ -37,12 +37,6 @@ class Variant:
         """Return the same variant, graded on these items."""
         return replace(self, items=tuple(items))
 
-    def parts(self, assignment: Assignment) -> list[Variant]:
-        """Return what can be graded side by side: each item of training by itself, and all others together."""
-        training = [item for item in self.items if assignment.manifest.item(item).training]
-        others = [item for item in self.items if item not in training]
-        return [*(self.on([item]) for item in training), *([self.on(others)] if others else [])]
-
     def write(self, assignment: Assignment, folder: Path) -> None:
         """Write the variant's files, and the reference's own for the rest, into a folder."""
         changed = expected_names(assignment, self.files).values()
@@ -115,7 +109,7 @@ def mutants(assignment: Assignment, catalogue: Catalogue) -> tuple[list[Variant]
 
 def reached_files(assignment: Assignment, file: str) -> set[str]:
     """Return a file and the files of the reference that import it, at whatever remove: nothing else can change."""
-    imported = {name: _imports(reference_path(assignment, name)) for name in assignment.manifest.files.required}
+    imported = {name: imports_of(reference_path(assignment, name)) for name in assignment.manifest.files.required}
     reached = {file}
     while more := {n for n, names in imported.items() if n not in reached and names & {Path(r).stem for r in reached}}:
         reached |= more
@@ -145,12 +139,12 @@ def without_item(assignment: Assignment, item: Item, text: bytes) -> bytes | Non
         return None
 
 
-def _imports(path: Path) -> set[str]:
+def imports_of(path: Path) -> frozenset[str]:
     """Return the names of the modules that a file imports."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
-        return set()
+        return frozenset()
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -158,4 +152,4 @@ def _imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             names.add((node.module or "").split(".")[0])
             names |= {alias.name for alias in node.names} if node.level else set()
-    return names
+    return frozenset(names)

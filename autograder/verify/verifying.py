@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from autograder import __version__
 from autograder.assignment import Assignment
@@ -17,6 +17,7 @@ from autograder.verify.baselines import Baselines, most_earned, read_baselines
 from autograder.verify.equivalence import INPUTS, QUICK_INPUTS, Chunk, chunks_of, try_chunk
 from autograder.verify.handout_points import handout_problems
 from autograder.verify.judging import broken_checks, judge
+from autograder.verify.kept import Kept, Keys
 from autograder.verify.margins import LEAST_RUNS, read_margins, unmeasured
 from autograder.verify.matrix import Baseline, Claim, Earnings, ItemColumn, Problem, Record, Report, Role, Row, Trouble
 from autograder.verify.pool import do_all
@@ -28,12 +29,22 @@ from autograder.verify.variants import Variant
 _R = TypeVar("_R", bound=Record)
 
 
-def verify(assignment: Assignment, *, item: str = "", jobs: int = 1, progress: Progress | None = None) -> Report:
+def verify(
+    assignment: Assignment,
+    *,
+    item: str = "",
+    jobs: int = 1,
+    progress: Progress | None = None,
+    kept: Kept | None = None,
+) -> Report:
     """Grade everything that proves a rubric, and return what was found.
 
     With ``item`` this is the author's working loop: that item's checks on the reference, the template, the alternatives
     and the item's mutants. What a bug of it can cost elsewhere is found out by leaving the whole item unwritten: only
     items that this reaches are graded on its mutants. Claims of equivalence get `QUICK_INPUTS` inputs.
+
+    What is ``kept`` of earlier verifications is not done again, unless something changed that has a say in it; what is
+    new is kept.
 
     Raises `UserError` for what cannot be read and `GraderTrouble` where grading itself breaks.
     """
@@ -46,7 +57,12 @@ def verify(assignment: Assignment, *, item: str = "", jobs: int = 1, progress: P
         mutants, misfits = variants.mutants(assignment, read_catalogue(assignment))
         known = Catalogue(assignment, tuple(variant.mutant for variant in mutants if variant.mutant is not None))
         bench = Workbench(CheckSuite.collect(assignment), known, Path(folder))
-        return _Verification(bench, item, jobs, progress).report(mutants, misfits)
+        keys = Keys(assignment, bench.suite, known)
+        kept = kept if kept is not None else Kept(Path(folder) / "kept")
+        report = _Verification(bench, keys, kept, item, jobs, progress).report(mutants, misfits)
+        if not item:
+            kept.forget_others()
+        return report
 
 
 @dataclass
@@ -54,6 +70,8 @@ class _Verification:
     """The state of one verification."""
 
     bench: Workbench
+    keys: Keys
+    kept: Kept
     item: str
     jobs: int
     progress: Progress | None
@@ -70,10 +88,20 @@ class _Verification:
         graded, untouched = self._narrowed(graded)
         claims = [variant for variant in graded if variant.role is Role.EQUIVALENT]
         chunks = [chunk for variant in claims for chunk in chunks_of(self.bench, variant, self._inputs)]
-        tried = self._do([f"claim {chunk.variant.name!r}" for chunk in chunks], self._try_chunk(chunks), Claim)
+        tried = self._do(
+            [f"claim {chunk.variant.name!r}" for chunk in chunks],
+            [self.keys.of_claim(chunk.variant, chunk.check.id, chunk.number, chunk.inputs) for chunk in chunks],
+            self._try_chunk(chunks),
+            Claim,
+        )
         rows = self._graded(graded, first)
         rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in told_apart(rows)]
-        earned = self._do([f"baselines of {name!r}" for name in known], self._try_baselines(known), Earnings)
+        earned = self._do(
+            [f"baselines of {name!r}" for name in known],
+            [self.keys.of_baselines(name) for name in known],
+            self._try_baselines(known),
+            Earnings,
+        )
         report = self._report(rows, _joined(claims, tried), [one for each in earned for one in each.baselines])
         said = [] if self.item else handout_problems(self.bench.assignment)
         return judge(report, self.bench.catalogue, [*misfits, *said, *self._unmeasured()])
@@ -125,13 +153,23 @@ class _Verification:
 
     # doing it
 
-    def _do(self, names: Sequence[str], work: Callable[[int], Record], kind: type[_R]) -> list[_R]:
+    def _do(self, names: Sequence[str], keys: Sequence[str], work: Callable[[int], Record], kind: type[_R]) -> list[_R]:
+        """Do what is not kept."""
         self.total += len(names)
-        answers = do_all(names, lambda number: work(number).model_dump(mode="json"), self.jobs, self._tick)
-        return [kind.model_validate(answer) for answer in answers]
+        answers = {number: answer for number, key in enumerate(keys) if (answer := self.kept.find(key)) is not None}
+        self._tick(len(answers))
+        new = [number for number in range(len(names)) if number not in answers]
 
-    def _tick(self) -> None:
-        self.done += 1
+        def done(number: int, answer: Any) -> None:
+            answers[new[number]] = answer
+            self.kept.keep(keys[new[number]], answer)
+            self._tick(1)
+
+        do_all([names[n] for n in new], lambda n: work(new[n]).model_dump(mode="json"), self.jobs, done)
+        return [kind.model_validate(answers[number]) for number in range(len(names))]
+
+    def _tick(self, more: int) -> None:
+        self.done += more
         if self.progress is not None:
             self.progress(self.done, self.total)
 
@@ -148,7 +186,7 @@ class _Verification:
     def _graded(self, graded: Sequence[Variant], first: Sequence[Row]) -> list[Row]:
         """Grade all variants but for the rows that are there; what takes longest begins first, so that no process
         waits for it in the end."""
-        parts = [part for variant in graded if variant.items for part in variant.parts(self.bench.assignment)]
+        parts = [variant.on([item]) for variant in graded for item in variant.items]
         parts.sort(key=lambda part: not self.bench.assignment.manifest.item(part.items[0]).training)
         tried = [*first, *self._tried(parts)]
         order = {item.id: number for number, item in enumerate(self.bench.assignment.manifest.items)}
@@ -158,14 +196,16 @@ class _Verification:
             if not own:
                 continue
             cells = sorted((cell for row in own for cell in row.cells), key=lambda cell: order[cell.item])
-            explained = next((row for row in own if row.sees is not None), own[-1])
+            whole = next((row for row in own if row.cell(variant.own)), own[0])
+            lacks = tuple(dict.fromkeys(blank for row in own for blank in row.lacks))
             leads = sorted((lead for row in own for lead in row.leads), key=lambda lead: lead.check)
-            rows.append(explained.model_copy(update={"cells": tuple(cells), "leads": tuple(leads)}))
+            rows.append(whole.model_copy(update={"cells": tuple(cells), "leads": tuple(leads), "lacks": lacks}))
         return rows
 
     def _tried(self, parts: Sequence[Variant]) -> list[Row]:
-        names = [f"{part.role} {part.name!r}" for part in parts]
-        return self._do(names, lambda number: try_variant(self.bench, parts[number]), Row)
+        names = [f"{part.role} {part.name!r} on {part.items[0]}" for part in parts]
+        keys = [self.keys.of_variant(part, part.items[0]) for part in parts]
+        return self._do(names, keys, lambda number: try_variant(self.bench, parts[number]), Row)
 
     def _try_chunk(self, chunks: Sequence[Chunk]) -> Callable[[int], Claim]:
         return lambda number: try_chunk(self.bench, chunks[number])

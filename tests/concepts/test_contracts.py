@@ -16,6 +16,7 @@ from autograder.concepts.reparameterization import reparameterization
 from autograder.errors import UserError
 from autograder.release.declared import refuse_wrong_checks
 from tests.concepts.course import ROOT, ConceptCourse
+from tests.concepts.searching import FIRST_LINE, NOTHING, modules_of, searching
 from tests.tiny import command
 
 WRONG = ("std = torch.exp(0.5 * logvar)", "std = torch.exp(logvar)")
@@ -187,32 +188,9 @@ def test_a_broken_hidden_half_is_named_in_one_line(tmp_path):
     assert "the grader is broken, not the hand-in" in run.stderr and says in run.stderr
 
 
-SEARCHING = """# a submission
-import importlib, os, sys
-ROOT = {root!r}
-FILES = [__file__, *{files!r}]
-MODULES = {modules!r}
-
-def found():
-    "What can be read: of all that is looked for, this file alone."
-    told = []
-    sys.path[:0] = [ROOT + "/proofs", ROOT + "/assignments"]
-    for name in MODULES:
-        try:
-            told.append(importlib.import_module(name).__name__)
-        except BaseException:
-            pass
-    for name in FILES:
-        try:
-            told.append(open(name).readline().strip())
-        except BaseException:
-            pass
-    return told
-
-TOLD = found()
-
+SAMPLING = """
 def sample(mean, logvar):
-    raise ValueError(f"TOLD {{TOLD}}")
+    raise ValueError(f"TOLD {TOLD}")
 
 class Sampler:
     def __init__(self, mu, log_sigma_squared): pass
@@ -223,8 +201,8 @@ class Sampler:
 def test_no_module_of_a_proof_can_be_imported_or_opened_by_a_submission(course):
     proofs = course.root / "proofs"
     files = sorted(str(path) for path in proofs.rglob("*") if path.is_file())
-    modules = sorted(".".join(path.relative_to(proofs).with_suffix("").parts) for path in proofs.rglob("*.py"))
+    modules = modules_of(path.relative_to(proofs).as_posix() for path in proofs.rglob("*.py"))
     assert len(files) > 5 and "autograder_proofs.reparameterization.properties" in modules
-    source = SEARCHING.format(root=str(course.root), files=files, modules=modules)
-    run = course.grade(sampling=source)
-    assert "TOLD ['# a submission']" in run.output("sample")
+    roots = [str(proofs), str(course.root / "assignments")]
+    run = course.grade(sampling=FIRST_LINE + searching(roots, modules, files) + SAMPLING)
+    assert NOTHING in run.output("sample")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from autograder.assignment import PROOFS
 from autograder.platforms.gradescope.validate import is_warning, validate_results
+from tests.concepts.searching import FIRST_LINE, NOTHING, modules_of, searching
 from tests.end_to_end.conftest import ROOT, SLUG
 from tests.end_to_end.harness import Gradescope, Run, Verdict, why_not
 
@@ -84,6 +87,23 @@ def test_a_hand_in_that_never_returns_is_graded_before_the_platform_stops_it(pla
     assert run.verdict is Verdict.ACCEPTED and run.results is not None
     scores = run.scores
     assert scores["simsiam.forward"] == 0 and scores["simsiam.loss"] == 2 and scores["vae.kl"] == 2
+
+
+def test_the_hidden_half_of_no_concept_can_be_imported_or_opened(platform: Gradescope, release: Path) -> None:
+    with zipfile.ZipFile(release / f"{SLUG}_gradescope.zip") as bundle:
+        names = [name for name in bundle.namelist() if f"{PROOFS}/" in name and not name.endswith("/")]
+    root = names[0].partition(f"{PROOFS}/")[0] + PROOFS
+    modules = modules_of(name.removeprefix(f"{root}/") for name in names)
+    assert (
+        "autograder_proofs.reparameterization.properties" in modules and "autograder_proofs.oracles.gaussian" in modules
+    )
+    search = searching([f"/autograder/source/{root}"], modules, [f"/autograder/source/{name}" for name in names])
+    template = (release / "templates" / SLUG / "vae_solution.py").read_text(encoding="utf-8")
+    body = template.replace("raise NotImplementedError(", 'raise ValueError(f"TOLD {TOLD}", ')
+    assert body != template
+    run = platform.submit({"vae_solution.py": f"{FIRST_LINE}\n{body}{search}".encode()})
+    assert run.results is not None and NOTHING in json.dumps(run.results)
+    assert json.dumps(run.results).count("TOLD") == json.dumps(run.results).count(NOTHING)
 
 
 def test_nothing_readable_gets_a_clear_line(platform: Gradescope) -> None:

@@ -158,9 +158,9 @@ def test_an_item_that_is_not_automatic_is_misuse(proving):
 
 def test_a_task_that_ends_its_process_or_breaks_is_named():
     with pytest.raises(GraderTrouble, match="second: no result, its process ended with status 3"):
-        do_all(["first", "second"], lambda number: os._exit(3) if number else number, 1, lambda: None)
+        do_all(["first", "second"], lambda number: os._exit(3) if number else number, 1, lambda number, answer: None)
     with pytest.raises(GraderTrouble, match=r"(?s)first: could not be graded:.*ZeroDivisionError"):
-        do_all(["first"], lambda number: 1 // number, 1, lambda: None)
+        do_all(["first"], lambda number: 1 // number, 1, lambda number, answer: None)
     ticks: list[None] = []
-    assert do_all(list("abc"), lambda number: number * 2, 2, lambda: ticks.append(None)) == [0, 2, 4]
+    assert do_all(list("abc"), lambda number: number * 2, 2, lambda number, answer: ticks.append(answer)) == [0, 2, 4]
     assert len(ticks) == 3

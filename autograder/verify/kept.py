@@ -1,0 +1,211 @@
+"""Rows that were found out before, kept with the digest of everything that had a say in them.
+
+A piece of work (a variant on one item, a part of a claim, the baselines of an item) is done again only where its key is
+new. A key is made of the engine and its libraries, the manifest, the item's checks with what their files share, the
+concepts that they apply, the helpers beside the checks, the files of the reference that they reach, and the variant.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Collection, Iterator
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import autograder
+from autograder.assignment import MANIFEST, PROOFS_PACKAGE, Assignment
+from autograder.grading.running import RemoteName
+from autograder.mutants import Catalogue
+from autograder.references import expected_names, reference_path
+from autograder.release.files import read_tree
+from autograder.verify.suite import CheckSuite
+from autograder.verify.variants import Variant, imports_of
+
+CONCEPTS = "concepts"
+LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "hypothesis", "matplotlib", "pillow")
+_CONCEPT = re.compile(rf"\b(?:autograder\.{CONCEPTS}|{PROOFS_PACKAGE})\.(\w+)")
+
+
+class Kept:
+    """Answers by their keys, in a file to which each is added when it comes: nothing is lost by an interruption."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what is there; a line that cannot be read (the last, of a run that was killed) is forgotten."""
+        self.path = path
+        self._answers: dict[str, Any] = {}
+        self._used: set[str] = set()
+        for line in path.read_bytes().splitlines() if path.is_file() else ():
+            try:
+                entry = json.loads(line)
+                self._answers[entry["key"]] = entry["answer"]
+            except (ValueError, KeyError, TypeError):
+                continue
+
+    def find(self, key: str) -> Any:
+        """Return an answer, None where there is none."""
+        self._used.add(key)
+        return self._answers.get(key)
+
+    def keep(self, key: str, answer: Any) -> None:
+        """Add an answer, in memory and in the file."""
+        self._answers[key] = answer
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "answer": answer}) + "\n")
+
+    def forget_others(self) -> None:
+        """Drop what was not asked for: after a whole verification, that is of files as they were."""
+        lines = (json.dumps({"key": key, "answer": self._answers[key]}) for key in self._answers if key in self._used)
+        waiting = self.path.with_suffix(".new")
+        waiting.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        waiting.replace(self.path)
+
+
+class Keys:
+    """Keys of the work on one assignment as it is now."""
+
+    def __init__(self, assignment: Assignment, suite: CheckSuite, catalogue: Catalogue) -> None:
+        self._assignment, self._suite, self._catalogue = assignment, suite, catalogue
+        self._known: dict[str, tuple[str, list[str]]] = {}
+        self._files = {
+            path: ast.parse(path.read_bytes())
+            for folder in (assignment.public_checks, assignment.hidden_checks)
+            for path in sorted(folder.glob("test_*.py"))
+        }
+
+    def of_variant(self, variant: Variant, item: str) -> str:
+        """Return the key of a variant on one item; where it is its own, all known mistakes have a say in the hint."""
+        mutant = variant.mutant.model_dump(mode="json") if variant.mutant is not None else None
+        return _digest(
+            self._of_item(item, variant),
+            [variant.role, variant.name, variant.own, mutant],
+            self._mistakes(item) if item == variant.own else "",
+        )
+
+    def of_claim(self, variant: Variant, *numbers: Any) -> str:
+        """Return the key of a part of a claim."""
+        return _digest(self.of_variant(variant, variant.own), numbers)
+
+    def of_baselines(self, item: str) -> str:
+        """Return the key of an item's trivial methods."""
+        return _digest("baselines", self._engine, self._manifest, self._helpers, item)
+
+    def _of_item(self, item: str, variant: Variant) -> str:
+        base, reached = self._known.get(item) or self._known.setdefault(item, self._base(item))
+        places = {file: given for given, file in expected_names(self._assignment, variant.files).items()}
+        return _digest(base, [(name, _digest(variant.files[places[name]])) for name in reached if name in places])
+
+    def _base(self, item: str) -> tuple[str, list[str]]:
+        """Return a digest of all but the variant, and the files that the item's checks reach."""
+        reached = self._reached(item)
+        paths = (reference_path(self._assignment, name) for name in reached)
+        reference = [_digest(path.read_bytes()) if path.is_file() else "" for path in paths]
+        return _digest(self._engine, self._manifest, self._helpers, list(self._texts(item)), reference), reached
+
+    @cached_property
+    def _engine(self) -> str:
+        """The engine without the concepts, of which an item's checks have theirs, and what it stands on."""
+        files = read_tree(Path(autograder.__path__[0]))
+        files = {name: data for name, data in files.items() if not name.startswith(f"{CONCEPTS}/")}
+        return _digest(sys.version, [_version(name) for name in LIBRARIES], _digest_of_tree(files))
+
+    @cached_property
+    def _manifest(self) -> str:
+        return _digest((self._assignment.folder / MANIFEST).read_bytes())
+
+    @cached_property
+    def _helpers(self) -> str:
+        """What lies beside the checks, and what students get from us."""
+        folders = (self._assignment.public_checks, self._assignment.hidden_checks, self._assignment.provided)
+        trees = [read_tree(folder) for folder in folders]
+        kept = [{n: d for n, d in tree.items() if not PurePosixPath(n).name.startswith("test_")} for tree in trees]
+        return _digest([_digest_of_tree(tree) for tree in kept])
+
+    def _mistakes(self, item: str) -> str:
+        mutants = [mutant.model_dump(mode="json") for mutant in self._catalogue.of_item(item)]
+        return _digest(mutants)
+
+    def _reached(self, item: str) -> list[str]:
+        """Return the item's file, those that its checks ask for, and what these import, at whatever remove."""
+        files = {Path(name).stem: name for name in self._assignment.manifest.files.required}
+        fixtures = [value for check, given in self._suite.checks if check.item == item for value in given.values()]
+        asked = {value.name for value in fixtures if isinstance(value, RemoteName)}
+        own = self._assignment.manifest.item(item).file
+        more = set(files) if asked - files.keys() else asked | ({Path(own).stem} if own else set())  # by a probe, any
+        found: set[str] = set()
+        while more - found:
+            found |= more
+            paths = [reference_path(self._assignment, files[stem]) for stem in found]
+            more = {name for path in paths for name in imports_of(path) if name in files}
+        return sorted(files[stem] for stem in found)
+
+    def _texts(self, item: str) -> Iterator[str]:
+        """Yield the code of an item's checks, what their files share, and the concepts that these use."""
+        concepts: set[str] = set()
+        ids = [check.id for check, _ in (*self._suite.checks, *self._suite.exempted) if check.item == item]
+        names = {check_id.partition("/")[2].partition("::")[0] for check_id in ids}
+        for path, tree in self._files.items():
+            if path.name not in names:
+                continue
+            nodes = [node for node in tree.body if not (items := _items_of(node)) or item in items]
+            yield from (ast.dump(node) for node in nodes)
+            used = {node.id for one in nodes for node in ast.walk(one) if isinstance(node, ast.Name)}
+            concepts |= {
+                match[1]
+                for node in tree.body
+                if isinstance(node, ast.ImportFrom) and used & {alias.asname or alias.name for alias in node.names}
+                for match in [_CONCEPT.fullmatch(node.module or "")]
+                if match
+            }
+        yield from (self._concept(name) for name in sorted(self._with_imported(concepts)))
+
+    def _with_imported(self, concepts: Collection[str]) -> set[str]:
+        found: set[str] = set()
+        more = set(concepts) | {"oracles"}
+        while more - found:
+            found |= more
+            texts = (data.decode("utf-8", "replace") for name in found for data in self._trees(name))
+            more = {match for text in texts for match in _CONCEPT.findall(text)}
+        return found
+
+    def _concept(self, name: str) -> str:
+        return _digest(name, [_digest(data) for data in self._trees(name)])
+
+    def _trees(self, concept: str) -> Iterator[bytes]:
+        """Yield the files of both halves of a concept; its own proof has no say elsewhere."""
+        proofs = self._assignment.proofs
+        folders = [Path(autograder.__path__[0]) / CONCEPTS / concept]
+        folders += [proofs / PROOFS_PACKAGE / concept] if proofs is not None else []
+        for folder in folders:
+            yield from (data for name, data in read_tree(folder).items() if not name.startswith("proof/"))
+
+
+def _items_of(node: ast.stmt) -> set[str]:
+    """Return the items that decorators of a check name; nothing for what is no check, or says so otherwise."""
+    if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test"):
+        return set()
+    calls = [decorator for decorator in node.decorator_list if isinstance(decorator, ast.Call) and decorator.args]
+    first = [call.args[0] for call in calls]
+    return {arg.value for arg in first if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
+def _digest_of_tree(tree: dict[str, bytes]) -> str:
+    return _digest([(name, _digest(data)) for name, data in sorted(tree.items())])
+
+
+def _digest(*parts: Any) -> str:
+    if len(parts) == 1 and isinstance(parts[0], bytes):
+        return hashlib.sha256(parts[0]).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

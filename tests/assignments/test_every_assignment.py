@@ -1,0 +1,91 @@
+"""What is said of every assignment: right solutions get all points, templates none, and every item is proved."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from autograder.assignment import Assignment, load_assignment, slugs
+from autograder.mutants import read_catalogue
+from autograder.verify import variants
+from autograder.verify.baselines import read_baselines
+from autograder.verify.handout_points import handout_problems
+from autograder.verify.suite import CheckSuite
+from tests.templates import write_template
+
+ROOT = Path(__file__).resolve().parents[2]
+SLUGS = slugs(ROOT)
+ASSIGNMENTS: dict[str, Assignment] = {slug: load_assignment(ROOT, slug) for slug in SLUGS}
+ALTERNATIVES = [(slug, found.name) for slug in SLUGS for found in variants.alternatives(ASSIGNMENTS[slug])]
+
+
+@cache
+def suite_of(slug: str) -> CheckSuite:
+    return CheckSuite.collect(ASSIGNMENTS[slug])
+
+
+def measured(slug: str, *, training: bool = False) -> dict[str, float]:
+    """The points of the items that the grader gives, by their ids."""
+    items = (item for item in ASSIGNMENTS[slug].manifest.items if item.is_auto and item.training is training)
+    return {item.id: item.points for item in items}
+
+
+def points(suite: CheckSuite, folder: Path, items: dict[str, float], seed: str) -> dict[str, float]:
+    return {item: found.points for item, found in suite.score(folder, items=items, grading_seed=seed).items()}
+
+
+@pytest.mark.parametrize("seed", ["verify", "another"])
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_reference_gets_full_marks(slug: str, seed: str, tmp_path: Path) -> None:
+    variants.reference(ASSIGNMENTS[slug]).write(ASSIGNMENTS[slug], tmp_path)
+    assert points(suite_of(slug), tmp_path, measured(slug), seed) == measured(slug)
+
+
+@pytest.mark.parametrize(("slug", "name"), ALTERNATIVES)
+def test_other_right_solutions_get_full_marks(slug: str, name: str, tmp_path: Path) -> None:
+    found = next(one for one in variants.alternatives(ASSIGNMENTS[slug]) if one.name == name)
+    found.write(ASSIGNMENTS[slug], tmp_path)
+    full = {item: worth for item, worth in measured(slug).items() if item in found.items}
+    suite = suite_of(slug)
+    for seed in (f"{name} 0", f"{name} 1"):
+        assert points(suite, tmp_path, full, seed) == full
+    alone = CheckSuite(ASSIGNMENTS[slug], suite.checks, {})
+    assert points(alone, tmp_path, full, name) == full, "without stand-ins"
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_template_gets_nothing_from_the_real_worker(slug: str, tmp_path: Path) -> None:
+    folder = str(write_template(slug, tmp_path))
+    command = [sys.executable, "-m", "autograder", "grade", slug, folder, "--json", "--no-training"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode in (0, 1), run.stderr
+    scores = {test["extra_data"]["item"]: test.get("score") for test in json.loads(run.stdout)["tests"]}
+    assert {item: scores[item] for item in measured(slug)} == dict.fromkeys(measured(slug), 0)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_item_is_proved_by_mistakes_and_every_training_by_trivial_methods(slug: str) -> None:
+    catalogue = read_catalogue(ASSIGNMENTS[slug])
+    assert [item for item in measured(slug) if not catalogue.of_item(item)] == []
+    assert set(read_baselines(ASSIGNMENTS[slug])) == set(measured(slug, training=True))
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_rubric_and_handout_agree_on_items_and_points(slug: str) -> None:
+    assert handout_problems(ASSIGNMENTS[slug]) == []
+    handout = (ASSIGNMENTS[slug].folder / "handout.md").read_text(encoding="utf-8")
+    assert [item.id for item in ASSIGNMENTS[slug].manifest.items if f"`{item.id}`" not in handout] == []
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_grading_seed_is_random_hex(slug: str) -> None:
+    reference = ASSIGNMENTS[slug].reference
+    assert reference is not None
+    line = (reference / "grading.toml").read_text(encoding="utf-8")
+    seed = line.partition('grading_seed = "')[2].partition('"')[0]
+    assert len(bytes.fromhex(seed)) >= 16
