@@ -25,9 +25,9 @@ from autograder.checks.tensor_assertions import assert_integers, assert_shape, a
 from autograder.checks.thresholds import exceeds, falls_below
 from autograder.checks.uniformity import assert_uniform_integers
 from autograder.checks.watching import Watched, WatchedNetworks
-from autograder.sandbox.drawings import Figure, Panel, drawn
-from autograder.sandbox.remote import Remote, exists, fetch, fresh, gradients, info, is_remote, lend, substitute
-from autograder.sandbox.stand_ins import Callback, Canned, StandIns
+from autograder.sandbox.trusted.captured_figures import Figure, Panel, drawn
+from autograder.sandbox.trusted.remote import Remote, exists, fetch, fresh, gradients, info, is_remote, lend, substitute
+from autograder.sandbox.trusted.stand_ins import Callback, Canned, StandIns
 
 __all__ = [
     "AffineNoise",

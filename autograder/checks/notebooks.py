@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from autograder.checks.failure import CheckFailed
-from autograder.sandbox.failure import SubmissionFault
-from autograder.sandbox.remote import Remote, state
+from autograder.sandbox.trusted.faults import SubmissionFault
+from autograder.sandbox.trusted.remote import Remote, state
 from autograder.submission.executed import Executed, NotebookCell
 
 MAX_NAMED = 5

@@ -17,14 +17,13 @@ from autograder.assignment import Assignment
 from autograder.errors import what_went_wrong
 from autograder.grading.interruption import Interruption
 from autograder.results import Notice, Wall
-from autograder.sandbox.clock import Meter, Span
+from autograder.sandbox.trusted.clock import Meter, Span
 from autograder.submission import Submission, write_copy
-from autograder.texts import read_text
 
 if TYPE_CHECKING:
-    from autograder.sandbox.session import Session
-    from autograder.sandbox.stand_ins import StandIns
-    from autograder.sandbox.workers import Workers
+    from autograder.sandbox.out_of_process import Workers
+    from autograder.sandbox.trusted.session import Session
+    from autograder.sandbox.trusted.stand_ins import StandIns
     from autograder.submission.executed import Executed
 
 STATEMENT_SHARE = 0.4
@@ -59,13 +58,10 @@ class Bench:
         self._probes = self._copy_probes()
         _import_heavy(self.assignment.manifest.files.preload)
         from autograder.grading.probe_words import read_probe_words
-        from autograder.sandbox.loading import compiled
-        from autograder.sandbox.workers import start_workers
+        from autograder.sandbox.out_of_process import start_workers
 
         self._probe_words = read_probe_words(self.assignment.probes)
         ours = [self._copy / name for name in self.assignment.manifest.files.provided if name.endswith(".py")]
-        for path in (*ours, *self._probes):  # the workers inherit what is compiled here; only our own files are
-            compiled(read_text(path), str(path))
         _judge_cuda()
         limits = self.assignment.manifest.limits
         self._workers: Workers = start_workers(
@@ -74,6 +70,7 @@ class Bench:
             memory=limits.memory_mb * 2**20,
             cpu_seconds=self._most_cpu_seconds(),
             preload=("torch", *self.assignment.manifest.files.preload),
+            own_files=(*ours, *self._probes),
             run_ends=self.run_ends,
         )
         self.interruption.react(self._workers.stop)
@@ -95,8 +92,8 @@ class Bench:
         if self.interruption.reason:
             return
         from autograder.grading.trouble import GraderTrouble
-        from autograder.sandbox.failure import NotEnoughTime, WorkersLost
-        from autograder.sandbox.jail import missing_walls
+        from autograder.sandbox.trusted.faults import NotEnoughTime, WorkersLost
+        from autograder.sandbox.trusted.jail import missing_walls
 
         try:
             self._workers.fork_worker().close()
@@ -115,7 +112,7 @@ class Bench:
 
     def _judge_private_folders(self) -> list[str]:
         """Where only file modes keep workers from what is secret, return what is missing."""
-        from autograder.sandbox.jail import is_open_to_others
+        from autograder.sandbox.trusted.jail import is_open_to_others
 
         secret = [self.assignment.hidden_checks, self.assignment.reference]
         open_ones = [str(path) for path in secret if path is not None and path.is_dir() and is_open_to_others(path)]
@@ -128,7 +125,7 @@ class Bench:
 
         Files of no auto item are not run: a notebook that students hand in with its outputs would train for hours.
         """
-        from autograder.sandbox.failure import NotEnoughTime, SubmissionFault, WorkerLost, WorkersLost
+        from autograder.sandbox.trusted.faults import NotEnoughTime, SubmissionFault, WorkerLost, WorkersLost
 
         graded = {item.file for item in self.assignment.manifest.items if item.is_auto}
         for name, file in self.submission.files.items():
@@ -191,8 +188,8 @@ class Bench:
         small as these, a second one costs more than it brings where cores are shared. The wait for the worker is the
         machine's, and taken out of the ``check``'s time.
         """
-        from autograder.sandbox.courtesies import names_devices
-        from autograder.sandbox.session import Deadlines, Session
+        from autograder.sandbox.shared.device_names import names_devices
+        from autograder.sandbox.trusted.session import Deadlines, Session
 
         limits = self.assignment.manifest.limits
         loader = {

@@ -20,7 +20,7 @@ from autograder.grading.bench import Bench
 from autograder.grading.device import Device, choose_device
 from autograder.grading.interruption import Bound, Interruption
 from autograder.results import CheckResult, Failure, GradingResult, Notice, Outcome, Times
-from autograder.sandbox.clock import PATIENCE
+from autograder.sandbox.shared.processor_time import PATIENCE
 from autograder.submission import read_submission
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from autograder.grading.hints import Passed
     from autograder.grading.plugin import Check
     from autograder.grading.running import Evidence, Verdict
-    from autograder.sandbox.session import Session
-    from autograder.sandbox.stand_ins import StandIns
+    from autograder.sandbox.trusted.session import Session
+    from autograder.sandbox.trusted.stand_ins import StandIns
 
 CHECKS_SHARE = 0.9
 """Part of what is left after that which checks may take; the rest is for new workers, reruns and results."""
@@ -101,7 +101,7 @@ def _private_folder() -> Iterator[Path]:
     What libraries leave in temporary folders goes with it: meanwhile those are in a closed folder of its own. Where
     the grader is killed, the zygote removes it.
     """
-    from autograder.sandbox.remains import remove_tree
+    from autograder.sandbox.trusted.cleanup import remove_tree
 
     folder = Path(tempfile.mkdtemp(prefix="autograder-"))
     before = tempfile.tempdir, os.environ.get("TMPDIR")
@@ -158,7 +158,7 @@ class _Run:
         from autograder.checks.device import training_on
         from autograder.grading.plugin import CheckPlugin, run_checks
         from autograder.grading.secrets import read_stand_ins
-        from autograder.sandbox.stand_ins import stand_ins_of
+        from autograder.sandbox.trusted.stand_ins import stand_ins_of
 
         self._seed = self._grading_seed()
         stand_ins = read_stand_ins(self.assignment) if self.options.hidden else {}
@@ -258,8 +258,8 @@ class _Run:
         return min(most, max(spare, full * self._scale), self._run_ends - now)
 
     def _run_check(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None) -> None:
-        from autograder.sandbox.failure import NotEnoughTime, WorkersLost
-        from autograder.sandbox.session import RUN_IS_OVER
+        from autograder.sandbox.trusted.faults import NotEnoughTime, WorkersLost
+        from autograder.sandbox.trusted.session import RUN_IS_OVER
 
         begun = time.monotonic()
         note = ""

@@ -31,9 +31,9 @@ from autograder.grading.secrets import open_trusted
 from autograder.mutants import Catalogue, Mutant
 from autograder.references import NOTEBOOK, reference_name, reference_path
 from autograder.results import Outcome
-from autograder.sandbox.example import Asked, Raised
-from autograder.sandbox.remote import is_remote
-from autograder.sandbox.stand_ins import StandIns
+from autograder.sandbox.trusted.example import Asked, Raised
+from autograder.sandbox.trusted.remote import is_remote
+from autograder.sandbox.trusted.stand_ins import StandIns
 
 AGREES = 1e-4
 """Farthest relative distance of replies that are the same up to the roundings of float32, none of them amplified."""

@@ -22,11 +22,11 @@ from autograder.checks.showing import collecting_exhibits
 from autograder.checks.tensor_assertions import UNFILLED
 from autograder.grading.interruption import Bound, unbounded
 from autograder.results import Exhibit, Failure, Outcome
-from autograder.sandbox.example import Call, EnoughReplies, Raised
-from autograder.sandbox.failure import NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
-from autograder.sandbox.remote import is_ellipsis
-from autograder.sandbox.session import Session
-from autograder.sandbox.stand_ins import StandIns
+from autograder.sandbox.trusted.example import Call, EnoughReplies, Raised
+from autograder.sandbox.trusted.faults import NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
+from autograder.sandbox.trusted.remote import is_ellipsis
+from autograder.sandbox.trusted.session import Session
+from autograder.sandbox.trusted.stand_ins import StandIns
 
 MAX_SHRINKS = 60
 """Failing examples that are tried on the way to a smaller one."""

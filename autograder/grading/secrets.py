@@ -17,8 +17,8 @@ from autograder.references import NOTEBOOK, notebook_of_text
 from autograder.texts import read_text, read_toml
 
 if TYPE_CHECKING:
-    from autograder.sandbox.session import Session
-    from autograder.sandbox.stand_ins import StandIns
+    from autograder.sandbox.trusted.session import Session
+    from autograder.sandbox.trusted.stand_ins import StandIns
     from autograder.submission.executed import Executed
 
 PUBLIC_SEED = "public"
@@ -59,7 +59,7 @@ def open_trusted(
     ``arithmetic`` is active while one of them runs.
     """
     from autograder.sandbox.in_process import InProcessChannel
-    from autograder.sandbox.session import Session
+    from autograder.sandbox.trusted.session import Session
 
     provided = [assignment.provided / name for name in assignment.manifest.files.provided]
     extra = [str(path) for path in itertools.chain(provided, assignment.probes)]

@@ -16,7 +16,7 @@ from autograder.grading.secrets import open_reference, open_trusted, read_stand_
 from autograder.grading.seeds import check_seed, secret_seed
 from autograder.mutants import Mutant
 from autograder.results import CheckResult, ItemResult
-from autograder.sandbox.stand_ins import StandIns, stand_ins_of
+from autograder.sandbox.trusted.stand_ins import StandIns, stand_ins_of
 
 
 @dataclass(frozen=True)

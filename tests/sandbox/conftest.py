@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from autograder.sandbox.in_process import InProcessChannel
-from autograder.sandbox.session import Deadlines, Session
-from autograder.sandbox.zygote import Zygote
+from autograder.sandbox.out_of_process import start_zygote
+from autograder.sandbox.trusted.session import Deadlines, Session
 
 # A process forked from one whose OpenMP has threads hangs in its first parallel loop: never let it start any.
 torch.set_num_threads(1)
@@ -20,7 +20,7 @@ def zygote():
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o711)
     (folder / "submissions").mkdir(mode=0o755)
-    with Zygote(folder, readable=["submissions"], memory=2 * 2**30, cpu_seconds=60.0) as zygote:
+    with start_zygote(folder, readable=["submissions"], memory=2 * 2**30, cpu_seconds=60.0) as zygote:
         zygote.home = folder
         yield zygote
     shutil.rmtree(folder, ignore_errors=True)

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from autograder.sandbox.failure import AuthorError, SubmissionRaised
-from autograder.sandbox.remote import fetch, fresh, lend
+from autograder.sandbox.trusted.faults import AuthorError, SubmissionRaised
+from autograder.sandbox.trusted.remote import fetch, fresh, lend
 
 USING = """
 import torch

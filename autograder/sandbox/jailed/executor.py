@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.sandbox import figures
-from autograder.sandbox.loading import Loader, safe_text
-from autograder.sandbox.values import Decoder, Encoder
-from autograder.sandbox.wire import Frame, Misbehaved
+from autograder.sandbox.jailed import figures
+from autograder.sandbox.jailed.loading import Loader, safe_text
+from autograder.sandbox.shared.values import Decoder, Encoder
+from autograder.sandbox.shared.wire import Frame, Misbehaved
 
 Reply = tuple[Any, list[memoryview]]
 Upcall = Callable[[Any, list[memoryview]], Frame]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from autograder.sandbox.failure import SubmissionRaised, WorkerLost
-from autograder.sandbox.plain import PlainWorkers
-from autograder.sandbox.remote import gradients
-from autograder.sandbox.session import Deadlines, Session
+from autograder.sandbox.trusted.faults import SubmissionRaised, WorkerLost
+from autograder.sandbox.trusted.plain_workers import PlainWorkers
+from autograder.sandbox.trusted.remote import gradients
+from autograder.sandbox.trusted.session import Deadlines, Session
 from tests.tiny import MANIFEST, ONE, Tiny
 
 SOURCE = """

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard, TypeVar
 
 import torch
 
-from autograder.sandbox.stand_ins import Lent
-from autograder.sandbox.values import TensorInfo
+from autograder.sandbox.shared.values import TensorInfo
+from autograder.sandbox.trusted.stand_ins import Lent
 
 if TYPE_CHECKING:
-    from autograder.sandbox.session import Session
+    from autograder.sandbox.trusted.session import Session
 
 _T = TypeVar("_T")
 

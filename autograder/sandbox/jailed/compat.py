@@ -6,7 +6,6 @@ import functools
 import importlib.abc
 import importlib.machinery
 import inspect
-import re
 import sys
 import types
 from collections.abc import Callable
@@ -15,14 +14,11 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from autograder.sandbox.shared.device_names import ELSEWHERE
+
 CPU = torch.device("cpu")
 HERE = ("cpu", "meta")
 """Kinds of devices that need nothing of the machine."""
-ELSEWHERE = frozenset(
-    ("cuda", "mps", "xpu", "hip", "hpu", "mtia", "xla", "npu", "ipu", "ve", "vulkan", "maia", "privateuseone")
-)
-"""The other kinds that torch knows by name; no worker has one."""
-_DEVICE_WORD = re.compile(rf"\b({'|'.join(sorted(ELSEWHERE))}|accelerator)\b|cuda")
 MOVES = tuple(
     getattr(torch.Tensor, name) for name in ("cuda", "pin_memory", "xpu", "hpu", "ipu") if hasattr(torch.Tensor, name)
 )
@@ -71,11 +67,6 @@ class _PlainBars(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         from tqdm import tqdm, trange  # type: ignore[import-untyped]
 
         vars(module).update(tqdm=tqdm, trange=trange, tqdm_notebook=tqdm, tnrange=trange)
-
-
-def names_devices(source: str) -> bool:
-    """Whether a source may name a device that is not here."""
-    return _DEVICE_WORD.search(source) is not None
 
 
 def put_devices_on_cpu() -> None:

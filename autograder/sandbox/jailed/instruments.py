@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from autograder.sandbox.executor import LentModule
+from autograder.sandbox.jailed.executor import LentModule
 
 
 def answer_for(part: nn.Module, shape: Sequence[int], answer: Callable[..., Tensor]) -> None:

@@ -6,9 +6,9 @@ import math
 import time
 from dataclasses import dataclass
 
-from autograder.sandbox.clock import LOOK
-from autograder.sandbox.failure import NotEnoughTime, WorkersLost
-from autograder.sandbox.session import RUN_IS_OVER
+from autograder.sandbox.shared.processor_time import LOOK
+from autograder.sandbox.trusted.faults import NotEnoughTime, WorkersLost
+from autograder.sandbox.trusted.session import RUN_IS_OVER
 
 
 class RunEnd:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.sandbox import landlock, mounts, seccomp
+from autograder.sandbox.trusted import landlock, mounts, seccomp
 
 FIRST_UID, LAST_UID = 2_000_000, 2_000_000_000
 """Workers get a random uid of this range; no account and no container mapping of the usual kind lies in it."""
@@ -31,7 +31,7 @@ SYSTEM_PATHS = (
 )  # fmt: skip
 """What a worker may read beside its own folders and Python's; not all of /usr, in which checkouts may lie."""
 DISK, FILES, THREADS = 512 * 2**20, 4096, 512
-"""Bytes and number of the files that a worker may have at once, and how many threads; see `watch`."""
+"""Bytes and number of the files that a worker may have at once, and how many threads; see `resource_monitor`."""
 ADDRESS_SPACE = 4 * 2**30
 """Bytes of addresses beyond its memory that a worker may reserve: arenas and stacks of threads, files that it maps."""
 TREE = "tree"

@@ -22,8 +22,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.sandbox.clock import LOOK, PATIENCE, usage
-from autograder.sandbox.inert import Inert, InertEntry, InertModule, show_nothing
+from autograder.sandbox.jailed.dummies import Inert, InertEntry, InertModule, show_nothing
+from autograder.sandbox.shared.processor_time import LOOK, PATIENCE, usage
 from autograder.submission.commands import without_commands
 from autograder.submission.definitions import definitions
 from autograder.submission.globals import stored_names

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox import remains
-from autograder.sandbox.watch import Bounds, Watched
+from autograder.sandbox.trusted import cleanup
+from autograder.sandbox.trusted.resource_monitor import Bounds, Watched
 
 
 def test_folders_of_any_depth_are_removed(tmp_path):
@@ -23,7 +23,7 @@ def test_folders_of_any_depth_are_removed(tmp_path):
         Path("file").touch()
     os.fchdir(before)
     os.close(before)
-    remains.remove_tree(top)
+    cleanup.remove_tree(top)
     assert not top.exists()
 
 
@@ -40,19 +40,19 @@ def test_modes_do_not_matter_and_links_are_not_followed(tmp_path):
     os.mkfifo(top / "pipe")
     for folder in (inner, inner.parent, top):
         folder.chmod(0)
-    remains.remove_tree(top)
+    cleanup.remove_tree(top)
     assert not top.exists() and (kept / "file").exists()
-    remains.remove_tree(top)  # what is not there does no harm
+    cleanup.remove_tree(top)  # what is not there does no harm
 
 
 def test_what_a_worker_leaves_in_shared_folders_goes_with_its_user(monkeypatch, tmp_path):
-    monkeypatch.setattr(remains, "SHARED_FOLDERS", (str(tmp_path), str(tmp_path / "missing")))
+    monkeypatch.setattr(cleanup, "SHARED_FOLDERS", (str(tmp_path), str(tmp_path / "missing")))
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").touch()
     (tmp_path / "file").touch()
-    remains.remove_files_of(os.getuid() + 1)
+    cleanup.remove_files_of(os.getuid() + 1)
     assert len(list(tmp_path.iterdir())) == 2
-    remains.remove_files_of(os.getuid())
+    cleanup.remove_files_of(os.getuid())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,20 +124,20 @@ def test_no_step_follows_a_link_that_took_a_folder_s_place(monkeypatch, tmp_path
         top = place / "top"
         top.mkdir(parents=True)
         make_racing_tree(top, victim)
-        monkeypatch.setattr(remains, "SHARED_FOLDERS", (str(place),))
+        monkeypatch.setattr(cleanup, "SHARED_FOLDERS", (str(place),))
         RACE.top, RACE.step, RACE.at = top, 0, at
         try:
             if walk == "remove":
-                remains.remove_tree(top)
+                cleanup.remove_tree(top)
             elif walk == "watch":
                 blocks = Watched(os.getpid(), top, Bounds(2**40, 2**40, 10**6, 10**6), lambda reason: None)._files()
                 assert sum(1 for _ in blocks) < 100
             else:
-                remains.remove_files_of(os.getuid())
+                cleanup.remove_files_of(os.getuid())
         finally:
             RACE.top, steps = None, max(steps or 0, RACE.step)
         assert seen(victim) == before, f"at step {at}"
         if walk != "watch" and at is not None:
-            remains.remove_tree(top)  # what a swap had kept in its place goes when nobody swaps any more
+            cleanup.remove_tree(top)  # what a swap had kept in its place goes when nobody swaps any more
             assert not top.exists()
     assert steps > 20

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox.failure import SubmissionFault
-from autograder.sandbox.remote import Remote, is_remote, state
+from autograder.sandbox.trusted.faults import SubmissionFault
+from autograder.sandbox.trusted.remote import Remote, is_remote, state
 
 MAX_TEXT = 200
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.sandbox.remains import FOLDER
+from autograder.sandbox.trusted.cleanup import FOLDER
 
 INTERVAL = 0.05
 """Seconds between two looks: a process fills some 100 MB of memory in that time."""

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox.memory import bounded_memory
-from autograder.sandbox.stand_ins import Callback, Lent
-from autograder.sandbox.values import Decoder, Encoder
-from autograder.sandbox.wire import Closed, DeadlinePassed, Frame, Misbehaved
+from autograder.sandbox.shared.values import Decoder, Encoder
+from autograder.sandbox.shared.wire import Closed, DeadlinePassed, Frame, Misbehaved
+from autograder.sandbox.trusted.memory import bounded_memory
+from autograder.sandbox.trusted.stand_ins import Callback, Lent
 
 MAX_ANSWERED_BYTES = 256 * 2**20
 """What callbacks of one example may make this side remember for their gradients; then the oldest are forgotten."""

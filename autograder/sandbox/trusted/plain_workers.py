@@ -15,18 +15,17 @@ import secrets
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autograder.sandbox.callbacks import is_question
-from autograder.sandbox.clock import Meter
-from autograder.sandbox.failure import WorkersLost
-from autograder.sandbox.jail import WallReport
-from autograder.sandbox.run_end import RunEnd, Wait
-from autograder.sandbox.session import Serve
-from autograder.sandbox.wire import Closed, Deadline, Frame, Limits, check_deadline, read_frame, write_frame
+from autograder.sandbox.shared.wire import Closed, Deadline, Frame, Limits, check_deadline, read_frame, write_frame
+from autograder.sandbox.trusted.callbacks import is_question
+from autograder.sandbox.trusted.clock import Meter
+from autograder.sandbox.trusted.faults import WorkersLost
+from autograder.sandbox.trusted.jail import WallReport
+from autograder.sandbox.trusted.run_end import RunEnd, Wait
+from autograder.sandbox.trusted.session import Serve
 
 START_SECONDS = 120.0
 TOKEN_BYTES = 32
@@ -76,7 +75,7 @@ class PlainWorkers:
         token = secrets.token_bytes(TOKEN_BYTES)
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | FIXED
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "autograder.sandbox.plain", str(port), *self._preload],
+            [sys.executable, "-P", "-m", "autograder.sandbox.jailed.plain_main", str(port), *self._preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -151,26 +150,3 @@ class PlainChannel:
             self._process.wait(1.0)
         self.close()
         return "" if self._end is None else f" (it ended with status {self._end})"
-
-
-def main(port: int, preload: Sequence[str]) -> None:
-    """Be a worker: import what hand-ins import, call the grader, answer until it hangs up."""
-    import importlib
-
-    from autograder.sandbox.worker import serve
-
-    token = sys.stdin.buffer.read(TOKEN_BYTES)
-    for name in preload:
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(name)
-    tempfile.tempdir = None
-    stream = socket.create_connection(("127.0.0.1", port))
-    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    stream.sendall(token)
-    with contextlib.suppress(Closed):
-        serve(stream)
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])

@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 import torch
 
-from autograder.sandbox.callbacks import Answer, Callbacks, kind_of
-from autograder.sandbox.clock import CallMeter, Meter, Over, Span, Wait
-from autograder.sandbox.example import Asked, Call, Example, ProbeWords, Raised
-from autograder.sandbox.failure import AuthorError, NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
-from autograder.sandbox.remote import Remote, is_remote, state
-from autograder.sandbox.stand_ins import Callback, Lent, StandIns
-from autograder.sandbox.values import Decoder, Encoder, TensorInfo
-from autograder.sandbox.wire import Closed, Deadline, DeadlinePassed, Frame, Misbehaved
+from autograder.sandbox.shared.values import Decoder, Encoder, TensorInfo
+from autograder.sandbox.shared.wire import Closed, Deadline, DeadlinePassed, Frame, Misbehaved
+from autograder.sandbox.trusted.callbacks import Answer, Callbacks, kind_of
+from autograder.sandbox.trusted.clock import CallMeter, Meter, Over, Span, Wait
+from autograder.sandbox.trusted.example import Asked, Call, Example, ProbeWords, Raised
+from autograder.sandbox.trusted.faults import AuthorError, NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
+from autograder.sandbox.trusted.remote import Remote, is_remote, state
+from autograder.sandbox.trusted.stand_ins import Callback, Lent, StandIns
 from autograder.submission.executed import Executed
 
 MAX_TEXT = 2000
@@ -203,7 +203,7 @@ class Session:
     def gradients(
         self, outputs: list[torch.Tensor], wrt: list[torch.Tensor], cotangents: list[torch.Tensor]
     ) -> list[torch.Tensor | None]:
-        """Return gradients as `autograder.sandbox.remote.gradients` says, plain and of the right shape."""
+        """Return gradients as `autograder.sandbox.trusted.remote.gradients` says, plain and of the right shape."""
         encoder = Encoder(self._encode_special)
         self._sent = []
         request = {
@@ -222,7 +222,7 @@ class Session:
         return found
 
     def drawn(self, result: Remote | None, picture: bool) -> Any:
-        """Return what was drawn, as the worker says; see `autograder.sandbox.drawings.drawn`."""
+        """Return what was drawn, as the worker says; see `autograder.sandbox.trusted.captured_figures.drawn`."""
         of = None if result is None else [state(result)[1], list(state(result)[2])]
         self._doing = "what was drawn"
         return self._ask({"op": "drawn", "of": of, "picture": picture}, [])

@@ -1,7 +1,8 @@
 """Removing what a worker leaves behind, however it was made.
 
 Everything here goes from one open folder to the next by descriptor and follows no link: whoever swaps a folder for a
-link meanwhile, leads nowhere. A worker is dead and reaped before this begins (see `nursery`); this holds all the same.
+link meanwhile, leads nowhere. A worker is dead and reaped before this begins (`zygote_main`);
+this holds all the same.
 """
 
 from __future__ import annotations

@@ -19,9 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from autograder.sandbox import jail, mounts, worker
-from autograder.sandbox.remains import remove_tree
-from autograder.sandbox.wire import Closed, write_frame
+from autograder.sandbox.shared.wire import Closed, write_frame
+from autograder.sandbox.trusted import jail, mounts
+from autograder.sandbox.trusted.cleanup import remove_tree
+from autograder.sandbox.trusted.worker_start import ServeGrader, only_keep, start
 
 CLEAN_ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -40,17 +41,17 @@ REAP_SECONDS = 10.0
 """Longest wait for a killed worker to be gone: one thread in a system call of the kernel holds it up."""
 
 
-def live(control: socket.socket, folder: Path, readable: Sequence[str]) -> NoReturn:
+def live(control: socket.socket, folder: Path, readable: Sequence[str], serve: ServeGrader) -> NoReturn:
     """Be the zygote: fork and end workers on demand, until the grader leaves. If it died, remove its folder too.
 
-    ``readable`` are the places that workers may read.
+    ``readable`` are the places that workers may read, ``serve`` is what they do once they are jailed.
     """
     workers: Workers = {}
     left = False
     try:
         os.setsid()
         _adopt_orphans()
-        worker._only_keep(control.fileno())
+        only_keep(control.fileno())
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         gc.disable()
@@ -68,7 +69,7 @@ def live(control: socket.socket, folder: Path, readable: Sequence[str]) -> NoRet
                 pid = os.fork()
                 if pid == 0:
                     control.close()
-                    worker.run(socket.socket(fileno=descriptors[0]), message["settings"], tree)
+                    start(socket.socket(fileno=descriptors[0]), message["settings"], tree, serve)
                 workers[pid] = None
                 os.close(descriptors[0])
                 _answer(control, {"pid": pid})

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from autograder.sandbox.drawings import drawn
-from autograder.sandbox.failure import SubmissionFault
+from autograder.sandbox.trusted.captured_figures import drawn
+from autograder.sandbox.trusted.faults import SubmissionFault
 
 DRAWING = """
 import matplotlib.pyplot as plt

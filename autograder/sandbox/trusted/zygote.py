@@ -1,6 +1,6 @@
 """The grader's handles: on the process that workers are forked from, and on each worker.
 
-The zygote is forked from the grader after the heavy imports and before any secret is read; `nursery` is its life.
+The zygote is forked from the grader after the heavy imports and before any secret is read; `zygote_main` is its life.
 """
 
 from __future__ import annotations
@@ -23,16 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from autograder.sandbox import jail
-from autograder.sandbox.callbacks import is_question
-from autograder.sandbox.clock import Meter
-from autograder.sandbox.failure import WorkerLost, WorkersLost
-from autograder.sandbox.nursery import live
-from autograder.sandbox.remains import remove_files_of, remove_tree
-from autograder.sandbox.run_end import RunEnd
-from autograder.sandbox.session import Serve
-from autograder.sandbox.watch import Bounds, Watch, Watched
-from autograder.sandbox.wire import (
+from autograder.sandbox.shared.wire import (
     Closed,
     Deadline,
     DeadlinePassed,
@@ -43,6 +34,16 @@ from autograder.sandbox.wire import (
     read_frame,
     write_frame,
 )
+from autograder.sandbox.trusted import jail
+from autograder.sandbox.trusted.callbacks import is_question
+from autograder.sandbox.trusted.cleanup import remove_files_of, remove_tree
+from autograder.sandbox.trusted.clock import Meter
+from autograder.sandbox.trusted.faults import WorkerLost, WorkersLost
+from autograder.sandbox.trusted.resource_monitor import Bounds, Watch, Watched
+from autograder.sandbox.trusted.run_end import RunEnd
+from autograder.sandbox.trusted.session import Serve
+from autograder.sandbox.trusted.worker_start import ServeGrader
+from autograder.sandbox.trusted.zygote_main import live
 
 START_SECONDS = 30.0
 END_SECONDS = 10.0
@@ -53,7 +54,7 @@ GONE = "the process that workers come from is gone"
 
 
 class Zygote:
-    """The grader's handle. ``folder`` is private to the run; workers get scratch folders in it.
+    """The grader's handle. ``folder`` is private to the run; workers get scratch folders in it, and ``serve`` there.
 
     ``readable`` names the files and folders in it that workers may read; ``memory`` is in bytes, ``cpu_seconds`` what
     each worker may use of the processor. One spare worker is always on its way, so that none has to be waited for.
@@ -63,6 +64,7 @@ class Zygote:
     def __init__(
         self,
         folder: Path,
+        serve: ServeGrader,
         *,
         readable: Iterable[str],
         memory: int,
@@ -88,7 +90,7 @@ class Zygote:
         gc.freeze()
         self._pid = os.fork()
         if self._pid == 0:
-            live(theirs, self._folder, self._readable)
+            live(theirs, self._folder, self._readable, serve)
         theirs.close()
 
     def __enter__(self) -> Zygote:
