@@ -15,7 +15,8 @@ from autograder.texts import read_toml
 MANIFEST = "assignment.toml"
 PROOFS, PROOFS_PACKAGE = "proofs", "autograder_proofs"
 """The folder beside ``assignments/`` with the hidden halves of the concepts, and the package in it."""
-SUBMITTABLE = (".py", ".ipynb")
+NOTEBOOK = ".ipynb"
+SUBMITTABLE = (".py", NOTEBOOK)
 
 
 class Kind(StrEnum):

@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from autograder.assignment import Assignment
+from autograder.assignment import NOTEBOOK, Assignment
 from autograder.errors import UserError
 from autograder.texts import read_text
 
-NOTEBOOK = ".ipynb"
 HOW_TO_TAG = 'tags are a list: # %% tags=["instructor-only"]'
 
 _HEAD_OF_CELL = re.compile(r"#\s*%%%*(?:\s|$)(?:.*\[(markdown|md|raw)\])?")

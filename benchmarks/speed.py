@@ -96,10 +96,10 @@ def inside() -> list[tuple[str, str, str, str, str]]:
         jailed_loader = {**loader, "skip": [], "statement_seconds": 5.0, "devices_on_cpu": False}
         with start_zygote(folder, readable=["submission"], memory=2**31, cpu_seconds=60) as zygote:
 
-            def jailed(stand_ins: object = None) -> Session:
+            def jailed(stand_ins: object = None, open_another: object = None) -> Session:
                 return Session(zygote.fork_worker(), loader=jailed_loader, deadlines=Deadlines(10.0))
 
-            def in_process(stand_ins: object = None) -> Session:
+            def in_process(stand_ins: object = None, open_another: object = None) -> Session:
                 return Session(InProcessChannel(), loader=loader)
 
             forks = [timed(jailed) for _ in range(20)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autograder.checks.failure import CheckFailed
 from autograder.sandbox.trusted.faults import SubmissionFault
 from autograder.sandbox.trusted.remote import Remote, state
-from autograder.submission.executed import Executed, NotebookCell
+from autograder.submission.model import Executed, NotebookCell
 
 MAX_NAMED = 5
 

@@ -6,21 +6,11 @@ verdict on a hand-in's code does not depend on the machine, and the driver's lar
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING
+import torch
 
+from autograder.checks.device import wake_cuda
 from autograder.errors import UserError
-
-if TYPE_CHECKING:
-    import torch
-
-
-class Device(StrEnum):
-    """What is asked for; ``auto`` is a GPU where one can be used, and the CPU elsewhere."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
+from autograder.grading.options import Device
 
 
 def choose_device(wanted: Device) -> torch.device:
@@ -28,8 +18,6 @@ def choose_device(wanted: Device) -> torch.device:
 
     Raises `UserError` where a GPU is asked for and there is none.
     """
-    import torch
-
     if wanted is Device.CPU:
         return torch.device("cpu")
     trouble = _trouble_with_cuda()
@@ -40,10 +28,6 @@ def choose_device(wanted: Device) -> torch.device:
 
 def _trouble_with_cuda() -> str:
     """Say why no GPU can be used here, "" where one can."""
-    import torch
-
-    from autograder.checks.device import wake_cuda
-
     if torch.version.cuda is None:
         return "this PyTorch is built without CUDA"
     if not torch.cuda.is_available():

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from autograder.assignment import PROOFS, Assignment, load_assignment, slugs
+from autograder.assignment import NOTEBOOK, PROOFS, Assignment, load_assignment, slugs
 from autograder.errors import UserError
-from autograder.references import NOTEBOOK, reference_name
+from autograder.references import reference_name
 from autograder.release.archives import build_wheel
 from autograder.release.bundles import PlatformFiles, gradescope_zip, student_files, student_zip
 from autograder.release.declared import refuse_wrong_checks

@@ -8,9 +8,8 @@ from collections.abc import Collection, Iterator
 from importlib import metadata
 from pathlib import PurePosixPath
 
-from autograder.assignment import Assignment
+from autograder.assignment import NOTEBOOK, Assignment
 from autograder.distributions import Need, distributions_needed, imported
-from autograder.references import NOTEBOOK
 from autograder.release.files import Tree
 from autograder.release.template import syntax_trees
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,7 @@ class CheckSuite:
         plugin = CheckPlugin(
             assignment=assignment,
             wanted=frozenset(item.id for item in assignment.manifest.items),
-            run=lambda check, fixtures: found.append((check, fixtures)),
-            on_collected=lambda checks: None,
+            begin=lambda checks: lambda check, fixtures: found.append((check, fixtures)),
             hidden=True,
             exempted=True,
         )
@@ -97,9 +97,9 @@ class CheckSuite:
             yield (
                 check,
                 runner.judge(
-                    lambda stand_ins: open_trusted(self.assignment, folder, stand_ins),
+                    partial(open_trusted, self.assignment, folder),
                     stand_ins_of(self.stand_ins, check.item, check.id),
-                    (lambda: open_reference(self.assignment)) if against_reference else None,
+                    partial(open_reference, self.assignment) if against_reference else None,
                 ),
             )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autograder.checks import CheckFailed, assert_all_cells_run
-from autograder.submission.executed import Executed, NotebookCell
+from autograder.submission.model import Executed, NotebookCell
 
 
 def executed(*cells):

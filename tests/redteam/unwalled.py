@@ -11,7 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from autograder import cli, launch
+from autograder import cli, grading_commands, launch
 from autograder.grading.plugin import CheckPlugin
 from autograder.sandbox.trusted import jail, landlock, resource_monitor, seccomp, zygote
 
@@ -85,8 +85,8 @@ def main() -> None:
     walls, *arguments = sys.argv[1:]
     sys.argv[1:] = arguments
     os.environ[launch.MARK] = "1"  # this process is clean enough
-    printer = cli._print
-    cli._print = lambda result, staff: printer(result, staff=False)
+    printer = grading_commands._print
+    grading_commands._print = lambda result, staff: printer(result, staff=False)
     for wall in filter(None, walls.split(",")):
         WALLS[wall]()
     cli.main()

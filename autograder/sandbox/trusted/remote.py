@@ -8,17 +8,27 @@ collides with a student's names; verbs are functions: `fetch`, `gradients`, `sub
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard, TypeVar
+from typing import Any, NoReturn, Protocol, TypeGuard, TypeVar
 
 import torch
 
 from autograder.sandbox.shared.values import TensorInfo
 from autograder.sandbox.trusted.stand_ins import Lent
-
-if TYPE_CHECKING:
-    from autograder.sandbox.trusted.session import Session
+from autograder.submission.model import Executed
 
 _T = TypeVar("_T")
+
+
+class Owner(Protocol):
+    """What remotes ask of the session that they belong to; see `Session`."""
+
+    def call(self, base: str | int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+    def get(self, base: str | int, path: tuple[str, ...]) -> Any: ...
+    def exists(self, base: str | int, path: tuple[str, ...]) -> bool: ...
+    def assign(self, base: str | int, path: tuple[str, ...], value: Any) -> None: ...
+    def drawn(self, result: Remote | None, picture: bool) -> Any: ...
+    def executed(self, module: str) -> Executed | None: ...
+    def fresh(self, *, same_numbers: bool = False) -> Owner: ...
 
 
 class Remote:
@@ -26,7 +36,7 @@ class Remote:
 
     __slots__ = ("_Remote__state",)
 
-    def __init__(self, session: Session, base: str | int, path: tuple[str, ...] = (), kind: str = "") -> None:
+    def __init__(self, session: Owner, base: str | int, path: tuple[str, ...] = (), kind: str = "") -> None:
         object.__setattr__(self, "_Remote__state", (session, base, path, kind))
 
     def __getattr__(self, name: str) -> Any:
@@ -63,7 +73,7 @@ class Remote:
         raise TypeError("a remote has no value on this side: use fetch(), or compare what it returns")
 
 
-def state(remote: Remote) -> tuple[Session, str | int, tuple[str, ...], str]:
+def state(remote: Remote) -> tuple[Owner, str | int, tuple[str, ...], str]:
     """Return a remote's session, base, path and type name; for the sandbox's own use."""
     return object.__getattribute__(remote, "_Remote__state")  # type: ignore[no-any-return]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -17,7 +17,7 @@ from autograder.sandbox.trusted.example import Asked, Call, Example, ProbeWords,
 from autograder.sandbox.trusted.faults import AuthorError, NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.trusted.remote import Remote, is_remote, state
 from autograder.sandbox.trusted.stand_ins import Callback, Lent, StandIns
-from autograder.submission.executed import Executed
+from autograder.submission.model import Executed
 
 MAX_TEXT = 2000
 MAX_NAME = 100
@@ -74,6 +74,23 @@ class Deadlines:
         return Wait(spans) if spans else None
 
 
+OpenAnother = Callable[[], "Session"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a session knows of the submission that its worker runs, and of other workers."""
+
+    executed: Callable[[str], Executed | None] = lambda module: None
+    """Says how the notebook of a module had been run."""
+    place: Callable[[str, int], str] = lambda file, line: f"{file}, line {line}"
+    """Says where a line of the copy was in what was handed in."""
+    probe_words: Mapping[str, ProbeWords] = field(default_factory=dict)
+    """What functions of probes are called in reports, by module and name."""
+    open_another: OpenAnother | None = None
+    """Opens a session with a fresh worker of the same submission; None where there is none."""
+
+
 class Session:
     """One worker, from its start to its end. Not thread-safe."""
 
@@ -85,20 +102,14 @@ class Session:
         stand_ins: StandIns | None = None,
         deadlines: Deadlines | None = None,
         load_seconds: float | None = None,
+        context: Context | None = None,
     ) -> None:
         self._channel = channel
+        self.context = context or Context()
         self._deadlines = deadlines or Deadlines()
         self._load_seconds = load_seconds
         self.callbacks = Callbacks(self._decode_special)
         self._others: list[Session] = []
-        self.open_another: Callable[[], Session] | None = None
-        """Opens a session with a fresh worker of the same submission; whoever runs a check sets it."""
-        self.executed: Callable[[str], Executed | None] = lambda module: None
-        """Says how the notebook of a module had been run; whoever opens a session sets it."""
-        self.place: Callable[[str, int], str] = lambda file, line: f"{file}, line {line}"
-        """Says where a line of the copy was in what was handed in; whoever opens a session sets it."""
-        self.probe_words: Mapping[str, ProbeWords] = {}
-        """What functions of probes are called in reports, by module and name; whoever opens a session sets it."""
         self._loaded: dict[str, Any] = {}
         self._begin: int | None = None
         self._seed = 0
@@ -122,13 +133,17 @@ class Session:
 
     def fresh(self, *, same_numbers: bool = False) -> Session:
         """Return a session with another worker, which ends with this one; see `fresh` in `remote`."""
-        if self.open_another is None:
+        if self.context.open_another is None:
             raise AuthorError("there are no further workers here")
-        other = self.open_another()
+        other = self.context.open_another()
         apart = 0 if same_numbers else len(self._others) + 1
         other._begin = (self._seed + apart) % 2**63  # this side's generators go on as they are
         self._others.append(other)
         return other
+
+    def executed(self, module: str) -> Executed | None:
+        """Return how the notebook of a module had been run, None where it was none."""
+        return self.context.executed(module)
 
     def close(self) -> None:
         """End the worker, and those that were opened from here; forget what the last example kept.
@@ -157,7 +172,7 @@ class Session:
         name = self._name(base, path)
         origin = self.example.origins.get(base) if isinstance(base, int) else None
         place = ".".join((base if isinstance(base, str) else origin.place if origin is not None else "", *path))
-        probe = self.probe_words.get(place)
+        probe = self.context.probe_words.get(place)
         names = probe.parameters if probe is not None else ()
         positions = (names[i] if i < len(names) else f"argument {i + 1}" for i in range(len(args)))
         labels = [*zip(positions, args, strict=True), *kwargs.items()]
@@ -332,7 +347,7 @@ class Session:
         at = ""
         if isinstance(where, list) and len(where) == 3:
             file, line, source = map(_text, where)
-            at = f"{self.place(file, int(line) if line.isdecimal() else 0)}: {source}"
+            at = f"{self.context.place(file, int(line) if line.isdecimal() else 0)}: {source}"
         if builtin not in BUILTIN_EXCEPTIONS:
             builtin = "Exception"
         doing = self._done_by(header.get("function"), known=not then)
