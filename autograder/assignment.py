@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -115,8 +116,6 @@ class Late(Table):
 
     @model_validator(mode="after")
     def _zone_is_known(self) -> Late:
-        from zoneinfo import ZoneInfo, available_timezones
-
         try:
             ZoneInfo(self.zone)
         except (KeyError, ValueError, OSError):

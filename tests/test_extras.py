@@ -36,6 +36,7 @@ WITHOUT_IMPORT = {
     "pytest-xdist": "the option -n of pytest in pyproject.toml",
     "mypy": ".ci/run",
     "ruff": ".ci/run",
+    "import-linter": ".ci/run",
     "types-jsonschema": "mypy reads it",
     "ipykernel": "the kernel of the notebooks that students get, by its name python3",
 }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.utils.data
 from torch.overrides import TorchFunctionMode
 
 from autograder.sandbox.shared.device_names import ELSEWHERE
@@ -44,8 +45,6 @@ def install() -> None:
 
     Bars of progress for notebooks become plain ones.
     """
-    import torch.utils.data
-
     sys.meta_path.insert(0, _PlainBars())
 
     torch.utils.data.DataLoader.__init__ = _without_workers(  # type: ignore[method-assign]

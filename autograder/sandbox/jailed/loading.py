@@ -4,6 +4,7 @@ A statement that raises is reported and skipped, so a broken line costs what dep
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import functools
@@ -356,8 +357,6 @@ def safe_text(value: object, limit: int) -> str:
 
 
 def _future_flags(statement: ast.stmt) -> int:
-    import __future__
-
     if not isinstance(statement, ast.ImportFrom) or statement.module != "__future__":
         return 0
     features = [getattr(__future__, alias.name, None) for alias in statement.names]

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +28,6 @@ OWNER_ONLY = 0o700
 def remove_tree(top: Path) -> None:
     """Remove a folder with all that is in it; never raises, and no depth of folders is too much."""
     if os.open not in os.supports_dir_fd:  # Windows: no other user has been at work there
-        import shutil
-
         shutil.rmtree(top, ignore_errors=True)
         return
     with contextlib.suppress(OSError), _opened(os.open(top.parent, os.O_RDONLY | CLOSE_ON_EXEC)) as parent:
