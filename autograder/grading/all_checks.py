@@ -17,7 +17,7 @@ import torch
 from autograder.assignment import Assignment, Item
 from autograder.checks.device import training_on
 from autograder.grading.bench import Bench
-from autograder.grading.device import choose_device
+from autograder.grading.device_choice import choose_device
 from autograder.grading.findings import Findings
 from autograder.grading.hints import Passed
 from autograder.grading.interruption import Bound

@@ -86,8 +86,8 @@ class Evidence:
         """The same, to be compared with code that takes over a submission's numbers."""
         return replace(self, adopted=constants)
 
-    def _begin(self, session: Session, shift: int = 0) -> None:
-        session.begin(self.runner.seed + shift)
+    def _begin(self, session: Session, shift: int = 0, enough: int | None = None) -> None:
+        session.begin(self.runner.seed + shift, enough=enough)
         for (module, name), value in self.adopted.items():
             session.assign(module, (name,), value)
 
@@ -97,8 +97,7 @@ class Evidence:
         One reply more than here is a difference already, and ends the check. With a ``shift``, generators start at
         another point.
         """
-        self._begin(session, shift)
-        session.example.enough = len(self.replies)
+        self._begin(session, shift, len(self.replies))
         with suppress(Exception, WorkerLost, EnoughReplies):
             self.runner.run_body(session, self.drawn)
         return session.example.replies

@@ -124,10 +124,13 @@ class Session:
         """Return the remote of a module; it is loaded when it is first used."""
         return Remote(self, name)
 
-    def begin(self, seed: int) -> None:
-        """Start an example: both sides restart their generators, the objects of the last one are forgotten."""
+    def begin(self, seed: int, *, enough: int | None = None) -> None:
+        """Start an example: both sides restart their generators, the objects of the last one are forgotten.
+
+        It ends with `EnoughReplies` once there are more than ``enough`` replies.
+        """
         self._begin = self._seed = seed % 2**63
-        self.example = Example()
+        self.example = Example(enough=enough)
         self.callbacks.begin()
         torch.default_generator.manual_seed(self._begin)
 

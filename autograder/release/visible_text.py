@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from autograder.release.answers import fenced_blocks
-from autograder.release.archives import unzip_bytes
 from autograder.release.cells import as_python, joined
 from autograder.release.files import Tree
 from autograder.release.fingerprints import Haystack, Shape, shapes
 from autograder.release.grammar import Place
+from autograder.release.zips import unzip_bytes
 
 _ARCHIVES = (".whl", ".zip")
 
