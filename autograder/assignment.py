@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,7 +16,8 @@ from autograder.texts import read_toml
 MANIFEST = "assignment.toml"
 PROOFS, PROOFS_PACKAGE = "proofs", "autograder_proofs"
 """The folder beside ``assignments/`` with the hidden halves of the concepts, and the package in it."""
-SUBMITTABLE = (".py", ".ipynb")
+NOTEBOOK = ".ipynb"
+SUBMITTABLE = (".py", NOTEBOOK)
 
 
 class Kind(StrEnum):
@@ -114,8 +116,6 @@ class Late(Table):
 
     @model_validator(mode="after")
     def _zone_is_known(self) -> Late:
-        from zoneinfo import ZoneInfo, available_timezones
-
         try:
             ZoneInfo(self.zone)
         except (KeyError, ValueError, OSError):

@@ -15,7 +15,9 @@ from rich.table import Table
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError
+from autograder.platforms.gradescope.bundle import bundle_files
 from autograder.references import reference_name, reference_path
+from autograder.release.building import build
 from autograder.texts import read_text, read_toml
 
 
@@ -30,9 +32,6 @@ class HandIn:
 
 def run_demo(root: Path, assignment: Assignment, out: Path) -> int:
     """Build the release into ``out``, grade the hand-ins, print the tables; return the worst exit status."""
-    from autograder.platforms.gradescope.bundle import bundle_files
-    from autograder.release.building import build
-
     console = Console()
     release = out / "release"
     templates = out / "student_templates"

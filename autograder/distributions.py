@@ -8,6 +8,8 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 
+from packaging.utils import canonicalize_name
+
 from autograder.errors import UserError
 
 Need = tuple[str, str]
@@ -43,8 +45,6 @@ def distributions_of(module: str) -> tuple[str, ...]:
 
     Where several share the first name of a module, those with the longest part of the whole name are returned.
     """
-    from packaging.utils import canonicalize_name
-
     names = sorted({str(canonicalize_name(name)) for name in _by_first_name().get(module.partition(".")[0], ())})
     while len(names) > 1 and "." in module:
         if exact := [name for name in names if _holds(name, module)]:

@@ -9,7 +9,7 @@ import sys
 
 from autograder.doctor_libraries import PARTS_OF_PYTHON, Finding, examine_libraries
 from autograder.errors import what_went_wrong
-from autograder.sandbox.failure import SubmissionFault, WorkerLost, WorkersLost
+from autograder.sandbox.trusted.faults import SubmissionFault, WorkerLost, WorkersLost
 
 FOR_WORKERS = frozenset({"autograder", "numpy", "pydantic", "torch"})
 """Without these, no worker can be tried; a broken one may even end this process when it is imported."""

@@ -14,12 +14,13 @@ from pathlib import Path
 import torch
 
 from autograder.errors import what_went_wrong
-from autograder.sandbox.failure import WorkerLost
-from autograder.sandbox.jail import missing_walls
-from autograder.sandbox.remains import remove_tree
-from autograder.sandbox.remote import Remote
-from autograder.sandbox.session import Deadlines, Session
-from autograder.sandbox.zygote import Zygote
+from autograder.sandbox.out_of_process import start_zygote
+from autograder.sandbox.trusted.cleanup import remove_tree
+from autograder.sandbox.trusted.faults import WorkerLost
+from autograder.sandbox.trusted.jail import missing_walls
+from autograder.sandbox.trusted.remote import Remote
+from autograder.sandbox.trusted.session import Deadlines, Session
+from autograder.sandbox.trusted.zygote import Zygote
 
 MEMORY = 2**30
 CALLS = (
@@ -49,7 +50,7 @@ def look() -> tuple[list[Line], list[Line], list[str]]:
 
     What goes wrong while one thing is tried makes one line that does not hold. Raises where no worker can be started.
     """
-    with _folder() as folder, Zygote(folder, readable=["inside.py"], memory=MEMORY, cpu_seconds=20) as zygote:
+    with _folder() as folder, start_zygote(folder, readable=["inside.py"], memory=MEMORY, cpu_seconds=20) as zygote:
         begun = time.monotonic()
         tries = _Tries(zygote, folder)
         try:

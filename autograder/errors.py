@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+TROUBLE, MISUSE = 1, 2
+"""Exit statuses: the grader or the machine failed; the command was not used as it must be."""
+
 
 class UserError(Exception):
     """A mistake in what the user gave us; the command line prints its one line and exits 2."""

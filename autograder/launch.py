@@ -47,7 +47,7 @@ def clean_start(*, secret: str | None = None) -> int | None:
 
     What is left out cannot be read by a submission, and a fixed hash seed makes two gradings agree to the byte.
     ``secret`` is the value of `SECRET_OPTION`. The new process does not get it as an argument, which every fork of it
-    would keep, but through a descriptor, which is returned there: `read_secret` reads it, after the fork. None is
+    would keep, but through a descriptor, which is returned there: `grading.secrets` reads it, after the fork. None is
     returned where there is no secret.
     """
     if os.environ.get(MARK) == "1":
@@ -83,12 +83,6 @@ def started() -> float:
         return time.monotonic() - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
     except (OSError, ValueError, AttributeError):
         return time.monotonic()
-
-
-def read_secret(descriptor: int) -> str:
-    """Return what `clean_start` handed over, once; to be called only after workers can be forked."""
-    with os.fdopen(descriptor, encoding="utf-8", errors="surrogateescape") as stream:
-        return stream.read()
 
 
 def _pipe_with(secret: str) -> int:

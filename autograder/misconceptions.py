@@ -1,4 +1,4 @@
-"""Misconceptions of a concept, planted into a reference: each becomes a mutant under the assignment's own names."""
+"""Misconceptions of a concept, and the same in the names of an assignment's reference, to be planted there."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator
 
 from autograder.assignment import PROOFS_PACKAGE, Assignment, Flag, Table
 from autograder.errors import UserError, did_you_mean
 from autograder.texts import read_toml
-
-if TYPE_CHECKING:
-    from autograder.mutants import Mutant
 
 CATALOGUE = "misconceptions.toml"
 
@@ -67,10 +64,11 @@ class Planting(Table):
     """Misconceptions that nobody can have here, each with the reason."""
 
 
-def planted(assignment: Assignment, planting: Planting, code: str, where: str) -> Iterator[Mutant]:
-    """Yield the mutants of a concept in the code of a reference; raise `UserError` where it cannot be planted."""
-    from autograder.mutants import Mutant
+def planted(assignment: Assignment, planting: Planting, code: str, where: str) -> Iterator[tuple[str, Misconception]]:
+    """Yield the lines of a reference that misconceptions of a concept replace, and each in the assignment's words.
 
+    Raises `UserError` where the concept cannot be planted.
+    """
     known = read_misconceptions(assignment, planting.concept, where)
     for name in planting.without:
         if name not in known:
@@ -84,16 +82,8 @@ def planted(assignment: Assignment, planting: Planting, code: str, where: str) -
         if one.id in planting.without:
             continue
         body = textwrap.indent(_renamed(one.body, planting.names, where), indentation)
-        yield Mutant(
-            id=f"{planting.prefix}-{one.id}",
-            item=planting.item,
-            misconception=_worded(one.misconception, planting),
-            hint=_worded(one.hint, planting),
-            old=old,
-            new=body,
-            raises=one.raises,
-            statistical=one.statistical,
-        )
+        words = {"misconception": _worded(one.misconception, planting), "hint": _worded(one.hint, planting)}
+        yield old, one.model_copy(update={"id": f"{planting.prefix}-{one.id}", "body": body, **words})
 
 
 def read_misconceptions(assignment: Assignment, concept: str, where: str) -> Mapping[str, Misconception]:

@@ -147,7 +147,8 @@ def _planted(assignment: Assignment, catalogue: _Catalogue, path: Path) -> Itera
         if planting.item not in known:
             near = did_you_mean(planting.item, known)
             raise UserError(f"{where}: no auto item {planting.item!r} with a file{near}")
-        yield from planted(assignment, planting, reference_code(assignment, known[planting.item]), where)
+        for old, one in planted(assignment, planting, reference_code(assignment, known[planting.item]), where):
+            yield Mutant(item=planting.item, old=old, new=one.body, **one.model_dump(exclude={"body"}))
 
 
 def _judge(assignment: Assignment, catalogue: _Catalogue, path: Path) -> None:

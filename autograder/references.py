@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from autograder.assignment import Assignment
+from autograder.assignment import NOTEBOOK, Assignment
 from autograder.errors import UserError
+from autograder.submission.commands import without_commands
+from autograder.submission.notebooks import code_cells, join_cells
 from autograder.texts import read_text
 
-NOTEBOOK = ".ipynb"
 HOW_TO_TAG = 'tags are a list: # %% tags=["instructor-only"]'
 
 _HEAD_OF_CELL = re.compile(r"#\s*%%%*(?:\s|$)(?:.*\[(markdown|md|raw)\])?")
@@ -51,8 +52,6 @@ def reference_code(assignment: Assignment, name: str) -> str:
 
     In a notebook kept as text, lines of other cells are blank; those that head cells stay.
     """
-    from autograder.submission.notebooks import code_cells, join_cells
-
     path = reference_path(assignment, name)
     text = read_text(path)
     if path.suffix == NOTEBOOK:
@@ -98,8 +97,6 @@ def _unreadable(text: str, file: str, error: Exception) -> UserError:
 
 def _code_of_text(text: str) -> str:
     """Return a notebook in the percent format without what its Markdown and raw cells say, and without magics."""
-    from autograder.submission.commands import without_commands
-
     kept, is_code = [], True
     for line in text.split("\n"):
         if heads := _HEAD_OF_CELL.match(line):

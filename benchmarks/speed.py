@@ -84,8 +84,8 @@ def inside() -> list[tuple[str, str, str, str, str]]:
     from autograder.checks.strategies import diagonal_gaussians
     from autograder.grading.running import CheckRunner, RemoteName
     from autograder.sandbox.in_process import InProcessChannel
-    from autograder.sandbox.session import Deadlines, Session
-    from autograder.sandbox.zygote import Zygote
+    from autograder.sandbox.out_of_process import start_zygote
+    from autograder.sandbox.trusted.session import Deadlines, Session
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -94,12 +94,12 @@ def inside() -> list[tuple[str, str, str, str, str]]:
         (folder / "submission" / "hand_in.py").write_text(MODULE, encoding="utf-8")
         loader = {"folder": str(folder / "submission"), "extra": []}
         jailed_loader = {**loader, "skip": [], "statement_seconds": 5.0, "devices_on_cpu": False}
-        with Zygote(folder, readable=["submission"], memory=2**31, cpu_seconds=60) as zygote:
+        with start_zygote(folder, readable=["submission"], memory=2**31, cpu_seconds=60) as zygote:
 
-            def jailed(stand_ins: object = None) -> Session:
+            def jailed(stand_ins: object = None, open_another: object = None) -> Session:
                 return Session(zygote.fork_worker(), loader=jailed_loader, deadlines=Deadlines(10.0))
 
-            def in_process(stand_ins: object = None) -> Session:
+            def in_process(stand_ins: object = None, open_another: object = None) -> Session:
                 return Session(InProcessChannel(), loader=loader)
 
             forks = [timed(jailed) for _ in range(20)]

@@ -22,13 +22,13 @@ WITHOUT = {
     "no new privileges": ["_no_new_privileges"],
     "nothing": [],
 }
-"""What is removed in each round: functions of `autograder.sandbox.jail`."""
+"""What is removed in each round: functions of `autograder.sandbox.trusted.jail`."""
 DRIVER = """
 import contextlib, io, json, sys
 import torch
 torch.set_num_threads(1)
 from autograder import doctor, doctor_walls
-from autograder.sandbox import jail
+from autograder.sandbox.trusted import jail
 
 found = {}
 for name, walls in json.loads(sys.argv[1]).items():
@@ -144,7 +144,7 @@ def test_a_worker_that_keeps_the_graders_user_is_an_error_where_that_is_asked() 
     driver = """
 import torch
 from autograder import doctor
-from autograder.sandbox import jail
+from autograder.sandbox.trusted import jail
 
 jail.interpreter_is_readable_by_others = lambda: False
 print("status", doctor.examine(strict=False, private_user=True), doctor.examine(strict=False))

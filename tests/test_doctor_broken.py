@@ -134,7 +134,7 @@ import contextlib, io
 import torch
 torch.set_num_threads(1)
 from autograder import doctor, doctor_walls
-from autograder.sandbox import zygote
+from autograder.sandbox.trusted import zygote
 
 def raises(*arguments, **options):
     raise RuntimeError("broken for a test")
@@ -142,7 +142,7 @@ def raises(*arguments, **options):
 PARTS = {
     "folder": (doctor_walls.tempfile, "mkdtemp"),
     "probe": (doctor_walls, "files"),
-    "zygote": (doctor_walls, "Zygote"),
+    "zygote": (doctor_walls, "start_zygote"),
     "session": (doctor_walls, "Session"),
     "walls": (doctor_walls, "missing_walls"),
     "needed": (doctor_walls.torch, "equal"),

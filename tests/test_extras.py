@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 DEMO = "ift6135_a3"
 OURS = ("autograder", "tests", "assignments", "proofs", "solutions", "student_templates", "benchmarks")
 """Folders whose modules are nothing to install."""
-INSTRUCTORS = ("verify/*.py", "release/notebooks.py", "platforms/gradescope/validate.py")
+INSTRUCTORS = ("verify/*.py", "release/notebook_templates.py", "platforms/gradescope/validate.py")
 """What of the engine only those run who make assignments; the rest is for checks, grading and the demonstration."""
 BESIDE = {"base": (), "student": ("base",), "notebook": ("base",), "instructor": ("base", "notebook"), "test": ()}
 """Which other parts are installed with one, and may be imported by its code."""
@@ -37,6 +37,7 @@ WITHOUT_IMPORT = {
     "pytest-xdist": "the option -n of pytest in pyproject.toml",
     "mypy": ".ci/run",
     "ruff": ".ci/run",
+    "import-linter": ".ci/run",
     "types-jsonschema": "mypy reads it",
     "ipykernel": "the kernel of the notebooks that students get, by its name python3",
 }

@@ -8,7 +8,7 @@ from autograder.checks.gaussians import DiagonalGaussian, standardised_noise
 from autograder.checks.means import assert_bounded_mean, assert_equals_monte_carlo_mean, assert_mean
 from autograder.checks.noise_predictors import AffineNoise, NoisePredictor, teach
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
-from autograder.checks.notebooks import assert_all_cells_run, notebook_of
+from autograder.checks.notebook_runs import assert_all_cells_run, notebook_of
 from autograder.checks.recording import PValue, record_p_values
 from autograder.checks.secret import secret_generator
 from autograder.checks.showing import only_for_show, show_bars, show_curves, show_images, show_note
@@ -25,9 +25,9 @@ from autograder.checks.tensor_assertions import assert_integers, assert_shape, a
 from autograder.checks.thresholds import exceeds, falls_below
 from autograder.checks.uniformity import assert_uniform_integers
 from autograder.checks.watching import Watched, WatchedNetworks
-from autograder.sandbox.drawings import Figure, Panel, drawn
-from autograder.sandbox.remote import Remote, exists, fetch, fresh, gradients, info, is_remote, lend, substitute
-from autograder.sandbox.stand_ins import Callback, Canned, StandIns
+from autograder.sandbox.trusted.captured_figures import Figure, Panel, drawn
+from autograder.sandbox.trusted.remote import Remote, exists, fetch, fresh, gradients, info, is_remote, lend, substitute
+from autograder.sandbox.trusted.stand_ins import Callback, Canned, StandIns
 
 __all__ = [
     "AffineNoise",

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from autograder.sandbox.failure import SubmissionFault, SubmissionRaised
+from autograder.sandbox.trusted.faults import SubmissionFault, SubmissionRaised
 
 UNFIT = ("RuntimeError", "ValueError", "IndexError", "AssertionError")
 """What code raises that wants flat images and gets others."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.sandbox.failure import SubmissionFault
+from autograder.sandbox.trusted.faults import SubmissionFault
 
 
 class CheckFailed(SubmissionFault):

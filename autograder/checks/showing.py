@@ -13,7 +13,7 @@ from contextvars import ContextVar
 import torch
 
 from autograder.exhibits import MAX_VALUES, Bars, Curves, Exhibit, Images, Note, Series
-from autograder.sandbox.failure import SubmissionFault, WorkerLost
+from autograder.sandbox.trusted.faults import SubmissionFault, WorkerLost
 
 MAX_SHOWN = 8
 """Exhibits of one run of a check; further ones are left out."""

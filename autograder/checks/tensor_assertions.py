@@ -9,7 +9,7 @@ import torch
 
 from autograder.checks.describing import describe, describe_dtype, describe_number, describe_shape, describe_type
 from autograder.checks.failure import CheckFailed
-from autograder.sandbox.remote import is_ellipsis
+from autograder.sandbox.trusted.remote import is_ellipsis
 
 FLOATS = (torch.float32, torch.float64)
 UNFILLED = "something there has not been written yet"

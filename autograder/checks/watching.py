@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.sandbox.remote import lend
+from autograder.sandbox.trusted.remote import lend
 
 MAX_SEEN_BYTES = 256 * 2**20
 """What one network may make this side remember: how often it is asked is up to the submission."""

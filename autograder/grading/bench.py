@@ -6,26 +6,31 @@ or the reference.
 
 from __future__ import annotations
 
-import importlib
 import os
 import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from autograder.assignment import Assignment
-from autograder.errors import what_went_wrong
 from autograder.grading.interruption import Interruption
+from autograder.grading.probe_words import read_probe_words
+from autograder.grading.trouble import GraderTrouble
 from autograder.results import Notice, Wall
-from autograder.sandbox.clock import Meter, Span
+from autograder.sandbox.out_of_process import Workers, start_workers
+from autograder.sandbox.shared.device_names import names_devices
+from autograder.sandbox.trusted.clock import Meter, Span
+from autograder.sandbox.trusted.example import ProbeWords
+from autograder.sandbox.trusted.faults import NotEnoughTime, SubmissionFault, WorkerLost, WorkersLost
+from autograder.sandbox.trusted.jail import is_open_to_others, missing_walls
+from autograder.sandbox.trusted.session import Context, Deadlines, OpenAnother, Session
+from autograder.sandbox.trusted.stand_ins import StandIns
 from autograder.submission import Submission, write_copy
-from autograder.texts import read_text
-
-if TYPE_CHECKING:
-    from autograder.sandbox.session import Session
-    from autograder.sandbox.stand_ins import StandIns
-    from autograder.sandbox.workers import Workers
-    from autograder.submission.executed import Executed
+from autograder.submission.model import Executed
 
 STATEMENT_SHARE = 0.4
 """Part of the loading time that one top-level statement may take before it is stopped and skipped."""
@@ -39,75 +44,38 @@ EXTRA_CPU_SECONDS = 5
 
 @dataclass
 class Bench:
-    """The copy of one submission in ``folder``, and workers that load it; ``run_ends`` on the monotonic clock."""
+    """The copy of one submission, and workers that load it; ``run_ends`` on the monotonic clock."""
 
     assignment: Assignment
     submission: Submission
-    folder: Path
     interruption: Interruption
-    run_ends: float | None = None
-    strict: bool = False
+    run_ends: float | None
+    strict: bool
+    copy: Path
+    probes: Sequence[Path]
+    workers: Workers
+    load_seconds: float
+    """In which one file must be loaded."""
+    probe_words: Mapping[str, ProbeWords]
     notices: list[Notice] = field(default_factory=list)
     walls: list[Wall] = field(default_factory=list)
     slow_statements: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     """By the file whose survey met them. A hostile file may name what it likes: it is left out for its own items."""
 
-    def __enter__(self) -> Bench:
-        self._copy = self.folder / "submission"
-        self._copy.mkdir(mode=0o755)
-        write_copy(self.submission, self.assignment, self._copy)
-        self._probes = self._copy_probes()
-        _import_heavy(self.assignment.manifest.files.preload)
-        from autograder.grading.probe_words import read_probe_words
-        from autograder.sandbox.loading import compiled
-        from autograder.sandbox.workers import start_workers
-
-        self._probe_words = read_probe_words(self.assignment.probes)
-        ours = [self._copy / name for name in self.assignment.manifest.files.provided if name.endswith(".py")]
-        for path in (*ours, *self._probes):  # the workers inherit what is compiled here; only our own files are
-            compiled(read_text(path), str(path))
-        _judge_cuda()
-        limits = self.assignment.manifest.limits
-        self._workers: Workers = start_workers(
-            self.folder,
-            readable=["submission", "probes"],
-            memory=limits.memory_mb * 2**20,
-            cpu_seconds=self._most_cpu_seconds(),
-            preload=("torch", *self.assignment.manifest.files.preload),
-            run_ends=self.run_ends,
-        )
-        self.interruption.react(self._workers.stop)
-        self._load_seconds = self._share_of_loading()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._workers.close()
-
-    def _most_cpu_seconds(self) -> float:
-        """Return the processor time of a worker; the clock of the check that it serves ends it sooner."""
-        limits = self.assignment.manifest.limits
-        trains = any(item.training and item.is_auto for item in self.assignment.manifest.items)
-        longest = limits.training_seconds if trains else 0.0
-        return max(limits.check_seconds, limits.load_seconds, longest) + EXTRA_CPU_SECONDS
-
     def judge_walls(self) -> None:
         """Start one worker to see which walls hold; in strict mode, refuse to grade without those that are needed."""
         if self.interruption.reason:
             return
-        from autograder.grading.trouble import GraderTrouble
-        from autograder.sandbox.failure import NotEnoughTime, WorkersLost
-        from autograder.sandbox.jail import missing_walls
-
         try:
-            self._workers.fork_worker().close()
+            self.workers.fork_worker().close()
         except NotEnoughTime:  # nothing will be run
             return
         except WorkersLost as error:
             if self.interruption.reason:
                 return
             raise GraderTrouble(str(error)) from None
-        self.walls = [Wall(name=w.name, held=w.held, note=w.note) for w in self._workers.walls]
-        missing = missing_walls(self._workers.walls)
+        self.walls = [Wall(name=w.name, held=w.held, note=w.note) for w in self.workers.walls]
+        missing = missing_walls(self.workers.walls)
         if not any(wall.name in ("landlock", "mount namespace") and wall.held for wall in self.walls):
             missing += self._judge_private_folders()
         if self.strict and missing:
@@ -115,8 +83,6 @@ class Bench:
 
     def _judge_private_folders(self) -> list[str]:
         """Where only file modes keep workers from what is secret, return what is missing."""
-        from autograder.sandbox.jail import is_open_to_others
-
         secret = [self.assignment.hidden_checks, self.assignment.reference]
         open_ones = [str(path) for path in secret if path is not None and path.is_dir() and is_open_to_others(path)]
         note = f"every user can read {' and '.join(open_ones)}" if open_ones else ""
@@ -128,14 +94,12 @@ class Bench:
 
         Files of no auto item are not run: a notebook that students hand in with its outputs would train for hours.
         """
-        from autograder.sandbox.failure import NotEnoughTime, SubmissionFault, WorkerLost, WorkersLost
-
         graded = {item.file for item in self.assignment.manifest.items if item.is_auto}
         for name, file in self.submission.files.items():
             if file.syntax_error or name not in graded:
                 continue
             try:
-                session = self.open(name, None, check=self.time(2 * self._load_seconds))
+                session = self.open(name, None, check=self.time(2 * self.load_seconds))
                 try:
                     skipped, inert = session.load(Path(name).stem)
                 finally:
@@ -172,51 +136,46 @@ class Bench:
         file = next((file for file in files if file.copy_name == copy_name), None)
         return Notice(text=text, file=copy_name[:120], line=line) if file is None else file.notice(text, line)
 
-    def _share_of_loading(self) -> float:
-        """Seconds in which one file must be loaded; all together stay within their share of what is left of the run."""
-        longest = self.assignment.manifest.limits.load_seconds
-        if self.run_ends is None:
-            return longest
-        left = max(LEAST_SECONDS, self.run_ends - time.monotonic())
-        return min(longest, SURVEY_SHARE * left / max(1, len(self.submission.files)))
-
     def time(self, seconds: float, ends: float | None = None) -> Span:
         """Return a stretch of time that begins now, for workers that this process waits for."""
         return Span(seconds, self.run_ends if ends is None else ends, [], Meter(os.getpid()))
 
-    def open(self, file: str | None, stand_ins: StandIns | None, *, check: Span, training: bool = False) -> Session:
+    def open(
+        self,
+        file: str | None,
+        stand_ins: StandIns | None,
+        open_another: OpenAnother | None = None,
+        *,
+        check: Span,
+        training: bool = False,
+    ) -> Session:
         """Return a session with a fresh worker, for an item of ``file``; raise `WorkersLost` where there is none.
 
         In one for ``training`` a call may take as long as the check. It has one thread like all others: on networks as
         small as these, a second one costs more than it brings where cores are shared. The wait for the worker is the
         machine's, and taken out of the ``check``'s time.
         """
-        from autograder.sandbox.courtesies import names_devices
-        from autograder.sandbox.session import Deadlines, Session
-
         limits = self.assignment.manifest.limits
         loader = {
-            "folder": str(self._copy),
+            "folder": str(self.copy),
             "program": self._program(file),
-            "extra": [str(path) for path in self._probes],
+            "extra": [str(path) for path in self.probes],
             "skip": [list(entry) for entry in self.slow_statements.get(file or "", [])],
-            "statement_seconds": self._load_seconds * STATEMENT_SHARE,
+            "statement_seconds": self.load_seconds * STATEMENT_SHARE,
             "unordered": [Path(name).stem for name, file in self.submission.files.items() if file.cells is not None],
             "devices_on_cpu": any(names_devices(file.source) for file in self.submission.files.values()),
         }
         begun = time.monotonic()
-        channel = self._workers.fork_worker()
+        channel = self.workers.fork_worker()
         check.pause(time.monotonic() - begun)
-        session = Session(
+        return Session(
             channel,
             loader=loader,
             stand_ins=stand_ins,
             deadlines=Deadlines(None if training else limits.call_seconds, check),
-            load_seconds=self._load_seconds,
+            load_seconds=self.load_seconds,
+            context=Context(self._executed, self._place, self.probe_words, open_another),
         )
-        session.executed, session.place = self._executed, self._place
-        session.probe_words = self._probe_words
-        return session
 
     def _program(self, file: str | None) -> str:
         """Return the name of an item's file in the copy: what a script that runs by itself is called."""
@@ -234,42 +193,67 @@ class Bench:
         files = self.submission.files.items()
         return next((file.executed for name, file in files if Path(name).stem == module), None)
 
-    def _copy_probes(self) -> list[Path]:
-        folder = self.folder / "probes"
-        folder.mkdir(mode=0o755)
-        copies = []
-        for path in self.assignment.probes:
-            copies.append(folder / path.name)
-            copies[-1].write_bytes(path.read_bytes())
-            copies[-1].chmod(0o644)
-        return copies
+
+@contextmanager
+def open_bench(
+    assignment: Assignment,
+    submission: Submission,
+    folder: Path,
+    interruption: Interruption,
+    run_ends: float | None,
+    strict: bool,
+) -> Iterator[Bench]:
+    """Copy a submission and the probes into ``folder``, and start workers; they end with the block."""
+    copy, limits = folder / "submission", assignment.manifest.limits
+    copy.mkdir(mode=0o755)
+    write_copy(submission, assignment, copy)
+    probes = _copy_probes(assignment.probes, folder / "probes")
+    probe_words = read_probe_words(assignment.probes)
+    _judge_cuda()
+    workers = start_workers(
+        folder,
+        readable=["submission", "probes"],
+        memory=limits.memory_mb * 2**20,
+        cpu_seconds=_most_cpu_seconds(assignment),
+        preload=("torch", *assignment.manifest.files.preload),
+        own_files=[*(copy / name for name in assignment.manifest.files.provided if name.endswith(".py")), *probes],
+        run_ends=run_ends,
+    )
+    try:
+        interruption.react(workers.stop)
+        seconds = _share_of_loading(limits.load_seconds, len(submission.files), run_ends)
+        yield Bench(assignment, submission, interruption, run_ends, strict, copy, probes, workers, seconds, probe_words)
+    finally:
+        workers.close()
 
 
-def _import_heavy(preload: tuple[str, ...]) -> None:
-    """Import what hand-ins import, once, so that a fork has it; a package that is missing is the loader's matter.
+def _most_cpu_seconds(assignment: Assignment) -> float:
+    """Return the processor time of a worker; the clock of the check that it serves ends it sooner."""
+    limits = assignment.manifest.limits
+    trains = any(item.training and item.is_auto for item in assignment.manifest.items)
+    longest = limits.training_seconds if trains else 0.0
+    return max(limits.check_seconds, limits.load_seconds, longest) + EXTRA_CPU_SECONDS
 
-    Raises `GraderTrouble` where one is there and broken: no hand-in could use it, whatever it does.
-    """
-    from autograder.grading.trouble import GraderTrouble
 
-    for name in ("torch", *preload):
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            missing = f"{error.name}." if isinstance(error, ModuleNotFoundError) else ""
-            if name != "torch" and missing and f"{name}.".startswith(missing):
-                continue
-            raise GraderTrouble(
-                f"{name} cannot be imported on this machine: {what_went_wrong(error)};"
-                " `autograder doctor` says what else is broken"
-            ) from None
+def _share_of_loading(longest: float, files: int, run_ends: float | None) -> float:
+    """Seconds in which one file must be loaded; all together stay within their share of what is left of the run."""
+    if run_ends is None:
+        return longest
+    left = max(LEAST_SECONDS, run_ends - time.monotonic())
+    return min(longest, SURVEY_SHARE * left / max(1, files))
+
+
+def _copy_probes(probes: Iterable[Path], folder: Path) -> list[Path]:
+    folder.mkdir(mode=0o755)
+    copies = []
+    for path in probes:
+        copies.append(folder / path.name)
+        copies[-1].write_bytes(path.read_bytes())
+        copies[-1].chmod(0o644)
+    return copies
 
 
 def _judge_cuda() -> None:
     """Refuse to fork a process in which CUDA is initialised: no fork of it could compute."""
-    import torch
-
-    from autograder.grading.trouble import GraderTrouble
-
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         raise GraderTrouble("a preloaded module initialises CUDA when it is imported; take it out of `preload`")

@@ -25,15 +25,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.assignment import NOTEBOOK
 from autograder.grading.rounding import CoarseArithmetic
 from autograder.grading.running import CheckRunner, Evidence
 from autograder.grading.secrets import open_trusted
 from autograder.mutants import Catalogue, Mutant
-from autograder.references import NOTEBOOK, reference_name, reference_path
+from autograder.references import reference_name, reference_path
 from autograder.results import Outcome
-from autograder.sandbox.example import Asked, Raised
-from autograder.sandbox.remote import is_remote
-from autograder.sandbox.stand_ins import StandIns
+from autograder.sandbox.trusted.example import Asked, Raised
+from autograder.sandbox.trusted.remote import is_remote
+from autograder.sandbox.trusted.stand_ins import StandIns
 
 AGREES = 1e-4
 """Farthest relative distance of replies that are the same up to the roundings of float32, none of them amplified."""
@@ -192,7 +193,7 @@ class Explainer:
     def _replies(
         self, folder: Path, piece: Evidence, *, shift: int = 0, coarse: CoarseArithmetic | None = None
     ) -> Sequence[Any] | None:
-        session = open_trusted(self.catalogue.assignment, folder, piece.stand_ins, coarse)
+        session = open_trusted(self.catalogue.assignment, folder, piece.stand_ins, arithmetic=coarse)
         try:
             return piece.replay(session, shift=shift)
         finally:

@@ -40,7 +40,7 @@ class Check:
 
 @dataclass
 class CheckPlugin:
-    """Collects the checks that are wanted and calls ``run`` with each and with its fixtures.
+    """Collects the checks that are wanted, and gives them to ``begin``; what that returns gets each with its fixtures.
 
     With ``hidden``, a contract gives its hidden properties as well; with ``exempted``, those too that the assignment
     exempts.
@@ -48,8 +48,7 @@ class CheckPlugin:
 
     assignment: Assignment
     wanted: frozenset[str]
-    run: Callable[[Check, dict[str, Any]], None]
-    on_collected: Callable[[list[Check]], None]
+    begin: Callable[[list[Check]], Callable[[Check, dict[str, Any]], None]]
     hidden: bool
     exempted: bool = False
     problems: list[Exception] = field(default_factory=list)
@@ -104,12 +103,12 @@ class CheckPlugin:
         )
         items[:] = [item for item, _ in kept]
         self._checks = {item.nodeid: check for item, check in kept}
-        self.on_collected([check for _, check in kept])
+        self._run = self.begin([check for _, check in kept])
 
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
         """Run a check in place of pytest's own call."""
         names = pyfuncitem._fixtureinfo.argnames
-        self.run(self._checks[pyfuncitem.nodeid], {name: pyfuncitem.funcargs[name] for name in names})
+        self._run(self._checks[pyfuncitem.nodeid], {name: pyfuncitem.funcargs[name] for name in names})
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from autograder.sandbox.example import ProbeWords
+from autograder.sandbox.trusted.example import ProbeWords
 
 
 def read_probe_words(paths: Iterable[Path]) -> Mapping[str, ProbeWords]:

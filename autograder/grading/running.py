@@ -15,18 +15,22 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import hypothesis
+from hypothesis import strategies
+
 from autograder.checks.declaring import Declaration
 from autograder.checks.describing import describe
+from autograder.checks.pinning import pin_hypothesis, settings_for
 from autograder.checks.secret import keeping_secret
 from autograder.checks.showing import collecting_exhibits
 from autograder.checks.tensor_assertions import UNFILLED
 from autograder.grading.interruption import Bound, unbounded
 from autograder.results import Exhibit, Failure, Outcome
-from autograder.sandbox.example import Call, EnoughReplies, Raised
-from autograder.sandbox.failure import NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
-from autograder.sandbox.remote import is_ellipsis
-from autograder.sandbox.session import Session
-from autograder.sandbox.stand_ins import StandIns
+from autograder.sandbox.trusted.example import Call, EnoughReplies, Raised
+from autograder.sandbox.trusted.faults import NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
+from autograder.sandbox.trusted.remote import is_ellipsis
+from autograder.sandbox.trusted.session import OpenAnother, Session
+from autograder.sandbox.trusted.stand_ins import StandIns
 
 MAX_SHRINKS = 60
 """Failing examples that are tried on the way to a smaller one."""
@@ -35,7 +39,9 @@ UNPROVED = "there was no time left to try this check on the reference, without w
 _OF_THE_SUBMISSION = (SubmissionFault, WorkerLost)
 """What a submission alone makes a check raise; anything else may be the check's own fault."""
 
-OpenSession = Callable[[StandIns | None], Session]
+OpenSession = Callable[[StandIns | None, OpenAnother | None], Session]
+"""Opens a session with a fresh worker, which is told how to open another one."""
+OpenReference = Callable[[OpenAnother | None], Session]
 Body = Callable[..., None]
 
 
@@ -80,8 +86,8 @@ class Evidence:
         """The same, to be compared with code that takes over a submission's numbers."""
         return replace(self, adopted=constants)
 
-    def _begin(self, session: Session, shift: int = 0) -> None:
-        session.begin(self.runner.seed + shift)
+    def _begin(self, session: Session, shift: int = 0, enough: int | None = None) -> None:
+        session.begin(self.runner.seed + shift, enough=enough)
         for (module, name), value in self.adopted.items():
             session.assign(module, (name,), value)
 
@@ -91,15 +97,13 @@ class Evidence:
         One reply more than here is a difference already, and ends the check. With a ``shift``, generators start at
         another point.
         """
-        self._begin(session, shift)
-        session.example.enough = len(self.replies)
+        self._begin(session, shift, len(self.replies))
         with suppress(Exception, WorkerLost, EnoughReplies):
             self.runner.run_body(session, self.drawn)
         return session.example.replies
 
     def holds(self, session: Session) -> bool:
         """Whether the check passes on the same example in another session."""
-        session.open_another = None
         self._begin(session)
         try:
             self.runner.run_body(session, self.drawn)
@@ -150,7 +154,7 @@ class CheckRunner:
         self,
         open_session: OpenSession,
         stand_ins: StandIns | None,
-        open_reference: Callable[[], Session] | None,
+        open_reference: OpenReference | None,
         bounded: Callable[[], AbstractContextManager[Bound]] = unbounded,
     ) -> Verdict:
         """Return the verdict on the submission that ``open_session`` gives access to.
@@ -184,10 +188,9 @@ class CheckRunner:
     def _try(self, open_session: OpenSession, stand_ins: StandIns | None, shown: list[Exhibit]) -> Fault | None:
         """Run the check once in one fresh session; return the smallest failing example, None where all hold."""
         try:
-            session = open_session(stand_ins)
+            session = open_session(stand_ins, partial(open_session, stand_ins, None))
         except WorkerLost as error:
             return Fault({}, error)
-        session.open_another = partial(open_session, stand_ins)
         found: list[Fault] = []
 
         def once(drawn: dict[str, Any]) -> None:
@@ -216,11 +219,6 @@ class CheckRunner:
         return None
 
     def _search(self, once: Callable[[dict[str, Any]], None]) -> None:
-        import hypothesis
-        from hypothesis import strategies
-
-        from autograder.checks.pinning import pin_hypothesis, settings_for
-
         pin_hypothesis()
 
         def test(drawn: dict[str, Any]) -> None:
@@ -250,10 +248,9 @@ class CheckRunner:
             for name, value in self.fixtures.items()
         }
 
-    def _fails_on_reference(self, fault: Fault, open_reference: Callable[[], Session]) -> str:
+    def _fails_on_reference(self, fault: Fault, open_reference: OpenReference) -> str:
         """Return the traceback of the body on the reference, on the same example; "" where it holds there."""
-        session = open_reference()
-        session.open_another = open_reference
+        session = open_reference(partial(open_reference, None))
         try:
             session.begin(self.seed)
             if fault.drawn or not self.declaration.strategies:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from autograder.assignment import Assignment
+from autograder.assignment import NOTEBOOK, Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.grading.trouble import blaming
-from autograder.references import NOTEBOOK, notebook_of_text
+from autograder.references import notebook_of_text
+from autograder.sandbox.in_process import InProcessChannel
+from autograder.sandbox.trusted.session import Context, OpenAnother, Session
+from autograder.sandbox.trusted.stand_ins import StandIns
+from autograder.submission.executed import as_if_run, read_executed
+from autograder.submission.model import Executed
 from autograder.texts import read_text, read_toml
-
-if TYPE_CHECKING:
-    from autograder.sandbox.session import Session
-    from autograder.sandbox.stand_ins import StandIns
-    from autograder.submission.executed import Executed
 
 PUBLIC_SEED = "public"
 """The seed of a student's own check: everybody sees the same examples."""
@@ -42,39 +42,41 @@ def read_grading_seed(reference: Path) -> str:
     return seed
 
 
-def open_reference(assignment: Assignment) -> Session:
+def read_secret(descriptor: int) -> str:
+    """Return what `launch.clean_start` handed over, once; to be called only after workers can be forked."""
+    with os.fdopen(descriptor, encoding="utf-8", errors="surrogateescape") as stream:
+        return stream.read()
+
+
+def open_reference(assignment: Assignment, open_another: OpenAnother | None = None) -> Session:
     """Return an in-process session with the reference."""
     assert assignment.reference is not None
-    return open_trusted(assignment, assignment.reference, None)
+    return open_trusted(assignment, assignment.reference, None, open_another)
 
 
 def open_trusted(
     assignment: Assignment,
     folder: Path,
     stand_ins: StandIns | None,
+    open_another: OpenAnother | None = None,
+    *,
     arithmetic: AbstractContextManager[object] | None = None,
 ) -> Session:
     """Return an in-process session with a folder of trusted solution files; provided files are found beside them.
 
     ``arithmetic`` is active while one of them runs.
     """
-    from autograder.sandbox.in_process import InProcessChannel
-    from autograder.sandbox.session import Session
-
     provided = [assignment.provided / name for name in assignment.manifest.files.provided]
     extra = [str(path) for path in itertools.chain(provided, assignment.probes)]
     notebooks = [Path(name) for name in assignment.manifest.files.required if name.endswith(NOTEBOOK)]
     wanted = {path.stem: sorted(assignment.manifest.names_wanted(path.name)) for path in notebooks}
     loader = {"folder": str(folder), "extra": extra, "notebooks": wanted}
-    session = Session(InProcessChannel(arithmetic), loader=loader, stand_ins=stand_ins)
-    session.executed = lambda module: _executed(folder, module) if module in wanted else None
-    return session
+    context = Context(lambda module: _executed(folder, module) if module in wanted else None, open_another=open_another)
+    return Session(InProcessChannel(arithmetic), loader=loader, stand_ins=stand_ins, context=context)
 
 
 def _executed(folder: Path, module: str) -> Executed | None:
     """How a trusted notebook had been run; one kept as text counts as run from top to bottom."""
-    from autograder.submission.executed import as_if_run, read_executed
-
     notebook, text = (folder / f"{module}{suffix}" for suffix in (NOTEBOOK, ".py"))
     if notebook.is_file():
         return read_executed(read_text(notebook))

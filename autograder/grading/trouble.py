@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from autograder.errors import UserError
+
 
 class GraderTrouble(Exception):
     """The grader or its checks are broken; the run failed and must be repeated once that is mended."""
@@ -14,8 +16,6 @@ class GraderTrouble(Exception):
 @contextmanager
 def blaming(path: Path) -> Iterator[None]:
     """Turn any exception of the code of a trusted file into one line that names the file and where it was raised."""
-    from autograder.errors import UserError
-
     try:
         yield
     except (UserError, GraderTrouble):

@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from autograder.assignment import PROOFS, Assignment, load_assignment, slugs
+from autograder.assignment import NOTEBOOK, PROOFS, Assignment, load_assignment, slugs
 from autograder.errors import UserError
-from autograder.references import NOTEBOOK, reference_name
-from autograder.release.archives import build_wheel
+from autograder.references import reference_name
 from autograder.release.bundles import PlatformFiles, gradescope_zip, student_files, student_zip
+from autograder.release.confidential import Collector, Secrets
 from autograder.release.declared import refuse_wrong_checks
 from autograder.release.files import Tree, read_tree
 from autograder.release.leakcheck import LeakFound, find_leaks
-from autograder.release.pages import Page, read_pages
-from autograder.release.secrets import Collector, Secrets
 from autograder.release.template import Template, copied, is_copy, make_template
+from autograder.release.visible_text import Page, read_pages
+from autograder.release.zips import build_wheel
 from autograder.texts import decode
 
 TEMPLATES = "student_templates"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from autograder.assignment import Assignment
-from autograder.references import NOTEBOOK
+from autograder.assignment import NOTEBOOK, Assignment
 from autograder.release.files import Tree
 
 README = "README.txt"

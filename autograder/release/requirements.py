@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterator
 from importlib import metadata
 from pathlib import PurePosixPath
 
-from autograder.assignment import Assignment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from autograder.assignment import NOTEBOOK, Assignment
 from autograder.distributions import Need, distributions_needed, imported
-from autograder.references import NOTEBOOK
 from autograder.release.files import Tree
 from autograder.release.template import syntax_trees
 
@@ -39,9 +41,6 @@ def _is_notebook(name: str) -> bool:
 
 def _ranges(wheel: bytes, extras: Collection[str]) -> dict[str, str]:
     """Return what the wheel requires with some extras: name and range of each distribution, by canonical name."""
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         folder = next(name.partition("/")[0] for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         lines = metadata.PathDistribution(zipfile.Path(archive, f"{folder}/")).requires or []

@@ -12,13 +12,13 @@ from autograder.errors import UserError, did_you_mean
 from autograder.references import notebook_of_text, reference_name, reference_path
 from autograder.release.answers import strip_markdown
 from autograder.release.cells import as_python, joined, read_notebook
+from autograder.release.confidential import Given
 from autograder.release.files import Tree, is_junk, read_tree
 from autograder.release.grammar import Place
 from autograder.release.intact import refuse_marks
-from autograder.release.notebooks import strip_notebook
+from autograder.release.notebook_templates import strip_notebook
 from autograder.release.projection import project
 from autograder.release.rubric import Rubric
-from autograder.release.secrets import Given
 from autograder.release.stubs import Removed, Stripped, strip_python
 from autograder.texts import decode
 

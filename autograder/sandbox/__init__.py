@@ -1,1 +1,1 @@
-"""Running code that nobody trusts: wire, jail, zygote, worker, loading, remote."""
+"""Running code that nobody trusts, in three rooms: the grader's side, the worker's side, and what both speak."""

@@ -12,11 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.sandbox.clock import Meter
-from autograder.sandbox.executor import Executor
-from autograder.sandbox.loading import Loader
-from autograder.sandbox.session import Serve
-from autograder.sandbox.wire import Closed, Deadline, Frame
+from autograder.sandbox.jailed import compat
+from autograder.sandbox.jailed.executor import Executor
+from autograder.sandbox.jailed.loading import Loader
+from autograder.sandbox.shared.wire import Closed, Deadline, Frame
+from autograder.sandbox.trusted.clock import Meter
+from autograder.sandbox.trusted.session import Serve
+
+
+def install_compat() -> None:
+    """Treat the code that this process runs as a worker treats it; see `jailed.compat`."""
+    compat.install()
 
 
 class InProcessChannel:

@@ -4,29 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from autograder.submission.commands import cell_without_commands
+from autograder.submission.model import Executed, NotebookCell
 from autograder.submission.notebooks import cell_source, notebook_cells
-
-
-@dataclass(frozen=True)
-class NotebookCell:
-    """A code cell that holds code; ``number`` counts code cells from 1, ``count`` is None where it was never run."""
-
-    number: int
-    source: str
-    count: int | None
-    errors: tuple[str, ...]
-    """Names of the exceptions among its outputs."""
-
-
-@dataclass(frozen=True)
-class Executed:
-    """The code cells of a notebook in order; those that hold no code are left out."""
-
-    cells: tuple[NotebookCell, ...]
 
 
 def read_executed(text: str) -> Executed:

@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from autograder.assignment import SUBMITTABLE, Assignment
+from autograder.assignment import NOTEBOOK, SUBMITTABLE, Assignment
 from autograder.errors import UnreadableHandIn, UserError
-from autograder.references import NOTEBOOK
 from autograder.submission.archives import foreign_archive, is_archive, read_archive
 from autograder.submission.banned import check_file, report_in_helpers
 from autograder.submission.entries import MAX_ARCHIVE, MAX_FILE, MIB, Budget, Entry, digest, readable_path

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from autograder.results import Notice
-
-if TYPE_CHECKING:
-    from autograder.submission.executed import Executed
 
 
 @dataclass(frozen=True)
@@ -20,6 +16,24 @@ class Cell:
     number: int
     first_line: int
     lines: int
+
+
+@dataclass(frozen=True)
+class NotebookCell:
+    """A code cell that holds code; ``number`` counts code cells from 1, ``count`` is None where it was never run."""
+
+    number: int
+    source: str
+    count: int | None
+    errors: tuple[str, ...]
+    """Names of the exceptions among its outputs."""
+
+
+@dataclass(frozen=True)
+class Executed:
+    """The code cells of a notebook in order; those that hold no code are left out."""
+
+    cells: tuple[NotebookCell, ...]
 
 
 @dataclass(frozen=True)
@@ -77,3 +91,14 @@ class Submission:
     """Item id -> message, where a banned module is used inside one of the item's blanks."""
     digest: str
     """SHA-256 of paths and contents, whatever their order; files too large to read count with their size only."""
+
+    def unavailable(self, name: str | None) -> str:
+        """Say why an expected file cannot be used, "" where it can, or where ``name`` is None."""
+        if name is None:
+            return ""
+        if name in self.missing:
+            return f"{name} was not handed in" + "".join(f"; {why}" for why in self.instead.get(name, ()))
+        file = self.files[name]
+        if file.refused:
+            return f"{file.found} {file.syntax_error}"
+        return f"{file.found} cannot be read as Python: {file.syntax_error}" if file.syntax_error else ""

@@ -143,9 +143,9 @@ def _serve(connection: Connection, prepare: Callable[[], Handler], parent: int) 
 def _be_courteous() -> None:
     """Treat code as a worker does: a child may have no children, so data are loaded in the process itself."""
     if "torch" in sys.modules:
-        from autograder.sandbox import courtesies
+        from autograder.sandbox.in_process import install_compat
 
-        courtesies.install()
+        install_compat()
 
 
 def _send(connection: Connection, message: dict[str, Any]) -> None:

@@ -16,9 +16,9 @@ from autograder.grading.plugin import Check
 from autograder.grading.running import CheckRunner
 from autograder.grading.secrets import open_trusted
 from autograder.grading.seeds import check_seed
-from autograder.sandbox.failure import WorkerLost
-from autograder.sandbox.session import Session
-from autograder.sandbox.stand_ins import stand_ins_of
+from autograder.sandbox.trusted.faults import WorkerLost
+from autograder.sandbox.trusted.session import Session
+from autograder.sandbox.trusted.stand_ins import stand_ins_of
 from autograder.verify.matrix import Claim
 from autograder.verify.trial import Workbench
 from autograder.verify.variants import Variant

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from autograder.grading.secrets import open_reference, open_trusted, read_stand_
 from autograder.grading.seeds import check_seed, secret_seed
 from autograder.mutants import Mutant
 from autograder.results import CheckResult, ItemResult
-from autograder.sandbox.stand_ins import StandIns, stand_ins_of
+from autograder.sandbox.trusted.stand_ins import StandIns, stand_ins_of
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,7 @@ class CheckSuite:
         plugin = CheckPlugin(
             assignment=assignment,
             wanted=frozenset(item.id for item in assignment.manifest.items),
-            run=lambda check, fixtures: found.append((check, fixtures)),
-            on_collected=lambda checks: None,
+            begin=lambda checks: lambda check, fixtures: found.append((check, fixtures)),
             hidden=True,
             exempted=True,
         )
@@ -97,9 +97,9 @@ class CheckSuite:
             yield (
                 check,
                 runner.judge(
-                    lambda stand_ins: open_trusted(self.assignment, folder, stand_ins),
+                    partial(open_trusted, self.assignment, folder),
                     stand_ins_of(self.stand_ins, check.item, check.id),
-                    (lambda: open_reference(self.assignment)) if against_reference else None,
+                    partial(open_reference, self.assignment) if against_reference else None,
                 ),
             )
 

@@ -25,8 +25,8 @@ from autograder.mutants import Catalogue, Mutant
 from autograder.references import expected_names
 from autograder.reports.plain import item_text
 from autograder.results import Outcome
-from autograder.sandbox.example import size_of
-from autograder.sandbox.stand_ins import stand_ins_of
+from autograder.sandbox.trusted.example import size_of
+from autograder.sandbox.trusted.stand_ins import stand_ins_of
 from autograder.verify import variants
 from autograder.verify.homes import homes_of
 from autograder.verify.margins import leads_of

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from autograder.assignment import load_assignment
-from autograder.grading.grade import Options, grade
+from autograder.grading.grade import grade
+from autograder.grading.options import Options
 from autograder.mutants import read_catalogue
 from autograder.results import Outcome
 from autograder.verify.suite import CheckSuite

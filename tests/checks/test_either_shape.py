@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autograder.checks import as_taken, first_that_fits, in_either_shape
-from autograder.sandbox.failure import SubmissionRaised
+from autograder.sandbox.trusted.faults import SubmissionRaised
 
 IMAGES = torch.zeros(2, 1, 3, 3)
 

@@ -7,7 +7,7 @@ import pytest
 from autograder.checks import CheckFailed, only_for_show, show_curves
 from autograder.checks.showing import collecting_exhibits
 from autograder.exhibits import Curves, Exhibit
-from autograder.sandbox.failure import SubmissionRaised, WorkerLost
+from autograder.sandbox.trusted.faults import SubmissionRaised, WorkerLost
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from autograder.checks.watching import WatchedNetworks
-from autograder.sandbox.instruments import answer_for_all, without_dropout
+from autograder.sandbox.jailed.instruments import answer_for_all, without_dropout
 
 
 class Model(nn.Module):

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from autograder.errors import UserError
-from autograder.grading.device import Device, choose_device
+from autograder.grading.device_choice import choose_device
+from autograder.grading.options import Device
 from autograder.launch import PASSED_ON
 from tests.tiny import Tiny, command
 

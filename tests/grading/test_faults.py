@@ -282,9 +282,9 @@ def answer(count):
 def test_a_worker_may_die_at_any_byte_of_its_answer(tmp_path: Path) -> None:
     import torch
 
-    from autograder.sandbox.failure import WorkerLost
-    from autograder.sandbox.session import Deadlines, Session
-    from autograder.sandbox.zygote import Zygote
+    from autograder.sandbox.out_of_process import start_zygote
+    from autograder.sandbox.trusted.faults import WorkerLost
+    from autograder.sandbox.trusted.session import Deadlines, Session
 
     torch.set_num_threads(1)
     folder = Path(tempfile.mkdtemp())
@@ -292,7 +292,7 @@ def test_a_worker_may_die_at_any_byte_of_its_answer(tmp_path: Path) -> None:
     (folder / "cut.py").write_text(CUT, encoding="utf-8")
     loader = {"folder": str(folder), "extra": [], "skip": [], "statement_seconds": None, "devices_on_cpu": False}
     size = 4 + 8 + len('{"k":"value","v":["T","float32",[2],0,[1,false,"cpu",true]]}') + 8
-    with Zygote(folder, readable=["cut.py"], memory=2**30, cpu_seconds=20) as zygote:
+    with start_zygote(folder, readable=["cut.py"], memory=2**30, cpu_seconds=20) as zygote:
 
         def answer(count: int) -> Any:
             session = Session(zygote.fork_worker(), loader=loader, deadlines=Deadlines(10.0))

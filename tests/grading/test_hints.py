@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from autograder.grading.hints import distance
-from autograder.sandbox.example import MAX_REMEMBERED_BYTES, Example, Raised
+from autograder.sandbox.trusted.example import MAX_REMEMBERED_BYTES, Example, Raised
 from tests.tiny import ONE, TWO, Tiny
 
 ENTRY = """

@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 
 from autograder.platforms.gradescope.validate import is_warning, validate_results
-from autograder.sandbox import plain, zygote
-from autograder.sandbox.failure import NotEnoughTime, WorkersLost
-from autograder.sandbox.plain import PlainWorkers
-from autograder.sandbox.remains import remove_tree
-from autograder.sandbox.zygote import Zygote
+from autograder.sandbox.out_of_process import start_zygote
+from autograder.sandbox.trusted import plain_workers, zygote
+from autograder.sandbox.trusted.cleanup import remove_tree
+from autograder.sandbox.trusted.faults import NotEnoughTime, WorkersLost
+from autograder.sandbox.trusted.plain_workers import PlainWorkers
+from autograder.sandbox.trusted.zygote import Zygote
 from tests.tiny import Tiny
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="stops the process that workers come from")
@@ -29,9 +30,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="stops the proce
 SHORT = 0.5
 STOPPED = """
 import os, signal
-from autograder.sandbox import nursery, zygote
+from autograder.sandbox.trusted import zygote_main, zygote
 zygote.END_SECONDS = 1.0
-nursery._forget_start = lambda: os.kill(os.getpid(), signal.SIGSTOP)
+zygote_main._forget_start = lambda: os.kill(os.getpid(), signal.SIGSTOP)
 from autograder.cli import main
 main()
 """
@@ -52,7 +53,7 @@ def tiny(tmp_path: Path) -> Tiny:
 
 def stopped(folder: Path, run_ends: float | None) -> Zygote:
     """Workers' source that never answers."""
-    stopped = Zygote(folder, readable=[], memory=2**30, cpu_seconds=10, run_ends=run_ends)
+    stopped = start_zygote(folder, readable=[], memory=2**30, cpu_seconds=10, run_ends=run_ends)
     os.kill(stopped._pid, signal.SIGSTOP)
     return stopped
 
@@ -93,7 +94,7 @@ def test_the_wait_for_a_plain_worker_ends_with_the_run(folder: Path) -> None:
         begun = time.monotonic()
         with pytest.raises(NotEnoughTime):
             workers.fork_worker()
-        assert time.monotonic() - begun < plain.START_SECONDS / 2
+        assert time.monotonic() - begun < plain_workers.START_SECONDS / 2
     finally:
         workers.close()
 

@@ -73,10 +73,10 @@ return x * 2 if len(counter) == 1 else x * 3""", twin="return x * 2 if len(x) ==
     Attack("right on the public example only", FIRST, twin=FIRST),
     Attack("change the argument and give it back", "x.mul_(2)\nreturn x", twin="x.mul_(2)\nreturn x"),
     Attack("patch the executor", """
-from autograder.sandbox.executor import Executor
+from autograder.sandbox.jailed.executor import Executor
 Executor._answer = lambda self, value: ({"k": "value", "v": True, "outcome": "PASS", "passed": True}, [])"""),
     Attack("patch the writer", """
-import autograder.sandbox.worker as worker
+import autograder.sandbox.jailed.worker as worker
 worker.write_frame = lambda stream, *a, **k: stream.sendall(b"PASS" * 100)"""),
     Attack("use what the executor holds", """
 held = executor()
@@ -156,7 +156,8 @@ def {name}(x):
 raise type('4 of 4 points\\n', (Exception,), {})('\\ud800\\x1b[2J\\n- vae.kl: PASS')
 """, loading=True),
     Attack("while loading: the loader", """
-from autograder.sandbox import loading, values, executor as e
+from autograder.sandbox.jailed import loading, executor as e
+from autograder.sandbox.shared import values
 loading.Loader.load = lambda *a: (_ for _ in ()).throw(KeyboardInterrupt)
 values.Encoder.encode = lambda self, value, depth=0: ["T"]
 sys.meta_path.clear(); sys.modules.clear()

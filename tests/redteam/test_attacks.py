@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox.jail import interpreter_is_readable_by_others
+from autograder.sandbox.trusted.jail import interpreter_is_readable_by_others
 from tests.redteam.arena import CANARIES, CANNED, HIDDEN_INPUT, WON, WRONG, Arena, Attack, Outcome
 from tests.redteam.attacks_forge import FORGERIES, LOADING
 from tests.redteam.attacks_leak import LEAKS

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox.jail import interpreter_is_readable_by_others
-from autograder.sandbox.remains import remove_tree
+from autograder.sandbox.trusted.cleanup import remove_tree
+from autograder.sandbox.trusted.jail import interpreter_is_readable_by_others
 from tests.redteam.test_attacks import ORDINARY_USER
 from tests.tiny import ONE, Tiny
 
@@ -125,7 +125,7 @@ class Course:
         pairs = [(str(path), f"{path}{MISSING}") for path in self.hidden()]
         source = f"{QUESTIONS}\nPAIRS = {pairs!r}\n{ONE.replace('    return x * 2', DOUBLE)}"
         path = self.tiny.hand_in(one=source)
-        driver = f"from autograder.sandbox import jail\n{changes}\nfrom autograder.cli import main\nmain()\n"
+        driver = f"from autograder.sandbox.trusted import jail\n{changes}\nfrom autograder.cli import main\nmain()\n"
         command = ["grade", "tiny", str(path), "--root", str(self.tiny.root), "--json", "--only", "one.double"]
         done = subprocess.run(
             [*before, sys.executable, "-P", "-c", driver, *command],

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from autograder.assignment import PROOFS
-from autograder.sandbox import jail
+from autograder.sandbox.trusted import jail
 from tests.templates import write_template
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,11 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox.clock import PATIENCE, Meter, Span, usage
-from autograder.sandbox.failure import NotEnoughTime, WorkerLost
-from autograder.sandbox.remains import remove_tree
-from autograder.sandbox.session import Deadlines, Session
-from autograder.sandbox.zygote import Zygote
+from autograder.sandbox.out_of_process import start_zygote
+from autograder.sandbox.shared.processor_time import PATIENCE, usage
+from autograder.sandbox.trusted.cleanup import remove_tree
+from autograder.sandbox.trusted.clock import Meter, Span
+from autograder.sandbox.trusted.faults import NotEnoughTime, WorkerLost
+from autograder.sandbox.trusted.session import Deadlines, Session
+from autograder.sandbox.trusted.zygote import Zygote
 from tests.redteam.load import busy, quota
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="measures in /proc")
@@ -73,7 +75,7 @@ def zygote() -> Iterator[Zygote]:
     folder.chmod(0o711)
     (folder / "s.py").write_text(SOURCE, encoding="utf-8")
     (folder / "s.py").chmod(0o644)
-    with Zygote(folder, readable=["s.py"], memory=2**30, cpu_seconds=60) as zygote:
+    with start_zygote(folder, readable=["s.py"], memory=2**30, cpu_seconds=60) as zygote:
         zygote.home = folder  # type: ignore[attr-defined]
         yield zygote
     remove_tree(folder)
@@ -203,7 +205,7 @@ def test_code_that_never_ends_is_failed_within_its_bound(zygote: Zygote, functio
 
 
 def test_questions_without_end_are_no_way_around_it(zygote: Zygote) -> None:
-    from autograder.sandbox.stand_ins import Lent
+    from autograder.sandbox.trusted.stand_ins import Lent
 
     with session_of(zygote, call=LIMIT) as session, pytest.raises(WorkerLost):
         session.module("s").ask_for_ever(Lent(lambda: 1.0))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox.jail import interpreter_is_readable_by_others
-from autograder.sandbox.remains import remove_tree
+from autograder.sandbox.trusted.cleanup import remove_tree
+from autograder.sandbox.trusted.jail import interpreter_is_readable_by_others
 from tests.redteam.arena import CANARIES, CANNED, HIDDEN_INPUT, WON, Attack, Outcome
 from tests.redteam.attacks_leak import FILES
 from tests.redteam.test_attacks import ALL, arena_of

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.checks.describing import describe
-from autograder.sandbox.failure import SubmissionFault, WorkerLost
-from autograder.sandbox.remote import Remote, fetch, gradients
-from autograder.sandbox.session import Session
-from autograder.sandbox.stand_ins import Callback
-from autograder.sandbox.wire import PREFIX, Limits
+from autograder.sandbox.shared.wire import PREFIX, Limits
+from autograder.sandbox.trusted.faults import SubmissionFault, WorkerLost
+from autograder.sandbox.trusted.remote import Remote, fetch, gradients
+from autograder.sandbox.trusted.session import Session
+from autograder.sandbox.trusted.stand_ins import Callback
 from tests.pace import MOST, growth
 from tests.redteam.hostile_end import attacked, raw
 

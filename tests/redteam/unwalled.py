@@ -11,9 +11,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from autograder import cli, launch
+from autograder import cli, grading_commands, launch
 from autograder.grading.plugin import CheckPlugin
-from autograder.sandbox import jail, landlock, seccomp, watch, zygote
+from autograder.sandbox.trusted import jail, landlock, resource_monitor, seccomp, zygote
 
 KNOWN: list[str] = []
 
@@ -46,18 +46,18 @@ def without_limits() -> None:
 
 def without_watch() -> None:
     """Nobody looks at a worker from outside."""
-    watch.Watch.add = lambda self, worker: None
+    resource_monitor.Watch.add = lambda self, worker: None
 
 
 def without_order() -> None:
     """Secrets are read before the zygote is forked."""
     original = zygote.Zygote.__init__
 
-    def too_late(self: Any, folder: Path, **options: Any) -> None:
+    def too_late(self: Any, *arguments: Any, **options: Any) -> None:
         root = Path(sys.argv[sys.argv.index("--root") + 1])
         KNOWN.extend(path.read_text() for path in root.rglob("*") if path.suffix in (".py", ".toml"))
         vars(cli)["known"] = {"all": "".join(KNOWN)}
-        original(self, folder, **options)
+        original(self, *arguments, **options)
 
     zygote.Zygote.__init__ = too_late
 
@@ -85,8 +85,8 @@ def main() -> None:
     walls, *arguments = sys.argv[1:]
     sys.argv[1:] = arguments
     os.environ[launch.MARK] = "1"  # this process is clean enough
-    printer = cli._print
-    cli._print = lambda result, staff: printer(result, staff=False)
+    printer = grading_commands._print
+    grading_commands._print = lambda result, staff: printer(result, staff=False)
     for wall in filter(None, walls.split(",")):
         WALLS[wall]()
     cli.main()

@@ -8,8 +8,8 @@ import pytest
 from autograder.checks import assert_tensor
 from autograder.checks.describing import describe, describe_type
 from autograder.checks.failure import CheckFailed
-from autograder.sandbox.failure import SubmissionRaised
-from autograder.sandbox.remote import state
+from autograder.sandbox.trusted.faults import SubmissionRaised
+from autograder.sandbox.trusted.remote import state
 
 PROBES = """
 def built(kind):

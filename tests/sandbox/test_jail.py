@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox import jail
-from autograder.sandbox.jail import WallReport, missing_walls
+from autograder.sandbox.trusted import jail
+from autograder.sandbox.trusted.jail import WallReport, missing_walls
 from tests.tiny import ONE, Tiny
 
 WALLS = [
@@ -155,7 +155,7 @@ def test_without_file_walls_secrets_that_everybody_can_read_stop_strict_grading(
 
 def grade_without_file_walls(tiny):
     driver = (
-        "from autograder.sandbox import jail\n"
+        "from autograder.sandbox.trusted import jail\n"
         "jail._give_up_paths = jail._enter_tree = lambda settings: 'removed'\n"
         "from autograder.cli import main\n"
         "main()\n"

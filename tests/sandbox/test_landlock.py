@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox import jail, landlock
+from autograder.sandbox.trusted import jail, landlock
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = """
@@ -81,7 +81,7 @@ def test_a_worker_cannot_move_or_link_files_out_or_in(s, zygote):
 RESTRICT = """
 import ctypes, os, sys
 from pathlib import Path
-from autograder.sandbox import jail, landlock
+from autograder.sandbox.trusted import jail, landlock
 settings = jail.JailSettings(None, sys.argv[1], (), 2**30, 10)
 if "drop" in sys.argv: jail._drop_capabilities(settings)
 jail._no_new_privileges(settings)

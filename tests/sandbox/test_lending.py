@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from autograder.sandbox.failure import AuthorError, SubmissionRaised
-from autograder.sandbox.remote import fetch, fresh, lend
+from autograder.sandbox.trusted.faults import AuthorError, SubmissionRaised
+from autograder.sandbox.trusted.remote import fetch, fresh, lend
 
 USING = """
 import torch
@@ -94,8 +94,7 @@ def test_a_second_backward_teaches_nothing_more(start, backend, line):
 
 
 def test_a_fresh_worker_knows_nothing_of_the_first(start, backend):
-    session = start(backend, REMEMBERING)
-    session.open_another = lambda: start(backend, REMEMBERING)
+    session = start(backend, REMEMBERING, open_another=lambda: start(backend, REMEMBERING))
     first = session.module("s")
     first.remember(torch.ones(3))
     (second,) = fresh(first)
@@ -105,17 +104,15 @@ def test_a_fresh_worker_knows_nothing_of_the_first(start, backend):
 
 def test_modules_that_are_asked_for_together_share_the_fresh_worker(start, backend):
     others = {"t.py": "import s\ndef count(): return len(s.seen)\n"}
-    session = start(backend, REMEMBERING, others)
-    session.open_another = lambda: start(backend, REMEMBERING, others)
+    session = start(backend, REMEMBERING, others, open_another=lambda: start(backend, REMEMBERING, others))
     s, t = fresh(session.module("s"), session.module("t"))
     s.remember(1)
     assert t.count() == 1
 
 
 def test_a_fresh_worker_draws_other_numbers_and_this_side_goes_on(start, backend):
-    session = start(backend, REMEMBERING)
     another = start(backend, REMEMBERING)  # which begins an example; in a check it is opened without
-    session.open_another = lambda: another
+    session = start(backend, REMEMBERING, open_another=lambda: another)
     session.begin(7)
     expected = torch.rand(2, generator=torch.Generator().manual_seed(7))
     here = [torch.rand(())]
@@ -127,9 +124,8 @@ def test_a_fresh_worker_draws_other_numbers_and_this_side_goes_on(start, backend
 
 
 def test_a_fresh_worker_can_repeat_what_the_first_drew(start, backend):
-    session = start(backend, REMEMBERING)
     another = start(backend, REMEMBERING)
-    session.open_another = lambda: another
+    session = start(backend, REMEMBERING, open_another=lambda: another)
     session.begin(7)
     first = session.module("s")
     drawn = [float(first.draw()) for _ in range(2)]
@@ -138,8 +134,7 @@ def test_a_fresh_worker_can_repeat_what_the_first_drew(start, backend):
 
 
 def test_a_fresh_worker_ends_with_the_session(start, backend):
-    session = start(backend, REMEMBERING)
-    session.open_another = lambda: start(backend, REMEMBERING)
+    session = start(backend, REMEMBERING, open_another=lambda: start(backend, REMEMBERING))
     (second,) = fresh(session.module("s"))
     second.draw()
     session.close()

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from autograder.sandbox import jail
-from autograder.sandbox.failure import SubmissionRaised, WorkerLost
-from autograder.sandbox.session import Deadlines, Session
-from autograder.sandbox.zygote import Zygote
+from autograder.sandbox.out_of_process import start_zygote
+from autograder.sandbox.trusted import jail
+from autograder.sandbox.trusted.faults import SubmissionRaised, WorkerLost
+from autograder.sandbox.trusted.session import Deadlines, Session
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limits are Linux's")
 
@@ -116,7 +116,7 @@ def small():
     (folder / "s.py").chmod(0o644)
     before = jail.DISK, jail.FILES
     jail.DISK, jail.FILES = 64 * 2**20, 500
-    with Zygote(folder, readable=["s.py"], memory=MEMORY, cpu_seconds=4) as zygote:
+    with start_zygote(folder, readable=["s.py"], memory=MEMORY, cpu_seconds=4) as zygote:
         zygote.home = folder
         yield zygote
     jail.DISK, jail.FILES = before
@@ -231,7 +231,7 @@ def test_threads_are_counted_where_the_worker_has_no_user_of_its_own(monkeypatch
     monkeypatch.setattr(jail, "interpreter_is_readable_by_others", lambda: False)
     tmp_path.chmod(0o711)
     (tmp_path / "s.py").write_text(SOURCE + "\ndef crowd(n): start_threads(n); time.sleep(10)\n", encoding="utf-8")
-    with Zygote(tmp_path, readable=["s.py"], memory=2**31, cpu_seconds=20) as zygote:
+    with start_zygote(tmp_path, readable=["s.py"], memory=2**31, cpu_seconds=20) as zygote:
         loader = {"folder": str(tmp_path), "extra": [], "skip": [], "statement_seconds": None, "devices_on_cpu": False}
         session = Session(zygote.fork_worker(), loader=loader, deadlines=Deadlines(20.0))
         assert re.match(r"stopped: it had more than 512 threads", stopped(session.module("s").crowd, 700))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox.loading import Loader, definitions_of
+from autograder.sandbox.jailed.loading import Loader, definitions_of
 
 
 @pytest.fixture

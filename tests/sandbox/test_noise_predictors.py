@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from autograder.checks.noise_predictors import AffineNoise, teach
-from autograder.sandbox.failure import SubmissionRaised
+from autograder.sandbox.trusted.faults import SubmissionRaised
 
 USING = """
 import torch

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.sandbox.failure import AuthorError, SubmissionFault, SubmissionRaised
-from autograder.sandbox.remote import exists, fetch, gradients, info, is_from_worker, is_remote, substitute
+from autograder.sandbox.trusted.faults import AuthorError, SubmissionFault, SubmissionRaised
+from autograder.sandbox.trusted.remote import exists, fetch, gradients, info, is_from_worker, is_remote, substitute
 
 SOURCE = """
 import torch

@@ -6,11 +6,11 @@ import gc
 import pytest
 import torch
 
-from autograder.sandbox import callbacks
-from autograder.sandbox.executor import Executor
-from autograder.sandbox.failure import SubmissionFault, SubmissionRaised, WorkerLost
-from autograder.sandbox.remote import exists, fetch, gradients
-from autograder.sandbox.stand_ins import Callback, Canned
+from autograder.sandbox.jailed.executor import Executor
+from autograder.sandbox.trusted import callbacks
+from autograder.sandbox.trusted.faults import SubmissionFault, SubmissionRaised, WorkerLost
+from autograder.sandbox.trusted.remote import exists, fetch, gradients
+from autograder.sandbox.trusted.stand_ins import Callback, Canned
 
 RAISING = """
 import os, sys
@@ -106,7 +106,7 @@ def test_a_line_that_exits_costs_itself_alone(start, backend):
 
 
 LIE = """
-import autograder.sandbox.worker as worker
+import autograder.sandbox.jailed.worker as worker
 import torch
 honest = worker.write_frame
 def lie(*ignored):

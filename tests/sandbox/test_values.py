@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.sandbox.values import ARRAY_DTYPES, DTYPES, MAX_DEPTH, Decoder, Encoder
-from autograder.sandbox.wire import Misbehaved
+from autograder.sandbox.shared.values import ARRAY_DTYPES, DTYPES, MAX_DEPTH, Decoder, Encoder
+from autograder.sandbox.shared.wire import Misbehaved
 
 
 def trip(value):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.sandbox.wire import (
+from autograder.sandbox.shared.wire import (
     PREFIX,
     Closed,
     DeadlinePassed,

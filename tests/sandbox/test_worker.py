@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox.failure import WorkerLost
-from autograder.sandbox.jail import FIRST_UID, LAST_UID
-from autograder.sandbox.nursery import CLEAN_ENVIRONMENT
+from autograder.sandbox.trusted.faults import WorkerLost
+from autograder.sandbox.trusted.jail import FIRST_UID, LAST_UID
+from autograder.sandbox.trusted.zygote_main import CLEAN_ENVIRONMENT
 
 SOURCE = """
 import os, sys, tempfile
@@ -69,7 +69,7 @@ def held(zygote, name):
 
 def refused(call, *args):
     """Whether a call raises an OSError in the worker, and the worker survives."""
-    from autograder.sandbox.failure import SubmissionRaised
+    from autograder.sandbox.trusted.faults import SubmissionRaised
 
     try:
         call(*args)
@@ -145,7 +145,7 @@ def test_a_worker_inherits_no_descriptor(s):
 
 
 def test_what_a_worker_prints_and_asks_leads_nowhere(s, capfd):
-    from autograder.sandbox.failure import SubmissionRaised
+    from autograder.sandbox.trusted.faults import SubmissionRaised
 
     assert s.shout() == 1
     with pytest.raises(SubmissionRaised, match="EOFError"):
@@ -165,7 +165,7 @@ def test_a_worker_starts_no_processes_where_seccomp_holds(s, zygote):
 
 
 def test_a_worker_has_so_much_memory_and_no_more(s):
-    from autograder.sandbox.failure import SubmissionRaised
+    from autograder.sandbox.trusted.faults import SubmissionRaised
 
     with pytest.raises(SubmissionRaised, match="MemoryError"):
         s.memory()

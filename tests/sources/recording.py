@@ -28,11 +28,11 @@ from autograder.grading.running import CheckRunner
 from autograder.grading.secrets import open_trusted
 from autograder.grading.seeds import check_seed, secret_seed
 from autograder.results import Outcome
-from autograder.sandbox.callbacks import Answer, kind_of
 from autograder.sandbox.in_process import InProcessChannel
-from autograder.sandbox.session import Serve, Session
-from autograder.sandbox.stand_ins import Lent, StandIns, stand_ins_of
-from autograder.sandbox.wire import Deadline, Frame
+from autograder.sandbox.shared.wire import Deadline, Frame
+from autograder.sandbox.trusted.callbacks import Answer, kind_of
+from autograder.sandbox.trusted.session import OpenAnother, Serve, Session
+from autograder.sandbox.trusted.stand_ins import Lent, StandIns, stand_ins_of
 from autograder.verify.suite import CheckSuite
 
 SEED = "sources"
@@ -58,8 +58,14 @@ def sources_of_checks(
         yield check, found
 
 
-def _open(assignment: Assignment, folder: Path, found: set[str], stand_ins: StandIns | None) -> Session:
-    session = open_trusted(assignment, folder, stand_ins)
+def _open(
+    assignment: Assignment,
+    folder: Path,
+    found: set[str],
+    stand_ins: StandIns | None,
+    open_another: OpenAnother | None,
+) -> Session:
+    session = open_trusted(assignment, folder, stand_ins, open_another)
     session._channel = RecordingChannel(session._channel, session, found)
     return session
 

@@ -10,7 +10,7 @@ import pytest
 from autograder.errors import UserError
 from autograder.grading.trouble import GraderTrouble
 from autograder.mutants import read_catalogue
-from autograder.sandbox.example import size_of
+from autograder.sandbox.trusted.example import size_of
 from autograder.verify import trial
 from autograder.verify.equivalence import INPUTS, chunks_of
 from autograder.verify.matrix import Role, Sees

@@ -16,7 +16,7 @@ from autograder.checks.gaussians import DiagonalGaussian
 from autograder.checks.normality import assert_independent, assert_standard_normal
 from autograder.checks.strategies import diagonal_gaussians
 from autograder.checks.tensor_assertions import assert_tensor
-from autograder.sandbox.remote import gradients
+from autograder.sandbox.trusted.remote import gradients
 
 
 def repeated(q: DiagonalGaussian, times: int) -> DiagonalGaussian:

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from autograder.assignment import PROOFS_PACKAGE, Assignment
 from autograder.distributions import Need, distributions_needed, needs_of
 from autograder.errors import UserError
@@ -116,9 +119,6 @@ def _version(name: str) -> str:
 @functools.cache
 def _requirements(name: str, extras: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return names and extras of what a package requires on the machine that the bundle is for."""
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
     needed = []
     for line in _installed(name).requires or []:
         requirement = Requirement(line)

@@ -13,8 +13,8 @@ from typing import Any
 
 from autograder import __version__
 from autograder.assignment import Assignment, Showing
+from autograder.platforms.gradescope.inline_images import Room, with_images
 from autograder.platforms.gradescope.metadata import Metadata
-from autograder.platforms.gradescope.pictures import Room, with_images
 from autograder.platforms.gradescope.withheld import is_withheld, withheld_text
 from autograder.reports.plain import NOTICES, item_text, late_line, next_steps, public_exhibits, total_line
 from autograder.reports.text import fit, one_line, plural, shorten

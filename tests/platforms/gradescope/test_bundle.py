@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from autograder.errors import UserError
 from autograder.platforms.gradescope.bundle import EXECUTABLE, bundle_files, pins
 from autograder.platforms.gradescope.validate import validate_text
-from autograder.sandbox import jail
+from autograder.sandbox.trusted import jail
 from tests.platforms.gradescope.toy import toy_assignment
 from tests.release.course import make_course
 

@@ -26,7 +26,7 @@ from autograder.checks import (
     show_images,
 )
 from autograder.checks.training import assert_learned, blurred, checked_weights
-from autograder.sandbox.failure import SubmissionFault
+from autograder.sandbox.trusted.faults import SubmissionFault
 
 SHOWN = 8
 

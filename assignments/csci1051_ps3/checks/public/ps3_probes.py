@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autograder.sandbox.instruments import answer_for
+from autograder.sandbox.jailed.instruments import answer_for
 
 SIDE = 28
 PIXELS = SIDE * SIDE

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograder.sandbox.instruments import answer_for, asked_by
+from autograder.sandbox.jailed.instruments import answer_for, asked_by
 
 IMAGE = (3, 32, 32)
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograder.sandbox.instruments import answer_for_all, without_dropout
+from autograder.sandbox.jailed.instruments import answer_for_all, without_dropout
 
 UNFIT = (RuntimeError, ValueError, IndexError, AssertionError)
 """What code raises that wants flat images and gets others."""

@@ -18,7 +18,7 @@ from autograder.checks import (
     show_images,
 )
 from autograder.checks.describing import describe_type
-from autograder.sandbox.failure import SubmissionFault
+from autograder.sandbox.trusted.faults import SubmissionFault
 
 CELLS = 10
 EXACT = 1e-3

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from autograder.sandbox.instruments import answer_for_all
+from autograder.sandbox.jailed.instruments import answer_for_all
 
 
 def built(kind: type[nn.Module], sizes: Sequence[object]) -> nn.Module:

@@ -27,7 +27,7 @@ from autograder.checks import (
     substitute,
 )
 from autograder.concepts.reparameterization import reparameterization
-from autograder.sandbox.failure import SubmissionFault
+from autograder.sandbox.trusted.faults import SubmissionFault
 
 Z_SIZE = 5
 

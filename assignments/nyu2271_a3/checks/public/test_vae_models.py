@@ -22,7 +22,7 @@ from autograder.checks import (
     item,
 )
 from autograder.checks.describing import describe_type
-from autograder.sandbox.failure import SubmissionRaised
+from autograder.sandbox.trusted.faults import SubmissionRaised
 
 IMAGE = (1, 28, 28)
 PIXELS = 784

@@ -1,0 +1,39 @@
+"""Where the grader's own part of a training runs: ``--device auto|cpu|cuda``.
+
+A GPU serves the trusted side alone: the models that are lent, and what is measured on them. Workers have none, so a
+verdict on a hand-in's code does not depend on the machine, and the driver's large interface stays closed to it.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from autograder.checks.device import wake_cuda
+from autograder.errors import UserError
+from autograder.grading.options import Device
+
+
+def choose_device(wanted: Device) -> torch.device:
+    """Return the device to train on; to be called after workers can be forked, since this may initialise CUDA.
+
+    Raises `UserError` where a GPU is asked for and there is none.
+    """
+    if wanted is Device.CPU:
+        return torch.device("cpu")
+    trouble = _trouble_with_cuda()
+    if trouble and wanted is Device.CUDA:
+        raise UserError(f"--device cuda: {trouble}; leave the option out, and the CPU is used where there is no GPU")
+    return torch.device("cpu" if trouble else "cuda")
+
+
+def _trouble_with_cuda() -> str:
+    """Say why no GPU can be used here, "" where one can."""
+    if torch.version.cuda is None:
+        return "this PyTorch is built without CUDA"
+    if not torch.cuda.is_available():
+        return "PyTorch finds no GPU here (is there a driver, and what does CUDA_VISIBLE_DEVICES say?)"
+    try:
+        wake_cuda()
+    except RuntimeError as error:
+        return f"the GPU cannot be used: {str(error).partition(chr(10))[0]}"
+    return ""

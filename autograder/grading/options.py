@@ -1,0 +1,37 @@
+"""What to grade of one submission, and under which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+Progress = Callable[[int, int], None]
+"""Is told how many checks are done, and of how many."""
+
+
+class Device(StrEnum):
+    """Where the grader's own part of a training runs; ``auto`` is a GPU where one can be used, and else the CPU."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to grade, and under which limits; ``deadline`` is in seconds from the start.
+
+    ``started`` is that moment, on the `time.monotonic` clock; where it is None, grading begins with `grade`.
+    """
+
+    only: frozenset[str] = frozenset()
+    training: bool = True
+    hidden: bool = True
+    seed: int | None = None
+    """A descriptor that another grading seed than that of ``grading.toml`` is read from, once workers can be forked."""
+    deadline: float | None = None
+    started: float | None = None
+    strict: bool = False
+    device: Device = Device.AUTO
+    """Of what the grader itself trains."""

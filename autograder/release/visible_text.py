@@ -1,0 +1,102 @@
+"""What a release shows, taken apart for the leak check: every file, cell, string of metadata and nested archive."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from autograder.release.answers import fenced_blocks
+from autograder.release.cells import as_python, joined
+from autograder.release.files import Tree
+from autograder.release.fingerprints import Haystack, Shape, shapes
+from autograder.release.grammar import Place
+from autograder.release.zips import unzip_bytes
+
+_ARCHIVES = (".whl", ".zip")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One text that students can read. ``trusted`` pages hold checks or the engine: they may resemble hidden checks."""
+
+    place: Place
+    text: Haystack
+    shapes: list[Shape] = field(default_factory=list)
+    digest: str = ""
+    computed: bool = False
+    trusted: bool = False
+
+
+def read_pages(tree: Tree, *, inside: str = "") -> list[Page]:
+    """Return the pages of a folder or archive, those of archives in it included; ``inside`` goes before the names."""
+    pages: list[Page] = []
+    for name, data in tree.items():
+        label = inside + name
+        if name.endswith(_ARCHIVES):
+            pages += read_pages(unzip_bytes(data), inside=f"{label}: ")
+            continue
+        trusted = ".whl: " in label or PurePosixPath(name).parts[0] == "checks"
+        digest = hashlib.sha256(data).hexdigest()
+        pages += (Page(p.place, p.text, p.shapes, digest, p.computed, trusted) for p in _of_file(label, data))
+    return pages
+
+
+def _of_file(label: str, data: bytes) -> Iterator[Page]:
+    text = data.decode("utf-8-sig", errors="replace")
+    place = Place(label)
+    if label.endswith(".ipynb"):
+        yield from _of_notebook(label, text)
+    elif label.endswith(".py"):
+        yield Page(place, Haystack(text), _shapes(text))
+    elif label.endswith(".md"):
+        yield Page(place, Haystack(text), _fenced_shapes(text))
+    else:
+        yield Page(place, Haystack("" if b"\0" in data else text))
+
+
+def _of_notebook(label: str, text: str) -> Iterator[Page]:
+    try:
+        notebook = json.loads(text)
+        cells = list(notebook["cells"])
+    except (ValueError, KeyError, TypeError):
+        yield Page(Place(label), Haystack(text))
+        return
+    for number, cell in enumerate(cells, 1):
+        place = Place(label, number)
+        source = joined(cell.get("source", ""))
+        found = _shapes(as_python(source)) if cell.get("cell_type") == "code" else _fenced_shapes(source)
+        computed = bool(cell.get("outputs")) or cell.get("execution_count") is not None
+        yield Page(place, Haystack(source), found, computed=computed)
+        yield Page(place, Haystack("\n".join(_strings({**cell, "source": ""}))))
+    yield Page(Place(label), Haystack("\n".join(_strings({**notebook, "cells": []}))))
+
+
+def _shapes(code: str) -> list[Shape]:
+    try:
+        return shapes([ast.parse(code)])
+    except (SyntaxError, ValueError):
+        return []
+
+
+def _fenced_shapes(markdown: str) -> list[Shape]:
+    found: list[Shape] = []
+    for start, block in fenced_blocks(markdown):
+        found += _shapes("\n" * (start - 1) + block)
+    return found
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield str(key)
+            yield from _strings(part)
+    elif isinstance(value, list):
+        yield "".join(part for part in value if isinstance(part, str))
+        for part in value:
+            yield from _strings(part)
+    elif isinstance(value, str):
+        yield value

@@ -1,0 +1,1 @@
+"""The language of both sides: frames, values, and what either asks of the machine."""
