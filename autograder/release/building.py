@@ -19,9 +19,9 @@ from autograder.release.confidential import Collector, Secrets
 from autograder.release.declared import refuse_wrong_checks
 from autograder.release.files import Tree, read_tree
 from autograder.release.leakcheck import LeakFound, find_leaks
+from autograder.release.packing import build_wheel
+from autograder.release.public_texts import Page, read_pages
 from autograder.release.template import Template, copied, is_copy, make_template
-from autograder.release.visible_text import Page, read_pages
-from autograder.release.zips import build_wheel
 from autograder.texts import decode
 
 TEMPLATES = "student_templates"

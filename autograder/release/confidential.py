@@ -10,10 +10,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from autograder.release.bindings import block_lists
 from autograder.release.files import Tree
 from autograder.release.fingerprints import Shape, code_text, compact, is_docstring, shapes
 from autograder.release.grammar import Place
+from autograder.release.names import block_lists
 from autograder.release.source import parse_python, split_lines
 from autograder.release.stubs import Removed
 from autograder.texts import parse_toml

@@ -12,9 +12,9 @@ from autograder.release.cells import as_python, is_for_instructors, joined, read
 from autograder.release.grammar import Place, read_comment
 from autograder.release.labels import INSTRUCTOR_ONLY
 from autograder.release.leftovers import refuse_leftovers
-from autograder.release.notebook_templates import refuse_marked_lines
+from autograder.release.notebook_template import refuse_marked_lines
+from autograder.release.packing import unzip_bytes
 from autograder.release.source import Source, split_lines
-from autograder.release.zips import unzip_bytes
 from autograder.submission.commands import is_python_cell
 from autograder.texts import decode
 

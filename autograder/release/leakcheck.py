@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from autograder.assignment import PROOFS
 from autograder.release.confidential import Secrets
-from autograder.release.visible_text import Page
+from autograder.release.public_texts import Page
 
 _PRIVATE_NAMES = frozenset({"hidden", "solutions", PROOFS, "alternatives", "mutants.toml", "grading.toml"})
 _SHOWN = 20

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from autograder.assignment import Item
 from autograder.errors import UserError
-from autograder.release.bindings import bound_names
 from autograder.release.grammar import read_comment
+from autograder.release.names import bound_names
 from autograder.release.pairing import Line, Paired, pair_markers
 from autograder.release.regions import Definition, statement_marked_at, statements_between
 from autograder.release.rubric import Rubric

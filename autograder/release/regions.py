@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from autograder.errors import UserError
-from autograder.release.bindings import block_lists
+from autograder.release.names import block_lists
 from autograder.release.source import Source, first_line, last_line
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

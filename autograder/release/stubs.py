@@ -13,10 +13,10 @@ import re
 from dataclasses import dataclass
 
 from autograder.errors import UserError
-from autograder.release.bindings import assigned_names, bound_names, ids_of_filled_blocks, used_names
 from autograder.release.grammar import Place
 from autograder.release.leftovers import refuse_leftovers
 from autograder.release.markers import Mark, find_marks
+from autograder.release.names import assigned_names, bound_names, ids_of_filled_blocks, used_names
 from autograder.release.rubric import Rubric, worth
 from autograder.release.source import Source, line_end
 

@@ -16,7 +16,7 @@ from autograder.release.confidential import Given
 from autograder.release.files import Tree, is_junk, read_tree
 from autograder.release.grammar import Place
 from autograder.release.intact import refuse_marks
-from autograder.release.notebook_templates import strip_notebook
+from autograder.release.notebook_template import strip_notebook
 from autograder.release.projection import project
 from autograder.release.rubric import Rubric
 from autograder.release.stubs import Removed, Stripped, strip_python

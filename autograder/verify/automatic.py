@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from autograder.assignment import Assignment, Item
 from autograder.mutants import Equivalent, read_catalogue
 from autograder.references import as_text, reference_code
-from autograder.release.bindings import bound_names
 from autograder.release.grammar import Place
 from autograder.release.markers import Mark, find_marks
+from autograder.release.names import bound_names
 from autograder.release.rubric import Rubric
 from autograder.release.source import Source
 from autograder.verify.children import Handler, Lost, in_children

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeGuard
 
-from autograder.release.bindings import assigned_names
+from autograder.release.names import assigned_names
 from autograder.verify.code import Code
 
 UNTOUCHED_KEYWORDS = frozenset({"device"})

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.exhibits import MAX_PIXELS, Bars, Curves, Exhibit, Images, Series
-from autograder.release.zips import build_wheel, unzip_bytes
+from autograder.release.packing import build_wheel, unzip_bytes
 from autograder.reports.html import REPORT_LIMIT, render_html
 from autograder.reports.plain import PROVISIONAL
 from autograder.results import Failure, GradingResult, Lateness, Notice, Outcome, Times

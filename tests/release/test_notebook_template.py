@@ -8,7 +8,7 @@ import pytest
 
 from autograder.errors import UserError
 from autograder.release.grammar import Place
-from autograder.release.notebook_templates import as_python, strip_notebook
+from autograder.release.notebook_template import as_python, strip_notebook
 from autograder.release.rubric import Rubric
 from autograder.release.stubs import Stripped
 from tests.release.course import MANIFEST, code, markdown, notebook

@@ -9,7 +9,7 @@ import pytest
 
 from autograder.errors import UserError
 from autograder.release.files import read_tree
-from autograder.release.zips import build_wheel, unzip_bytes, zip_bytes
+from autograder.release.packing import build_wheel, unzip_bytes, zip_bytes
 from tests.release.course import Course
 
 

@@ -14,7 +14,7 @@ from autograder.release.cells import as_python, joined
 from autograder.release.files import Tree
 from autograder.release.fingerprints import Haystack, Shape, shapes
 from autograder.release.grammar import Place
-from autograder.release.zips import unzip_bytes
+from autograder.release.packing import unzip_bytes
 
 _ARCHIVES = (".whl", ".zip")
 
