@@ -13,6 +13,8 @@ from typing import Any
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError
+from autograder.source.cells import code_cells, join_cells, parse_notebook
+from autograder.source.magics import read_python
 from autograder.texts import read_text
 
 NOTEBOOK = ".ipynb"
@@ -51,12 +53,10 @@ def reference_code(assignment: Assignment, name: str) -> str:
 
     In a notebook kept as text, lines of other cells are blank; those that head cells stay.
     """
-    from autograder.submission.notebooks import code_cells, join_cells
-
     path = reference_path(assignment, name)
     text = read_text(path)
     if path.suffix == NOTEBOOK:
-        return join_cells(code_cells(text))[0]
+        return join_cells(code_cells(parse_notebook(text))).text
     return _code_of_text(text) if name.endswith(NOTEBOOK) else text
 
 
@@ -98,14 +98,12 @@ def _unreadable(text: str, file: str, error: Exception) -> UserError:
 
 def _code_of_text(text: str) -> str:
     """Return a notebook in the percent format without what its Markdown and raw cells say, and without magics."""
-    from autograder.submission.commands import without_commands
-
     kept, is_code = [], True
     for line in text.split("\n"):
         if heads := _HEAD_OF_CELL.match(line):
             is_code = heads[1] is None
         kept.append(line if is_code or heads else "")
-    return without_commands("\n".join(kept))[0]
+    return read_python("\n".join(kept)).text
 
 
 def expected_names(assignment: Assignment, found: Iterable[str]) -> dict[str, str]:

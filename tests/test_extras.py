@@ -17,8 +17,8 @@ from packaging.utils import canonicalize_name
 from autograder.assignment import PROOFS_PACKAGE, load_assignment, slugs
 from autograder.distributions import distributions_of, is_standard
 from autograder.doctor_libraries import _MODULES
-from autograder.release.cells import as_python, joined
 from autograder.release.readme import readme
+from autograder.source.cells import as_python, joined
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -14,8 +14,8 @@ import autograder.concepts
 from autograder.assignment import MANIFEST, PROOFS_PACKAGE, SUBMITTABLE, Assignment, other_version
 from autograder.errors import UserError, did_you_mean
 from autograder.release.files import Tree, read_tree
-from autograder.release.grammar import Place
-from autograder.release.source import parse_python
+from autograder.source.lines import Place
+from autograder.source.parsing import parse_python
 from autograder.texts import decode
 
 CONCEPTS = "autograder.concepts."

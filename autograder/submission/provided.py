@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError
+from autograder.source.lines import printable
 from autograder.submission.entries import Entry
-from autograder.submission.notices import Notices, Topic, printable
+from autograder.submission.notices import Notices, Topic
 
 
 def provided_files(assignment: Assignment) -> dict[str, Path]:

@@ -12,11 +12,11 @@ from autograder.errors import UserError
 from autograder.mutants import CATALOGUE, Catalogue, Mutant
 from autograder.references import as_text, expected_names, reference_code, reference_name, reference_path
 from autograder.release.files import is_junk, read_tree
-from autograder.release.grammar import Place
 from autograder.release.rubric import Rubric
-from autograder.release.source import Source
 from autograder.release.stubs import strip_source
 from autograder.release.template import make_template
+from autograder.source.lines import Place
+from autograder.source.spans import Source
 from autograder.verify.matrix import Problem, Role, Trouble
 
 ALTERNATIVES = "alternatives"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.submission.commands import without_commands
+from autograder.source.magics import read_python
 from tests.submission.toy import CODE, hand_in, said
 
 STDLIB = sorted(
@@ -103,13 +103,13 @@ def test_plain_python_is_unchanged_also_after_a_command(path, data):
         tree = ast.parse(source)
     except SyntaxError:
         return
-    assert without_commands(source)[0] == source
+    assert read_python(source).text == source
     if any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body):
         return
     command = data.draw(st.sampled_from(["!pip install 'x", "%matplotlib inline", "torch?"]))
-    cleaned, _, remarks = without_commands(f"{command}\n{source}\n{command}\n")
-    assert cleaned == f"pass\n{source}\npass\n"
-    assert [remark.line for remark in remarks] == [1, source.count("\n") + 3]
+    parsed = read_python(f"{command}\n{source}\n{command}\n")
+    assert parsed.text == f"pass\n{source}\npass\n"
+    assert [remark.line for remark in parsed.remarks] == [1, source.count("\n") + 3]
 
 
 def test_many_commands_are_collapsed(tmp_path):
