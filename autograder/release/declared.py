@@ -16,7 +16,7 @@ from autograder.errors import UserError, did_you_mean
 from autograder.release.files import Tree, read_tree
 from autograder.source.lines import Place
 from autograder.source.parsing import parse_python
-from autograder.texts import decode
+from autograder.texts import decode, read_text
 
 CONCEPTS = "autograder.concepts."
 _MAX_WEIGHT = 1e6
@@ -129,7 +129,7 @@ def _applied_concepts(assignment: Assignment, name: str, tree: ast.Module) -> se
 def _version(concept: str) -> int | None:
     """Return the version that a concept's module gives its contract, None where that is computed."""
     path = Path(autograder.concepts.__path__[0]) / concept / "__init__.py"
-    for node in ast.walk(ast.parse(path.read_bytes())) if path.is_file() else ():
+    for node in ast.walk(parse_python(read_text(path), Place(str(path)))) if path.is_file() else ():
         if isinstance(node, ast.Call) and _name(node) == "Contract":
             values = [keyword.value for keyword in node.keywords if keyword.arg == "version"]
             return next((v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, int)), None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -14,6 +15,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Import = ast.Import | ast.ImportFrom
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+_SIGNS = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
+"""What has no parts and no names."""
+_BINDING = (ast.Name, *typing.get_args(Definition), *typing.get_args(Import), ast.ExceptHandler, ast.pattern)
 
 
 @dataclass
@@ -133,8 +137,10 @@ def global_names(statement: ast.stmt, *, annotations: bool = True) -> set[str]:
     while waiting:
         node, scope = waiting.pop()
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            reads += [] if scope is module else [(node.id, scope)]
-        elif isinstance(node, ast.Global | ast.Nonlocal):
+            if scope is not module:
+                reads.append((node.id, scope))
+            continue
+        if isinstance(node, ast.Global | ast.Nonlocal):
             scope.declare(node)
         for name in bound_by(node):
             scope.bind(name)
@@ -144,6 +150,8 @@ def global_names(statement: ast.stmt, *, annotations: bool = True) -> set[str]:
 
 def bound_by(node: ast.AST) -> Iterator[str]:
     """Yield the names that a node itself binds where it stands, but for ``*``."""
+    if not isinstance(node, _BINDING):
+        return
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
             yield name
@@ -180,7 +188,9 @@ def _children_in_scopes(node: ast.AST, scope: Scope, annotations: bool) -> Itera
 
 def _children(node: ast.AST, annotations: bool) -> Iterator[ast.AST]:
     unread = None if annotations else getattr(node, "annotation", None)
-    yield from (child for child in ast.iter_child_nodes(node) if child is not unread)
+    for child in ast.iter_child_nodes(node):
+        if child is not unread and not isinstance(child, _SIGNS):
+            yield child
 
 
 def bound_names(statements: Iterable[ast.stmt]) -> tuple[str, ...]:

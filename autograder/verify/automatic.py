@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import json
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +22,7 @@ from autograder.references import as_text, reference_code
 from autograder.release.markers import Mark, find_marks
 from autograder.release.rubric import Rubric
 from autograder.source.lines import Place
+from autograder.source.parsing import parse_or_none, parse_python
 from autograder.source.scopes import bound_names
 from autograder.source.spans import Source
 from autograder.verify.children import Handler, Lost, in_children
@@ -199,11 +199,9 @@ def first_failure(suite: CheckSuite, item: str, file: str, text: str) -> tuple[s
 def _mutants_of_file(assignment: Assignment, file: str, wanted: Sequence[Item]) -> Iterator[AutomaticMutant]:
     place = Place(f"solutions/{assignment.slug}/{as_text(file)}")
     code, seen = Source.parse(reference_code(assignment, file), place), set[tuple[int, str]]()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # a number that is called, say
-        marks = [mark for mark in find_marks(code, Rubric(assignment.manifest, file)) if mark.item in wanted]
-        for mark in marks:
-            yield from _mutants_of_mark(code, mark, _names_around(mark, marks), as_text(file), seen)
+    marks = [mark for mark in find_marks(code, Rubric(assignment.manifest, file)) if mark.item in wanted]
+    for mark in marks:
+        yield from _mutants_of_mark(code, mark, _names_around(mark, marks), as_text(file), seen)
 
 
 def _names_around(mark: Mark, marks: Sequence[Mark]) -> list[str]:
@@ -222,14 +220,11 @@ def _mutants_of_mark(
     first, last = (code.span(mark.statements[place])[0] for place in (0, -1))
     around = [span for span in map(code.positions.lines, code.tree.body) if first < span[1] and span[0] <= last]
     begin, end = around[0][0], around[-1][1]
-    seen.add((begin, ast.dump(ast.parse(code.plain[begin:end]))))
+    seen.add((begin, ast.dump(parse_python(code.plain[begin:end], code.place))))
     for edit in sorted(edits(mark.statements, code, names), key=lambda edit: (edit.place, edit.operator)):
         part = code.plain[begin : edit.begin] + edit.text + code.plain[edit.end : end]
-        try:
-            key = begin, ast.dump(ast.parse(part))
-        except SyntaxError:
-            continue
-        if key not in seen:
+        tree = parse_or_none(part)
+        if tree is not None and (key := (begin, ast.dump(tree))) not in seen:
             seen.add(key)
             yield _mutant(code, mark.item.id, file, edit, code.plain[:begin] + part + code.plain[end:])
 
