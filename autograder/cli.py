@@ -14,7 +14,7 @@ import typer
 
 from autograder import __version__
 from autograder.errors import UnreadableHandIn, UserError
-from autograder.grading.device import Device
+from autograder.grading.device_choice import Device
 
 if TYPE_CHECKING:
     from autograder.assignment import Assignment

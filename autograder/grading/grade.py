@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from autograder import __version__
 from autograder.assignment import Assignment, Item
 from autograder.grading.bench import Bench
-from autograder.grading.device import Device, choose_device
+from autograder.grading.device_choice import Device, choose_device
 from autograder.grading.interruption import Bound, Interruption
 from autograder.results import CheckResult, Failure, GradingResult, Notice, Outcome, Times
 from autograder.sandbox.clock import PATIENCE
@@ -157,7 +157,7 @@ class _Run:
         """Run all checks of the wanted items; what the grader trains for them is on ``device``."""
         from autograder.checks.device import training_on
         from autograder.grading.plugin import CheckPlugin, run_checks
-        from autograder.grading.secrets import read_stand_ins
+        from autograder.grading.trusted_files import read_stand_ins
         from autograder.sandbox.stand_ins import stand_ins_of
 
         self._seed = self._grading_seed()
@@ -282,8 +282,8 @@ class _Run:
     def _judge(self, check: Check, fixtures: dict[str, Any], stand_ins: StandIns | None, seconds: float) -> Verdict:
         from autograder.grading.hints import Passed
         from autograder.grading.running import CheckRunner
-        from autograder.grading.secrets import open_reference
         from autograder.grading.seeds import check_seed, secret_seed
+        from autograder.grading.trusted_files import open_reference
 
         origin = (self._seed, self.assignment.slug, self.assignment.manifest.version, check.id)
         limit = self._limit(check)
@@ -359,7 +359,7 @@ class _Run:
         return f"{file.found} cannot be read as Python: {file.syntax_error}" if file.syntax_error else ""
 
     def _grading_seed(self) -> str:
-        from autograder.grading.secrets import PUBLIC_SEED, read_grading_seed
+        from autograder.grading.trusted_files import PUBLIC_SEED, read_grading_seed
         from autograder.launch import read_secret
 
         if self.options.seed is not None:

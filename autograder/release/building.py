@@ -13,14 +13,14 @@ from pathlib import Path, PurePosixPath
 from autograder.assignment import PROOFS, Assignment, load_assignment, slugs
 from autograder.errors import UserError
 from autograder.references import NOTEBOOK, reference_name
-from autograder.release.archives import build_wheel
-from autograder.release.bundles import PlatformFiles, gradescope_zip, student_files, student_zip
+from autograder.release.confidential import Collector, Secrets
 from autograder.release.declared import refuse_wrong_checks
 from autograder.release.files import Tree, read_tree
 from autograder.release.leakcheck import LeakFound, find_leaks
-from autograder.release.pages import Page, read_pages
-from autograder.release.secrets import Collector, Secrets
+from autograder.release.packing import build_wheel
+from autograder.release.public_texts import Page, read_pages
 from autograder.release.template import Template, make_template
+from autograder.release.zips import PlatformFiles, gradescope_zip, student_files, student_zip
 from autograder.texts import decode
 
 TEMPLATES = "student_templates"

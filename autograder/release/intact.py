@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 
 from autograder.errors import UserError
 from autograder.release.answers import refuse_prose
-from autograder.release.archives import unzip_bytes
-from autograder.release.cells import is_for_instructors, read_notebook, refuse_labels
 from autograder.release.grammar import read_comment
 from autograder.release.labels import INSTRUCTOR_ONLY
 from autograder.release.leftovers import refuse_leftovers
-from autograder.release.notebooks import refuse_marked_lines
+from autograder.release.notebook_template import refuse_marked_lines
+from autograder.release.packing import unzip_bytes
+from autograder.release.reference_cells import is_for_instructors, read_notebook, refuse_labels
 from autograder.source.cells import as_python, joined
 from autograder.source.lines import Place, split_lines
 from autograder.source.magics import is_python_cell

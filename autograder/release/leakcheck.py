@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from autograder.assignment import PROOFS
-from autograder.release.pages import Page
-from autograder.release.secrets import Secrets
+from autograder.release.confidential import Secrets
+from autograder.release.public_texts import Page
 
 _PRIVATE_NAMES = frozenset({"hidden", "solutions", PROOFS, "alternatives", "mutants.toml", "grading.toml"})
 _SHOWN = 20

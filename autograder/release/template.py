@@ -11,13 +11,13 @@ from autograder.assignment import MANIFEST, Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.references import notebook_of_text, reference_name, reference_path
 from autograder.release.answers import strip_markdown
-from autograder.release.cells import read_notebook
+from autograder.release.confidential import Given
 from autograder.release.files import Tree, read_tree
 from autograder.release.intact import refuse_marks
-from autograder.release.notebooks import strip_notebook
+from autograder.release.notebook_template import strip_notebook
 from autograder.release.projection import project
+from autograder.release.reference_cells import read_notebook
 from autograder.release.rubric import Rubric
-from autograder.release.secrets import Given
 from autograder.release.stubs import Removed, Stripped, strip_python
 from autograder.source.cells import CodeCell
 from autograder.source.junk import is_junk

@@ -11,10 +11,10 @@ from autograder.assignment import Manifest
 from autograder.source.lines import quoted
 from autograder.source.parsing import ParsedSource
 from autograder.source.scopes import Function, Import, Scope, bound_by, outer_parts, parameters, stored_targets
+from autograder.submission.file_reading import ReadSource
 from autograder.submission.model import SubmittedFile
-from autograder.submission.names import Names
+from autograder.submission.module_aliases import Names
 from autograder.submission.notices import Notices, Topic
-from autograder.submission.sources import ReadSource
 
 _Definition = Function | ast.ClassDef
 

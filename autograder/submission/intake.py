@@ -14,13 +14,13 @@ from autograder.source.magics import read_python
 from autograder.submission.archives import foreign_archive, is_archive, read_archive
 from autograder.submission.banned import check_file, report_in_helper
 from autograder.submission.entries import MAX_ARCHIVE, MAX_FILE, MIB, Budget, Entry, digest, readable_path
+from autograder.submission.file_matching import Match, match_files, python_files
+from autograder.submission.file_reading import read_source
 from autograder.submission.folders import read_folder, read_regular_file
 from autograder.submission.helpers import Taken, is_free, packages_of_roots, read_helpers, written_modules
-from autograder.submission.matching import Match, match_files, python_files
 from autograder.submission.model import Submission, SubmittedFile
 from autograder.submission.notices import Notices, Topic
 from autograder.submission.provided import provided_files, report_changed
-from autograder.submission.sources import read_source
 from autograder.submission.statements import report_statements
 
 MAX_ARCHIVES_DEEP = 2

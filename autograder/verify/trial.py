@@ -21,7 +21,7 @@ from autograder.grading.rounding import CoarseArithmetic
 from autograder.grading.running import MAX_SHRINKS, CheckRunner, Evidence, Verdict
 from autograder.grading.seeds import check_seed
 from autograder.mutants import Catalogue, Mutant
-from autograder.reports.plain import item_text
+from autograder.reports.plain_text import item_text
 from autograder.results import Outcome
 from autograder.sandbox.example import size_of
 from autograder.sandbox.stand_ins import stand_ins_of

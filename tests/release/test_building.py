@@ -7,9 +7,9 @@ import pytest
 
 from autograder.assignment import read_manifest
 from autograder.errors import UserError
-from autograder.release.archives import unzip_bytes
 from autograder.release.building import stale_files
 from autograder.release.files import Tree
+from autograder.release.packing import unzip_bytes
 from tests.release.course import FILES, Course
 
 STUDENT, GRADESCOPE = "tiny_student.zip", "tiny_gradescope.zip"

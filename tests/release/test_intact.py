@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autograder.errors import UserError
-from autograder.release.archives import zip_bytes
+from autograder.release.packing import zip_bytes
 from tests.release.course import PUBLIC, Course, code, markdown, notebook
 
 HANDOUT = "assignments/tiny/handout.md"

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from autograder.release.archives import unzip_bytes, zip_bytes
 from autograder.release.leakcheck import LeakFound
+from autograder.release.packing import unzip_bytes, zip_bytes
 from tests.release.course import HIDDEN, ORACLE, PROOF, REFERENCE, Course, code, markdown, notebook
 from tests.release.course import PUBLIC as PUBLIC_CHECK
 

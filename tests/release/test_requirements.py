@@ -9,7 +9,7 @@ import pytest
 from autograder import distributions
 from autograder.distributions import distributions_of
 from autograder.errors import UserError
-from autograder.release.archives import unzip_bytes
+from autograder.release.packing import unzip_bytes
 from tests.release.course import Course, code, notebook
 
 MANIFEST = "assignments/tiny/assignment.toml"

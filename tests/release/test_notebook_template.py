@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from autograder.errors import UserError
-from autograder.release.notebooks import as_python, strip_notebook
+from autograder.release.notebook_template import as_python, strip_notebook
 from autograder.release.rubric import Rubric
 from autograder.release.stubs import Stripped
 from autograder.source.lines import Place

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from autograder.errors import UserError
-from autograder.grading.device import Device, choose_device
+from autograder.grading.device_choice import Device, choose_device
 from autograder.launch import PASSED_ON
 from tests.tiny import Tiny, command
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import UserError
-from autograder.release.archives import build_wheel, unzip_bytes, zip_bytes
 from autograder.release.files import read_tree
+from autograder.release.packing import build_wheel, unzip_bytes, zip_bytes
 from tests.release.course import Course
 
 

@@ -18,11 +18,11 @@ from urllib.parse import unquote
 
 from autograder.errors import UserError
 from autograder.release.answers import strip_markdown
-from autograder.release.cells import Cell, is_for_instructors, read_notebook, refuse_labels
 from autograder.release.foreign import CELL, refuse_foreign
 from autograder.release.grammar import read_prose_line
 from autograder.release.labels import ANSWER, EDITABLE, INSTRUCTOR_ONLY
 from autograder.release.prose import is_written, leads_on
+from autograder.release.reference_cells import Cell, is_for_instructors, read_notebook, refuse_labels
 from autograder.release.rubric import Rubric
 from autograder.release.stubs import Removed, Stripped, check_stripped, strip_source
 from autograder.source.cells import as_python, joined, other_language

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from autograder.assignment import PROOFS, Assignment
 from autograder.errors import UserError
-from autograder.release.archives import zip_bytes
 from autograder.release.files import Tree, read_tree
+from autograder.release.packing import zip_bytes
 from autograder.release.readme import README, readme
 from autograder.release.requirements import requirements
 from autograder.texts import decode

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from autograder.exhibits import Curves, Exhibit, Images, Series
-from autograder.platforms.gradescope.pictures import HTML_LIMIT
+from autograder.platforms.gradescope.inline_images import HTML_LIMIT
 from autograder.platforms.gradescope.results_json import ALL_PICTURES_LIMIT, results_dict, write_results
 from autograder.platforms.gradescope.validate import validate_results
 from autograder.results import Failure, GradingResult, Outcome

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from autograder.release.answers import fenced_blocks
-from autograder.release.archives import unzip_bytes
 from autograder.release.files import Tree
 from autograder.release.fingerprints import Haystack, Shape, shapes
+from autograder.release.packing import unzip_bytes
 from autograder.source.cells import as_python, cell_source, notebook_cells, parse_notebook
 from autograder.source.lines import Place
 from autograder.source.parsing import parse_or_none
