@@ -16,6 +16,7 @@ from autograder.errors import UserError, did_you_mean
 from autograder.release.files import Tree, read_tree
 from autograder.source.lines import Place
 from autograder.source.parsing import parse_python
+from autograder.source.scopes import bound_by
 from autograder.texts import decode, read_text
 
 CONCEPTS = "autograder.concepts."
@@ -166,22 +167,14 @@ def _refuse_missing(assignment: Assignment, checks: list[_Check], is_complete: b
 
 def _makes_tests_otherwise(tree: ast.Module) -> bool:
     """Whether names of tests are bound by anything but a ``def`` at the top: which items they have is not said here."""
-    made = (node for node in ast.walk(tree) if not isinstance(node, ast.FunctionDef))
-    return any(
-        (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id.startswith("test"))
-        or (isinstance(node, ast.alias) and (node.name == "*" or (node.asname or node.name).startswith("test")))
-        or (isinstance(node, ast.ClassDef) and node.name.startswith("Test"))
-        or (isinstance(node, ast.Call) and _name(node) in ("globals", "setattr", "exec"))
-        for node in made
+    made = [node for node in ast.walk(tree) if not isinstance(node, ast.FunctionDef)]
+    return any(name.startswith(("test", "Test", "*")) for node in made for name in bound_by(node)) or any(
+        isinstance(node, ast.Call) and _name(node) in ("globals", "setattr", "exec") for node in made
     )
 
 
 def _binds(tree: ast.Module, name: str) -> bool:
-    return any(
-        (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name)
-        or (isinstance(node, ast.alias) and (node.asname or node.name) in (name, "*"))
-        for node in ast.walk(tree)
-    )
+    return any(bound in (name, "*") for node in ast.walk(tree) for bound in bound_by(node))
 
 
 def _name(call: ast.Call) -> str:

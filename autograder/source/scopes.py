@@ -112,15 +112,7 @@ def own_nodes(statements: Iterable[ast.AST], *, annotations: bool = True) -> Ite
 
 def stored_names(statement: ast.stmt) -> set[str]:
     """Return the names that a top-level statement binds, those of classes and comprehensions in it included."""
-    names: set[str] = set()
-    for node in own_nodes([statement]):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif isinstance(node, Definition):
-            names.add(node.name)
-        elif isinstance(node, Import):
-            names.update(map(imported_as, node.names))
-    return names
+    return {name for node in own_nodes([statement]) for name in bound_by(node)}
 
 
 def loaded_names(statement: ast.stmt, *, annotations: bool = True) -> set[str]:
@@ -149,7 +141,7 @@ def global_names(statement: ast.stmt, *, annotations: bool = True) -> set[str]:
 
 
 def bound_by(node: ast.AST) -> Iterator[str]:
-    """Yield the names that a node itself binds where it stands, but for ``*``."""
+    """Yield the names that a node itself binds where it stands; ``*`` for all of a module."""
     if not isinstance(node, _BINDING):
         return
     match node:
@@ -158,7 +150,7 @@ def bound_by(node: ast.AST) -> Iterator[str]:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             yield name
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            yield from (name for name in map(imported_as, aliases) if name != "*")
+            yield from map(imported_as, aliases)
         case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
             yield name
         case ast.MatchMapping(rest=str(name)):
@@ -270,7 +262,7 @@ def _is_assignment(node: ast.stmt) -> bool:
 
 
 def _bound_here(node: ast.stmt) -> Iterator[str]:
-    yield from bound_by(node)
+    yield from (name for name in bound_by(node) if name != "*")
     targets: list[ast.expr] = []
     match node:
         case ast.Assign(targets=several):

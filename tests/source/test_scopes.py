@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.source.scopes import bound_names, global_names, loaded_names, stored_names
+from autograder.source.scopes import Scope, bound_names, global_names, loaded_names, stored_names
 
 STDLIB = sorted(
     path
@@ -74,6 +74,19 @@ def test_annotations_that_are_postponed_are_not_read():
     (statement,) = ast.parse("def f(a: b) -> c:\n    d: e = g\n").body
     assert loaded_names(statement) == {"b", "c"} and loaded_names(statement, annotations=False) == set()
     assert global_names(statement, annotations=False) == {"g"}
+
+
+def test_what_a_name_stands_for_is_found_where_it_is_declared_to_be():
+    module = Scope()
+    outer = Scope(module)
+    inner = Scope(outer)
+    outer.bind("a")
+    inner.declare(ast.Nonlocal(["a"]))
+    inner.declare(ast.Global(["b"]))
+    inner.bind("a", ["torch"])
+    inner.bind("b", ["numpy"])
+    assert (module.names, outer.names, inner.names) == ({"b": {"numpy"}}, {"a": {"torch"}}, {})
+    assert (inner.find("a"), inner.find("b"), outer.find("b"), inner.find("c")) == (outer, module, module, None)
 
 
 def test_names_that_a_statement_binds():
