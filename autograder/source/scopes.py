@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import itertools
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -124,20 +124,49 @@ def loaded_names(statement: ast.stmt, *, annotations: bool = True) -> set[str]:
 def global_names(statement: ast.stmt, *, annotations: bool = True) -> set[str]:
     """Return the global names that the functions, classes and comprehensions in a statement read."""
     module = Scope()
-    reads: list[tuple[str, Scope]] = []
+    reads: dict[int, set[str]] = {}
+    inner: dict[int, list[Scope]] = {id(module): []}
     waiting: list[tuple[ast.AST, Scope]] = [(statement, module)]
     while waiting:
         node, scope = waiting.pop()
+        if id(scope) not in inner:
+            assert scope.parent is not None
+            inner[id(scope)] = []
+            inner[id(scope.parent)].append(scope)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            if scope is not module:
-                reads.append((node.id, scope))
+            reads.setdefault(id(scope), set()).add(node.id)
             continue
         if isinstance(node, ast.Global | ast.Nonlocal):
             scope.declare(node)
         for name in bound_by(node):
             scope.bind(name)
         waiting += _children_in_scopes(node, scope, annotations)
-    return {name for name, scope in reads if scope.find(name) in (None, module)}
+    return {name for scope in inner[id(module)] for name in _read_outside(scope, reads, inner)}
+
+
+def _read_outside(outermost: Scope, reads: Mapping[int, set[str]], inner: Mapping[int, list[Scope]]) -> Iterator[str]:
+    """Yield what a scope and those in it read and do not bind: for each name, one look at the scopes around."""
+    around: dict[str, list[bool]] = {}
+    """For each name, whether the scopes around, from the outermost, declare it global or bind it."""
+    waiting = [(outermost, True)]
+    while waiting:
+        scope, entered = waiting.pop()
+        own = {
+            **dict.fromkeys(scope.names, False),
+            **{name: True for name, is_global in scope.outside.items() if is_global},
+        }
+        shown = {} if scope.is_class else own
+        if not entered:
+            for name in shown:
+                around[name].pop()
+            continue
+        for name in reads.get(id(scope), ()):
+            if own.get(name, (around.get(name) or [True])[-1]):
+                yield name
+        for name, is_global in shown.items():
+            around.setdefault(name, []).append(is_global)
+        waiting.append((scope, False))
+        waiting += [(one, True) for one in inner[id(scope)]]
 
 
 def bound_by(node: ast.AST) -> Iterator[str]:

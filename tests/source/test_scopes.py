@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.source.scopes import Scope, bound_names, global_names, loaded_names, stored_names
+from tests.submission.toy import lines_run
 
 STDLIB = sorted(
     path
@@ -95,3 +96,12 @@ def test_names_that_a_statement_binds():
     ).body
     assert bound_names([statement]) == ("d", "e", "g", "K")
     assert stored_names(statement) == {"d", "e", "g", "K", "m"}
+
+
+def test_names_that_are_read_far_inside_take_no_longer():
+    def steps(size: int) -> int:
+        names = ", ".join(f"a{number}" for number in range(size))
+        (statement,) = ast.parse(f"x = {'lambda: ' * size}[{names}]").body
+        return lines_run(lambda: global_names(statement))
+
+    assert steps(400) < 7 * steps(100)
