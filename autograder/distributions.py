@@ -11,6 +11,8 @@ from importlib import metadata
 from packaging.utils import canonicalize_name
 
 from autograder.errors import UserError
+from autograder.source.lines import Place
+from autograder.source.parsing import parse_python
 
 Need = tuple[str, str]
 """Where a module is needed, in words, and its name."""
@@ -66,12 +68,7 @@ def _holds(distribution: str, module: str) -> bool:
 
 def needs_of(where: str, code: str) -> list[Need]:
     """Return what Python code imports; raise `UserError` where it is none."""
-    try:
-        body = ast.parse(code).body
-    except (SyntaxError, ValueError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise UserError(f"{where}{line}: not valid Python: {error.args[0]}") from None
-    return [(where, module) for module in imported(body)]
+    return [(where, module) for module in imported(parse_python(code, Place(where)).body)]
 
 
 def imported(body: Sequence[ast.AST]) -> Iterator[str]:

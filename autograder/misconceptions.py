@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from autograder.assignment import PROOFS_PACKAGE, Assignment, Flag, Table
 from autograder.errors import UserError, did_you_mean
+from autograder.source.parsing import SyntaxProblem, parse
 from autograder.texts import read_toml
 
 CATALOGUE = "misconceptions.toml"
@@ -37,10 +38,8 @@ class Misconception(Table):
     @field_validator("body")
     @classmethod
     def _is_python(cls, body: str) -> str:
-        try:
-            ast.parse(body)
-        except SyntaxError as error:
-            raise ValueError(f"line {error.lineno} is no Python ({error.msg})") from None
+        if isinstance(problem := parse(body), SyntaxProblem):
+            raise ValueError(f"line {problem.line} is no Python ({problem.text})")
         return body
 
 
@@ -124,10 +123,9 @@ def _renamed(body: str, names: Mapping[str, str], where: str) -> str:
 
 def _body(code: str, function: str, where: str) -> tuple[str, str]:
     """Return the lines of a function's statements below its docstring, and their indentation."""
-    try:
-        node: ast.AST = ast.parse(code)
-    except SyntaxError as error:
-        raise UserError(f"{where}: line {error.lineno} of the reference is no Python ({error.msg})") from None
+    node: ast.AST | SyntaxProblem = parse(code)
+    if isinstance(node, SyntaxProblem):
+        raise UserError(f"{where}: line {node.line} of the reference is no Python ({node.text})")
     for name in function.split("."):
         found = [
             one

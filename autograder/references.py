@@ -13,8 +13,8 @@ from typing import Any
 
 from autograder.assignment import NOTEBOOK, Assignment
 from autograder.errors import UserError
-from autograder.submission.commands import without_commands
-from autograder.submission.notebooks import code_cells, join_cells
+from autograder.source.cells import code_cells, join_cells, parse_notebook
+from autograder.source.magics import read_python
 from autograder.texts import read_text
 
 HOW_TO_TAG = 'tags are a list: # %% tags=["instructor-only"]'
@@ -55,7 +55,7 @@ def reference_code(assignment: Assignment, name: str) -> str:
     path = reference_path(assignment, name)
     text = read_text(path)
     if path.suffix == NOTEBOOK:
-        return join_cells(code_cells(text))[0]
+        return join_cells(code_cells(parse_notebook(text))).text
     return _code_of_text(text) if name.endswith(NOTEBOOK) else text
 
 
@@ -102,7 +102,7 @@ def _code_of_text(text: str) -> str:
         if heads := _HEAD_OF_CELL.match(line):
             is_code = heads[1] is None
         kept.append(line if is_code or heads else "")
-    return without_commands("\n".join(kept))[0]
+    return read_python("\n".join(kept)).text
 
 
 def expected_names(assignment: Assignment, found: Iterable[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import UserError
+from autograder.source.lines import with_line_feeds
 
 
 def decode(data: bytes, file: str) -> str:
@@ -19,7 +20,7 @@ def decode(data: bytes, file: str) -> str:
 
 def read_text(path: Path) -> str:
     r"""Return the text of a file with ``\n`` line ends; raise `UserError` where it is not UTF-8."""
-    return decode(path.read_bytes(), str(path)).replace("\r\n", "\n").replace("\r", "\n")
+    return with_line_feeds(decode(path.read_bytes(), str(path)))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from packaging.utils import canonicalize_name
 from autograder.assignment import PROOFS_PACKAGE, load_assignment, slugs
 from autograder.distributions import distributions_of, is_standard
 from autograder.doctor_libraries import _MODULES
-from autograder.release.cells import as_python, joined
 from autograder.release.readme import readme
+from autograder.source.cells import as_python, joined
 from tests.templates import template_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 DEMO = "ift6135_a3"
 OURS = ("autograder", "tests", "assignments", "proofs", "solutions", "student_templates", "benchmarks")
 """Folders whose modules are nothing to install."""
-INSTRUCTORS = ("verify/*.py", "release/notebook_templates.py", "platforms/gradescope/validate.py")
+INSTRUCTORS = ("verify/*.py", "release/notebook_template.py", "platforms/gradescope/validate.py")
 """What of the engine only those run who make assignments; the rest is for checks, grading and the demonstration."""
 BESIDE = {"base": (), "student": ("base",), "notebook": ("base",), "instructor": ("base", "notebook"), "test": ()}
 """Which other parts are installed with one, and may be imported by its code."""

@@ -115,7 +115,7 @@ def _assert_near(value: torch.Tensor, truth: torch.Tensor, allowed: torch.Tensor
     wrong = ~(difference <= allowed)
     # The worst entry is the one farthest outside its own tolerance; where that is 0, any difference is infinitely far.
     excess = torch.where(allowed > 0, difference / allowed.clamp_min(1e-300), torch.where(wrong, math.inf, 0.0))
-    worst = _unravel(int(excess.argmax()), tuple(value.shape))
+    worst = tuple(map(int, torch.unravel_index(excess.argmax(), value.shape)))
     raise CheckFailed(
         f"{name} is wrong{_extent(wrong)}{_pattern(value, truth, allowed)}",
         expected=describe(truth),
@@ -156,14 +156,6 @@ def _factor(factor: float) -> str:
     if abs(factor + 1.0) < 2 * RELATIVE_TOLERANCE:
         return "minus what is"
     return f"{factor:.4g} times what is"
-
-
-def _unravel(position: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    index = []
-    for size in reversed(shape):
-        position, remainder = divmod(position, size)
-        index.append(remainder)
-    return tuple(reversed(index))
 
 
 def _same_length(**lists: Sequence[object]) -> None:

@@ -25,8 +25,8 @@ from autograder.grading.options import Device, Options, Progress
 from autograder.grading.plugin import Check, CheckPlugin, run_checks
 from autograder.grading.running import CheckRunner, Verdict
 from autograder.grading.schedule import Schedule
-from autograder.grading.secrets import PUBLIC_SEED, open_reference, read_grading_seed, read_secret, read_stand_ins
 from autograder.grading.seeds import check_seed, secret_seed
+from autograder.grading.trusted_files import PUBLIC_SEED, open_reference, read_grading_seed, read_secret, read_stand_ins
 from autograder.results import CheckResult, Failure, Notice, Outcome
 from autograder.sandbox.shared.processor_time import PATIENCE
 from autograder.sandbox.trusted.faults import NotEnoughTime, WorkersLost

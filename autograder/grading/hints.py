@@ -28,7 +28,7 @@ import torch
 from autograder.assignment import NOTEBOOK
 from autograder.grading.rounding import CoarseArithmetic
 from autograder.grading.running import CheckRunner, Evidence
-from autograder.grading.secrets import open_trusted
+from autograder.grading.trusted_files import open_trusted
 from autograder.mutants import Catalogue, Mutant
 from autograder.references import reference_name, reference_path
 from autograder.results import Outcome

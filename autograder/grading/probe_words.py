@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from autograder.sandbox.trusted.example import ProbeWords
+from autograder.source.lines import Place
+from autograder.source.parsing import parse_python
+from autograder.texts import read_text
 
 
 def read_probe_words(paths: Iterable[Path]) -> Mapping[str, ProbeWords]:
@@ -15,7 +18,7 @@ def read_probe_words(paths: Iterable[Path]) -> Mapping[str, ProbeWords]:
     return {
         f"{path.stem}.{name}": ProbeWords(_first_sentence(text), f"checks/public/{path.name}", parameters)
         for path in paths
-        for name, text, parameters in _documented(ast.parse(path.read_text(encoding="utf-8")))
+        for name, text, parameters in _documented(parse_python(read_text(path), Place(str(path))))
     }
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 
 from autograder.errors import UserError
 from autograder.release.foreign import refuse_foreign
-from autograder.release.grammar import Place, Role, read_prose_line
+from autograder.release.grammar import Role, read_prose_line
 from autograder.release.pairing import Line, Paired, pair_markers
 from autograder.release.prose import refuse_answers, refuse_hidden_comments
 from autograder.release.rubric import Rubric, worth
-from autograder.release.source import line_end, split_lines
 from autograder.release.stubs import Removed, Stripped
+from autograder.source.lines import Place, line_end, split_lines
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 

@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 from autograder.assignment import NOTEBOOK, PROOFS, Assignment, load_assignment, slugs
 from autograder.errors import UserError
 from autograder.references import reference_name
-from autograder.release.bundles import PlatformFiles, gradescope_zip, student_files, student_zip
 from autograder.release.confidential import Collector, Secrets
 from autograder.release.declared import refuse_wrong_checks
 from autograder.release.files import Tree, read_tree
@@ -22,6 +21,7 @@ from autograder.release.leakcheck import LeakFound, find_leaks
 from autograder.release.packing import build_wheel
 from autograder.release.public_texts import Page, read_pages
 from autograder.release.template import Template, copied, is_copy, make_template
+from autograder.release.zips import PlatformFiles, gradescope_zip, student_files, student_zip
 from autograder.texts import decode
 
 TEMPLATES = "student_templates"

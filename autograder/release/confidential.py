@@ -7,15 +7,16 @@ import hashlib
 import math
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autograder.release.files import Tree
 from autograder.release.fingerprints import Shape, code_text, compact, is_docstring, shapes
-from autograder.release.grammar import Place
-from autograder.release.names import block_lists
-from autograder.release.source import parse_python, split_lines
 from autograder.release.stubs import Removed
+from autograder.source.lines import Place, split_lines, with_line_feeds
+from autograder.source.parsing import parse_or_none, parse_python
+from autograder.source.scopes import block_lists
+from autograder.source.spans import Positions
 from autograder.texts import parse_toml
 
 # Sizes count statements and expressions; see `fingerprints.MINIMUM_SIZE`, which is enough for a piece of an answer.
@@ -87,6 +88,21 @@ class Given:
         return fragment in self._text
 
 
+@dataclass(frozen=True)
+class _Code:
+    """Statements and where they are in their text."""
+
+    statements: Sequence[ast.stmt]
+    positions: Positions
+
+    @classmethod
+    def of_text(cls, text: str) -> _Code:
+        """Return the statements of text that is Python; of other text, none."""
+        dedented = textwrap.dedent(with_line_feeds(text))
+        tree = parse_or_none(dedented)
+        return cls(() if tree is None else tree.body, Positions(dedented))
+
+
 class Collector:
     """Collects the secrets of one assignment; what the given code shows anyway is no secret."""
 
@@ -98,9 +114,11 @@ class Collector:
     def add_removed(self, pieces: Iterable[Removed]) -> None:
         """Add what was taken out of the reference: code, written answers, outputs, pictures."""
         for piece in pieces:
-            statements = piece.statements or _statements(piece.text)
-            self._add_answer(statements, piece.text, piece.line, piece.origin, longest_idiom=IDIOM_SIZE)
-            self._add_lines(statements, piece.text, piece.line, piece.origin)
+            code = _Code.of_text(piece.text)
+            if piece.statements:
+                code = _Code(piece.statements, Positions(with_line_feeds(piece.text), piece.line))
+            self._add_answer(code, piece.origin, longest_idiom=IDIOM_SIZE)
+            self._add_lines(code, piece.origin)
             text = _MARKER_LINE.sub("", piece.text)
             comments = re.findall(r"#+(.*)", text) if piece.statements else [text]
             self._add_prose("\n".join(comments), piece.origin)
@@ -113,12 +131,12 @@ class Collector:
 
     def add_solution(self, name: str, text: str) -> None:
         """Add a whole file that answers: an alternative, or a module of the reference that is not handed in."""
-        self._add_answer(_statements(text), text, 1, name)
+        self._add_answer(_Code.of_text(text), name)
 
     def add_mutants(self, name: str, text: str) -> None:
         """Add the code in a list of mutants: nearly right, and beside it what is right."""
         for value in _strings(parse_toml(text, name)):
-            self._add_answer(_statements(value), textwrap.dedent(value), 1, name)
+            self._add_answer(_Code.of_text(value), name)
 
     def add_answer_key(self, name: str, text: str) -> None:
         """Add written answers; headings and quotations repeat the questions, so they are no secret."""
@@ -133,7 +151,7 @@ class Collector:
 
     def add_checks(self, name: str, text: str) -> None:
         """Add a hidden check or an oracle: whole tests, long statements, formulas, and its lines."""
-        tree = parse_python(text, Place(name))
+        tree, positions = parse_python(text, Place(name)), Positions(with_line_feeds(text))
         tests = {id(part) for test in tree.body if _is_test(test) for part in ast.walk(test)}
         for shape in shapes([tree]):
             formula = shape.size >= FORMULA_SIZE and shape.operations >= FORMULA_OPERATIONS
@@ -143,30 +161,28 @@ class Collector:
                 self._add_shape(shape, f"{name}, line {shape.line}", blind_size=HIDDEN_SIZE)
         for statement in ast.walk(tree):
             if isinstance(statement, (ast.Assign, ast.AugAssign, ast.Assert, ast.Return)):
-                for line in _texts(text, 1, statement):
+                for line in _texts(positions, statement):
                     if len(line) >= HIDDEN_CHARACTERS and not self._given.shows_text(line):
                         self.secrets.check_lines[line] = f"{name}, line {statement.lineno}"
 
-    def _add_answer(
-        self, statements: Iterable[ast.stmt], text: str, start: int, origin: str, *, longest_idiom: float = math.inf
-    ) -> None:
-        for shape in shapes(statements):
+    def _add_answer(self, code: _Code, origin: str, *, longest_idiom: float = math.inf) -> None:
+        for shape in shapes(code.statements):
             if isinstance(shape.node, _ONLY_AROUND_A_VALUE):
                 continue
             self._add_shape(shape, origin, blind_size=BLIND_ANSWER_SIZE, longest_idiom=longest_idiom)
-            for fragment in _texts(text, start, shape.node):
+            for fragment in _texts(code.positions, shape.node):
                 idiom = shape.size < longest_idiom and self._given.shows_text(fragment)
                 if len(fragment) >= ANSWER_CHARACTERS and not idiom:
                     self.secrets.fragments[fragment] = origin
 
-    def _add_lines(self, statements: Iterable[ast.stmt], text: str, start: int, origin: str) -> None:
+    def _add_lines(self, code: _Code, origin: str) -> None:
         """Add statements as text: `roots = torch.rsqrt(alphas)` is too small to know by shape, and an answer."""
-        for node in (node for statement in statements for node in ast.walk(statement)):
+        for node in (node for statement in code.statements for node in ast.walk(statement)):
             value = getattr(node, "value", None)
             if not isinstance(node, (*_ONLY_AROUND_A_VALUE, ast.AugAssign)) or not isinstance(value, ast.expr):
                 continue
             if not self._given.shows_text(compact(ast.unparse(value))):
-                lines = (line for line in _texts(text, start, node) if len(line) >= LINE_CHARACTERS)
+                lines = (line for line in _texts(code.positions, node) if len(line) >= LINE_CHARACTERS)
                 self.secrets.fragments |= dict.fromkeys(lines, origin)
 
     def _add_shape(self, shape: Shape, origin: str, *, blind_size: int, longest_idiom: float = math.inf) -> None:
@@ -190,31 +206,13 @@ def _only_declares(node: ast.stmt) -> bool:
     return (isinstance(node, ast.AnnAssign) and node.value is None) or is_docstring(node)
 
 
-def _statements(text: str) -> tuple[ast.stmt, ...]:
-    """Return the statements of text that is Python; of other text, none."""
-    try:
-        return tuple(ast.parse(textwrap.dedent(text)).body)
-    except (SyntaxError, ValueError):
-        return ()
-
-
 def _is_test(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef) and node.name.startswith("test")
 
 
-def _texts(text: str, start: int, node: ast.stmt | ast.expr) -> tuple[str, str]:
+def _texts(positions: Positions, node: ast.stmt | ast.expr) -> tuple[str, str]:
     """Return the compact text of a node as Python would write it and as it was written."""
-    return compact(ast.unparse(node)), compact(_segment(text, start, node))
-
-
-def _segment(text: str, start: int, node: ast.stmt | ast.expr) -> str:
-    """Return the source of a node; ``text`` begins at line ``start`` of what was parsed."""
-    lines = split_lines(text)[node.lineno - start : (node.end_lineno or node.lineno) - start + 1]
-    if not lines or node.lineno < start:
-        return ""
-    whole = "".join(lines).encode()
-    after = len(lines[-1].encode()) - (node.end_col_offset or 0)
-    return whole[node.col_offset : len(whole) - after].decode(errors="ignore")
+    return compact(ast.unparse(node)), compact(positions.of(node))
 
 
 def _strings(value: object) -> Iterator[str]:

@@ -14,9 +14,10 @@ import autograder.concepts
 from autograder.assignment import MANIFEST, PROOFS_PACKAGE, SUBMITTABLE, Assignment, other_version
 from autograder.errors import UserError, did_you_mean
 from autograder.release.files import Tree, read_tree
-from autograder.release.grammar import Place
-from autograder.release.source import parse_python
-from autograder.texts import decode
+from autograder.source.lines import Place
+from autograder.source.parsing import parse_python
+from autograder.source.scopes import bound_by
+from autograder.texts import decode, read_text
 
 CONCEPTS = "autograder.concepts."
 _MAX_WEIGHT = 1e6
@@ -129,7 +130,7 @@ def _applied_concepts(assignment: Assignment, name: str, tree: ast.Module) -> se
 def _version(concept: str) -> int | None:
     """Return the version that a concept's module gives its contract, None where that is computed."""
     path = Path(autograder.concepts.__path__[0]) / concept / "__init__.py"
-    for node in ast.walk(ast.parse(path.read_bytes())) if path.is_file() else ():
+    for node in ast.walk(parse_python(read_text(path), Place(str(path)))) if path.is_file() else ():
         if isinstance(node, ast.Call) and _name(node) == "Contract":
             values = [keyword.value for keyword in node.keywords if keyword.arg == "version"]
             return next((v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, int)), None)
@@ -166,22 +167,14 @@ def _refuse_missing(assignment: Assignment, checks: list[_Check], is_complete: b
 
 def _makes_tests_otherwise(tree: ast.Module) -> bool:
     """Whether names of tests are bound by anything but a ``def`` at the top: which items they have is not said here."""
-    made = (node for node in ast.walk(tree) if not isinstance(node, ast.FunctionDef))
-    return any(
-        (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id.startswith("test"))
-        or (isinstance(node, ast.alias) and (node.name == "*" or (node.asname or node.name).startswith("test")))
-        or (isinstance(node, ast.ClassDef) and node.name.startswith("Test"))
-        or (isinstance(node, ast.Call) and _name(node) in ("globals", "setattr", "exec"))
-        for node in made
+    made = [node for node in ast.walk(tree) if not isinstance(node, ast.FunctionDef)]
+    return any(name.startswith(("test", "Test", "*")) for node in made for name in bound_by(node)) or any(
+        isinstance(node, ast.Call) and _name(node) in ("globals", "setattr", "exec") for node in made
     )
 
 
 def _binds(tree: ast.Module, name: str) -> bool:
-    return any(
-        (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name)
-        or (isinstance(node, ast.alias) and (node.asname or node.name) in (name, "*"))
-        for node in ast.walk(tree)
-    )
+    return any(bound in (name, "*") for node in ast.walk(tree) for bound in bound_by(node))
 
 
 def _name(call: ast.Call) -> str:

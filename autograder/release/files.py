@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 from pathlib import Path
 
 from autograder.errors import UserError
+from autograder.source.junk import is_junk
 
 Tree = dict[str, bytes]
-
-_JUNK = (
-    *(".*", "__pycache__", "*.py[co]", "*.egg-info", "__MACOSX", "Thumbs.db", "desktop.ini"),
-    *("*~", "#*#", "*.swp", "*.swo", "*.bak", "*.orig", "*.rej", "*.tmp"),
-)
-
-
-def is_junk(name: str) -> bool:
-    """Whether a file or folder of this name is never part of a release."""
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in _JUNK)
 
 
 def read_tree(folder: Path, *, prefix: str = "") -> Tree:

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from autograder.release.source import split_lines
+from autograder.source.lines import split_lines
 
 # `self.mean` has size 2, `f(a, b)` 4 and `mean + std * torch.randn_like(std)` 8: from there on, two people rarely write
 # the same by chance.

@@ -45,19 +45,6 @@ class Directive:
     argument: str | None = None
 
 
-@dataclass(frozen=True)
-class Place:
-    """A file, or a cell of a notebook, for messages."""
-
-    file: str
-    cell: int | None = None
-
-    def line(self, number: int) -> str:
-        """Return ``solutions/x/vae.py, line 3`` or ``solutions/x/vae.ipynb, cell 2, line 3``."""
-        cell = "" if self.cell is None else f", cell {self.cell}"
-        return f"{self.file}{cell}, line {number}"
-
-
 def read_comment(comment: str, where: str, items: Collection[str], *, alone: bool) -> Directive | None:
     """Return the marker in a comment of code, or None for prose; a near-miss raises `UserError`.
 

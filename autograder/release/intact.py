@@ -8,14 +8,16 @@ from pathlib import PurePosixPath
 
 from autograder.errors import UserError
 from autograder.release.answers import refuse_prose
-from autograder.release.cells import as_python, is_for_instructors, joined, read_notebook, refuse_labels
-from autograder.release.grammar import Place, read_comment
+from autograder.release.grammar import read_comment
 from autograder.release.labels import INSTRUCTOR_ONLY
 from autograder.release.leftovers import refuse_leftovers
 from autograder.release.notebook_template import refuse_marked_lines
 from autograder.release.packing import unzip_bytes
-from autograder.release.source import Source, split_lines
-from autograder.submission.commands import is_python_cell
+from autograder.release.reference_cells import is_for_instructors, read_notebook, refuse_labels
+from autograder.source.cells import as_python, joined
+from autograder.source.lines import Place, split_lines
+from autograder.source.magics import is_python_cell
+from autograder.source.spans import Source
 from autograder.texts import decode
 
 _WHAT = "a file that students get as it is; remove it"

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from autograder.errors import UserError
 from autograder.release.foreign import refuse_foreign
 from autograder.release.markers import Mark
-from autograder.release.source import Source
 from autograder.release.words import is_edge
+from autograder.source.spans import Source
 
 _OF_STUDENTS = re.compile(
     r"\b(?:your|student'?s?)\s+(?:own\s+)?(?:code|answer|solution|work|implementation)\b|\bcode (?:goes )?here\b|"

@@ -14,11 +14,11 @@ from itertools import pairwise
 from autograder.assignment import Item
 from autograder.errors import UserError
 from autograder.release.grammar import read_comment
-from autograder.release.names import bound_names
 from autograder.release.pairing import Line, Paired, pair_markers
 from autograder.release.regions import Definition, statement_marked_at, statements_between
 from autograder.release.rubric import Rubric
-from autograder.release.source import Comment, Source, first_line, last_line
+from autograder.source.scopes import bound_names
+from autograder.source.spans import Comment, Source, first_line, last_line
 
 
 @dataclass(frozen=True)

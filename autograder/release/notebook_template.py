@@ -18,17 +18,18 @@ from urllib.parse import unquote
 
 from autograder.errors import UserError
 from autograder.release.answers import strip_markdown
-from autograder.release.cells import Cell, as_python, is_for_instructors, joined, read_notebook, refuse_labels
 from autograder.release.foreign import CELL, refuse_foreign
-from autograder.release.grammar import Place, read_prose_line
+from autograder.release.grammar import read_prose_line
 from autograder.release.labels import ANSWER, EDITABLE, INSTRUCTOR_ONLY
 from autograder.release.prose import is_written, leads_on
+from autograder.release.reference_cells import Cell, is_for_instructors, read_notebook, refuse_labels
 from autograder.release.rubric import Rubric
-from autograder.release.source import Source, split_lines
 from autograder.release.stubs import Removed, Stripped, check_stripped, strip_source
-from autograder.submission.commands import is_python_cell
-from autograder.submission.decoding import clean_text
-from autograder.submission.notebooks import other_language
+from autograder.source.cells import as_python, joined, other_language
+from autograder.source.decoding import clean_text
+from autograder.source.lines import Place, split_lines
+from autograder.source.magics import is_python_cell
+from autograder.source.spans import Source
 
 _SUFFIX = re.compile(r"#+[ \t]*SOLUTION\b")
 _CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")

@@ -12,12 +12,12 @@ from typing import Any
 
 from autograder.errors import UserError
 from autograder.release.files import Tree
+from autograder.source.junk import JUNK
 
 # The first moment that a zip can hold; nothing in an archive may depend on the clock or on the checkout.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _FILE, _PROGRAM = 0o100644, 0o100755
-_NOT_IN_WHEEL = ("__pycache__", ".*", "*.py[co]", "*~", r"\#*#", "*.sw[po]", "*.bak", "*.orig", "*.rej", "*.tmp")
 
 
 def zip_bytes(tree: Mapping[str, bytes], *, executable: Collection[str] = (), ordered: bool = False) -> bytes:
@@ -47,7 +47,7 @@ def build_wheel(root: Path) -> tuple[str, bytes]:
     except FileNotFoundError:
         raise UserError(f"{root}: no pyproject.toml here; build in a checkout of the project") from None
     hatch = config.setdefault("tool", {}).setdefault("hatch", {}).setdefault("build", {})
-    hatch["exclude"] = [*hatch.get("exclude", []), *_NOT_IN_WHEEL]
+    hatch["exclude"] = [*hatch.get("exclude", []), *(pattern.replace("#", r"\#", 1) for pattern in JUNK)]
     with tempfile.TemporaryDirectory() as folder:
         builder = WheelBuilder(str(root), config=config)
         wheel = Path(next(builder.build(directory=folder, versions=["standard"])))

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autograder.errors import UserError
-from autograder.release.grammar import Directive, Place, Role, resembles_a_prompt
+from autograder.release.grammar import Directive, Role, resembles_a_prompt
+from autograder.source.lines import Place
 
 
 @dataclass(frozen=True)

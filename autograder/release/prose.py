@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from autograder.errors import UserError
 from autograder.release.foreign import CELL, REGION
-from autograder.release.grammar import Place
+from autograder.source.lines import Place
 
 _COMMENT = re.compile(r"<!--(.*?)(?:-->|\Z)", re.DOTALL)
 _FOR_STAFF = re.compile(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from autograder.release.answers import fenced_blocks
-from autograder.release.cells import as_python, joined
 from autograder.release.files import Tree
 from autograder.release.fingerprints import Haystack, Shape, shapes
-from autograder.release.grammar import Place
 from autograder.release.packing import unzip_bytes
+from autograder.source.cells import as_python, cell_source, notebook_cells, parse_notebook
+from autograder.source.lines import Place
+from autograder.source.parsing import parse_or_none
 
 _ARCHIVES = (".whl", ".zip")
 
@@ -60,14 +59,13 @@ def _of_file(label: str, data: bytes) -> Iterator[Page]:
 
 def _of_notebook(label: str, text: str) -> Iterator[Page]:
     try:
-        notebook = json.loads(text)
-        cells = list(notebook["cells"])
-    except (ValueError, KeyError, TypeError):
+        notebook = parse_notebook(text)
+    except ValueError:
         yield Page(Place(label), Haystack(text))
         return
-    for number, cell in enumerate(cells, 1):
+    for number, cell in enumerate(notebook_cells(notebook), 1):
         place = Place(label, number)
-        source = joined(cell.get("source", ""))
+        source = cell_source(cell)
         found = _shapes(as_python(source)) if cell.get("cell_type") == "code" else _fenced_shapes(source)
         computed = bool(cell.get("outputs")) or cell.get("execution_count") is not None
         yield Page(place, Haystack(source), found, computed=computed)
@@ -76,10 +74,8 @@ def _of_notebook(label: str, text: str) -> Iterator[Page]:
 
 
 def _shapes(code: str) -> list[Shape]:
-    try:
-        return shapes([ast.parse(code)])
-    except (SyntaxError, ValueError):
-        return []
+    tree = parse_or_none(code)
+    return [] if tree is None else shapes([tree])
 
 
 def _fenced_shapes(markdown: str) -> list[Shape]:

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from autograder.errors import UserError
-from autograder.release.names import block_lists
-from autograder.release.source import Source, first_line, last_line
+from autograder.source.scopes import block_lists
+from autograder.source.spans import Source, first_line, last_line
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Found = tuple[tuple[ast.stmt, ...], tuple[Definition, ...]]

@@ -13,12 +13,12 @@ import re
 from dataclasses import dataclass
 
 from autograder.errors import UserError
-from autograder.release.grammar import Place
 from autograder.release.leftovers import refuse_leftovers
 from autograder.release.markers import Mark, find_marks
-from autograder.release.names import assigned_names, bound_names, ids_of_filled_blocks, used_names
 from autograder.release.rubric import Rubric, worth
-from autograder.release.source import Source, line_end
+from autograder.source.lines import Place, indentation, line_end
+from autograder.source.scopes import assigned_names, bound_names, ids_of_filled_blocks, used_names
+from autograder.source.spans import Source
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _stub(source: Source, mark: Mark, rubric: Rubric, used: frozenset[str], fill
 def _region_stub(source: Source, mark: Mark, rubric: Rubric, used: frozenset[str], filled: frozenset[int]) -> str:
     opening, closing = source.lines[mark.first_line - 1], source.lines[mark.last_line - 1]
     first = source.lines[mark.statements[0].lineno - 1]
-    indent = first[: len(first) - len(first.lstrip())]
+    indent = indentation(first)
     lines = [f"# {prompt}".rstrip() for prompt in mark.prompts]
     names = _kept_names(mark, rubric, used)
     if mark.in_function:
@@ -119,7 +119,7 @@ def _region_stub(source: Source, mark: Mark, rubric: Rubric, used: frozenset[str
 def _statement_stub(source: Source, mark: Mark, rubric: Rubric, used: frozenset[str]) -> str:
     statement = mark.statements[0]
     text = "".join(source.lines[mark.first_line - 1 : mark.last_line])
-    before = source.lines[mark.first_line - 1][: source.characters(statement.lineno, statement.col_offset)]
+    before = source.lines[mark.first_line - 1][: source.positions.column(statement.lineno, statement.col_offset)]
     _refuse_code_after(source, mark)
     comment = f"  # {_label(mark)}: your code"
     if isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
@@ -139,7 +139,7 @@ def _left_side(source: Source, mark: Mark, statement: ast.Assign | ast.AugAssign
     if isinstance(statement, ast.AugAssign):
         # `x += ...` would raise at once; what students need is the name.
         return f"{ast.unparse(statement.target)} = ..."
-    start = (statement.lineno, source.characters(statement.lineno, statement.col_offset))
+    start = (statement.lineno, source.positions.column(statement.lineno, statement.col_offset))
     end = _end_of_equals(source, statement, start)
     if mark.comment and (mark.comment.line, mark.comment.column) < end:
         raise UserError(f"{where}: # SOLUTION inside the left side; put it behind the statement")
@@ -151,7 +151,7 @@ def _left_side(source: Source, mark: Mark, statement: ast.Assign | ast.AugAssign
 
 def _end_of_equals(source: Source, statement: ast.Assign | ast.AnnAssign, start: tuple[int, int]) -> tuple[int, int]:
     assert statement.value is not None
-    value = (statement.value.lineno, source.characters(statement.value.lineno, statement.value.col_offset))
+    value = (statement.value.lineno, source.positions.column(statement.value.lineno, statement.value.col_offset))
     depth, end = 0, start
     for token in source.code:
         if start <= token.start < value:
@@ -171,7 +171,7 @@ def _blank_value(targets: list[ast.expr]) -> str:
 
 def _refuse_code_after(source: Source, mark: Mark) -> None:
     statement = mark.statements[0]
-    end = source.characters(mark.last_line, statement.end_col_offset or 0)
+    end = source.positions.column(mark.last_line, statement.end_col_offset or 0)
     for token in source.code:
         if token.start[0] == mark.last_line and token.start[1] >= end and token.string != ";":
             where = source.place.line(mark.last_line)

@@ -11,15 +11,18 @@ from autograder.assignment import MANIFEST, Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.references import notebook_of_text, reference_name, reference_path
 from autograder.release.answers import strip_markdown
-from autograder.release.cells import as_python, joined, read_notebook
 from autograder.release.confidential import Given
-from autograder.release.files import Tree, is_junk, read_tree
-from autograder.release.grammar import Place
+from autograder.release.files import Tree, read_tree
 from autograder.release.intact import refuse_marks
 from autograder.release.notebook_template import strip_notebook
 from autograder.release.projection import project
+from autograder.release.reference_cells import read_notebook
 from autograder.release.rubric import Rubric
 from autograder.release.stubs import Removed, Stripped, strip_python
+from autograder.source.cells import CodeCell
+from autograder.source.junk import is_junk
+from autograder.source.lines import Place
+from autograder.source.parsing import parse_or_none
 from autograder.texts import decode
 
 HANDOUT = "handout.md"
@@ -142,17 +145,10 @@ def _papers(assignment: Assignment) -> Tree:
 
 def syntax_trees(name: str, data: bytes) -> list[ast.Module]:
     """Return the syntax trees of a Python file, or of the cells of a notebook, magics blanked out."""
+    found: list[ast.Module | None] = []
     if name.endswith(".py"):
-        return _parsed(decode(data, name))
-    if not name.endswith(".ipynb"):
-        return []
-    notebook = read_notebook(decode(data, name), name)
-    cells = [joined(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    return [tree for cell in cells for tree in _parsed(as_python(cell))]
-
-
-def _parsed(code: str) -> list[ast.Module]:
-    try:
-        return [ast.parse(code)]
-    except (SyntaxError, ValueError):
-        return []
+        found = [parse_or_none(decode(data, name))]
+    elif name.endswith(".ipynb"):
+        cells = read_notebook(decode(data, name), name)["cells"]
+        found = [CodeCell.read(cell).parsed.tree for cell in cells if cell["cell_type"] == "code"]
+    return [tree for tree in found if tree is not None]

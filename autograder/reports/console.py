@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from autograder.reports.plain import (
+from autograder.reports.plain_text import (
     NOTICES,
     PART_LIMIT,
     PROVISIONAL,
@@ -26,7 +26,7 @@ from autograder.reports.plain import (
     total_line,
     unwritten,
 )
-from autograder.reports.text import fit, one_line, points, worth
+from autograder.reports.safe_text import fit, one_line, points, worth
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
 
 _STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "yellow", Outcome.BLOCKED: "yellow"}

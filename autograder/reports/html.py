@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from autograder.exhibits import Exhibit, Images, Note
 from autograder.reports.pictures import Drawing, ImageRow, draw, image_rows, words
-from autograder.reports.plain import (
+from autograder.reports.plain_text import (
     NOTICES,
     PART_LIMIT,
     PROVISIONAL,
@@ -25,7 +25,7 @@ from autograder.reports.plain import (
     total_line,
     unwritten,
 )
-from autograder.reports.text import fit, one_line, plural, points, shorten, worth
+from autograder.reports.safe_text import fit, one_line, plural, points, shorten, worth
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
 
 REPORT_LIMIT = 12_000_000

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autograder.exhibits import Bars, Curves, Exhibit, Images, Note, Series
-from autograder.reports.text import one_line, plural
+from autograder.reports.safe_text import one_line, plural
 
 WIDTH, HEIGHT = 640.0, 270.0
 LEFT, RIGHT, TOP, BOTTOM = 64.0, 626.0, 46.0, 218.0

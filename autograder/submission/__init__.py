@@ -1,7 +1,7 @@
 """What was handed in: safe unpacking, file matching, cleaned sources, static rules. Nothing of it is ever run here."""
 
 from autograder.submission.intake import read_submission
-from autograder.submission.model import Cell, Submission, SubmittedFile
+from autograder.submission.model import Submission, SubmittedFile
 from autograder.submission.writing import write_copy
 
-__all__ = ["Cell", "Submission", "SubmittedFile", "read_submission", "write_copy"]
+__all__ = ["Submission", "SubmittedFile", "read_submission", "write_copy"]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from autograder.errors import UnreadableHandIn
+from autograder.source.lines import printable
 from autograder.submission.entries import (
     MAX_DEPTH,
     MAX_TOTAL,
@@ -27,7 +28,7 @@ from autograder.submission.entries import (
     read_entry,
     readable_path,
 )
-from autograder.submission.notices import Notices, Topic, printable
+from autograder.submission.notices import Notices, Topic
 
 MAX_LISTED = 20_000
 """Members of one archive: its table of contents is in memory before the budget applies."""

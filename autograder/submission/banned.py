@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ast
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from autograder.assignment import Manifest
+from autograder.source.lines import quoted
+from autograder.source.parsing import ParsedSource
+from autograder.source.scopes import Function, Import, Scope, bound_by, outer_parts, parameters, stored_targets
+from autograder.submission.file_reading import ReadSource
 from autograder.submission.model import SubmittedFile
-from autograder.submission.names import Names, Scope, stored_names
-from autograder.submission.notices import Notices, Topic, printable
-from autograder.submission.parsing import parse
-from autograder.submission.sources import ReadSource
+from autograder.submission.module_aliases import Names
+from autograder.submission.notices import Notices, Topic
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-_Definition = _Function | ast.ClassDef
+_Definition = Function | ast.ClassDef
 
 
 class Use(NamedTuple):
@@ -42,17 +43,16 @@ def check_file(read: ReadSource, manifest: Manifest, notices: Notices) -> dict[s
     return violations
 
 
-def report_in_helpers(helpers: Mapping[str, str | bytes], banned: tuple[str, ...], notices: Notices) -> None:
-    """Say which helper modules use a banned module; that costs nothing."""
-    for path, text in helpers.items():
-        if isinstance(text, str) and _may_use(text, banned) and isinstance(tree := parse(text), ast.Module):
-            _report_elsewhere(SubmittedFile(path, path, text), find_uses(tree, text, banned, {}), notices)
+def report_in_helper(path: str, helper: ParsedSource, banned: Sequence[str], notices: Notices) -> None:
+    """Say whether a helper module uses a banned module; that costs nothing."""
+    uses = find_uses(helper.tree, helper.text, banned, {})
+    _report_elsewhere(SubmittedFile(path, path, helper.text), uses, notices)
 
 
 def _message(file: SubmittedFile, use: Use) -> str:
-    quoted = printable(file.source.split("\n")[use.line - 1].strip()).replace("`", "'")
+    line = quoted(file.source.split("\n")[use.line - 1])
     return (
-        f"{use.module} may not be used in this item, but is in {file.found}, {file.where(use.line)}: `{quoted}`. "
+        f"{use.module} may not be used in this item, but is in {file.found}, {file.where(use.line)}: {line}. "
         "Write it with basic operations instead."
     )
 
@@ -65,14 +65,14 @@ def _report_elsewhere(file: SubmittedFile, uses: list[Use], notices: Notices) ->
         notices.add(Topic.RULES, file.notice(text))
 
 
-def _may_use(source: str, banned: tuple[str, ...]) -> bool:
+def _may_use(source: str, banned: Sequence[str]) -> bool:
     """Say whether a banned module's name occurs at all; Python reads identifiers in NFKC form."""
     text = source if source.isascii() else unicodedata.normalize("NFKC", source)
     return any(module.rpartition(".")[2] in text for module in banned)
 
 
 def find_uses(
-    tree: ast.Module | None, source: str, banned: tuple[str, ...], blanks: Mapping[str, frozenset[str]]
+    tree: ast.Module | None, source: str, banned: Sequence[str], blanks: Mapping[str, frozenset[str]]
 ) -> list[Use]:
     """Return every use and import of the banned modules in order of lines; ``blanks``: qualified name -> items."""
     if tree is None or not _may_use(source, banned):
@@ -132,17 +132,16 @@ class _Survey:
         if isinstance(node, _Definition):
             yield from self._definition(node, place)
             return
-        if isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, Import):
             for module in self._names.bind_import(node, place.scope):
                 self._imports.append(Use(module, node.lineno, place.items))
         elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr):
             place = self._assignment(node, place)
         elif isinstance(node, ast.Global | ast.Nonlocal):
-            place.scope.outside.update(node.names)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            place.scope.bind(node.id)
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            place.scope.bind(node.name)
+            place.scope.declare(node)
+        elif bound := list(bound_by(node)):
+            for name in bound:
+                place.scope.bind(name)
         elif isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
             self._expressions.append((node, place))
         unused = getattr(node, "annotation", None)  # an annotation computes nothing
@@ -155,31 +154,26 @@ class _Survey:
         inner = _Place(Scope(place.scope, is_class=isinstance(node, ast.ClassDef)), f"{qualified}.", place.items)
         if name:
             place.scope.bind(name)
-        if not isinstance(node, ast.Lambda):
-            yield from ((child, place) for child in node.decorator_list)
-        if isinstance(node, ast.ClassDef):
-            yield from ((child, place) for child in (*node.bases, *node.keywords))
-        else:
-            yield from ((child, place) for child in self._parameters(node.args, inner.scope, place.scope))
+        if not isinstance(node, ast.ClassDef):
+            self._bind_parameters(node.args, inner.scope, place.scope)
+        yield from ((child, place) for child in outer_parts(node, annotations=False))
         yield from ((child, inner) for child in ([node.body] if isinstance(node, ast.Lambda) else node.body))
 
-    def _parameters(self, arguments: ast.arguments, inner: Scope, outer: Scope) -> list[ast.expr]:
-        """Bind the parameters, with what their defaults stand for; return the defaults."""
+    def _bind_parameters(self, arguments: ast.arguments, inner: Scope, outer: Scope) -> None:
+        """Bind the parameters, with what their defaults stand for."""
+        for parameter in parameters(arguments):
+            inner.bind(parameter.arg)
         positional = [*arguments.posonlyargs, *arguments.args]
-        for argument in (*positional, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg):
-            if argument is not None:
-                inner.bind(argument.arg)
         count = len(arguments.defaults)
         pairs = [*zip(positional[len(positional) - count :], arguments.defaults, strict=True)]
         pairs += [(a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None]
         self._values += [(inner, ast.Name(argument.arg), default, outer) for argument, default in pairs]
-        return [default for _, default in pairs]
 
     def _assignment(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr, place: _Place) -> _Place:
         """Remember what the targets stand for; return the place of the value, which may be a blank itself."""
         items = place.items
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            for stored in stored_names(target):
+            for stored in stored_targets(target):
                 items |= self._blanks.get(place.prefix + _dotted(stored), frozenset())
             self._values += [(place.scope, one, value, place.scope) for one, value in _paired(target, node.value)]
         return place._replace(items=items)

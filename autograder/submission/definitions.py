@@ -9,14 +9,24 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate
 
-from autograder.submission.globals import global_names, loaded_names, own_nodes, stored_names
+from autograder.source.scopes import (
+    Definition,
+    Import,
+    block_lists,
+    global_names,
+    imported_as,
+    loaded_names,
+    own_nodes,
+    stored_names,
+)
+from autograder.source.spans import Positions, first_line, last_line, replaced
 
 
 class Reason(StrEnum):
@@ -38,8 +48,6 @@ class LeftOut:
     reason: Reason
 
 
-_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_Import = ast.Import | ast.ImportFrom
 _Block = ast.If | ast.Try | ast.With
 
 _TRAINING = frozenset({"backward", "step", "zero_grad", "fit"})
@@ -82,24 +90,19 @@ def definitions(source: str, tree: ast.Module, wanted: Collection[str] = ()) -> 
     return Definitions(_without(source, out), ast.Module(kept, []), reasons)
 
 
-_NEXT_ON_LINE = re.compile(rb"[ \t]*;[ \t]*")
+_NEXT_ON_LINE = re.compile(r"[ \t]*;[ \t]*")
 
 
 def _without(source: str, statements: Iterable[ast.stmt]) -> str:
     """Return the source with ``pass`` in place of these statements, which are in order, and as many lines."""
-    data = source.encode()  # columns of the tree count UTF-8 bytes
-    starts = [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
-    pieces, done = [], 0
+    positions, edits = Positions(source), []
     for statement in statements:
-        assert statement.end_lineno is not None and statement.end_col_offset is not None
-        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
-        begin = starts[first - 1] + statement.col_offset
-        end = starts[statement.end_lineno - 1] + statement.end_col_offset
-        lines = statement.end_lineno - first
-        pieces += [data[done:begin], b"pass", b"\n" * lines]
-        behind = _NEXT_ON_LINE.match(data, end) if lines else None
-        done = end if behind is None else behind.end()
-    return b"".join([*pieces, data[done:]]).decode()
+        begin, end = positions.span(statement)
+        begin -= positions.start(statement.lineno) - positions.start(first := first_line(statement))
+        lines = last_line(statement) - first
+        behind = _NEXT_ON_LINE.match(source, end) if lines else None
+        edits.append((begin, end if behind is None else behind.end(), "pass" + "\n" * lines))
+    return replaced(source, edits)
 
 
 class _Survey:
@@ -107,18 +110,18 @@ class _Survey:
 
     def __init__(self, tree: ast.Module, wanted: Collection[str]) -> None:
         self.body: Sequence[ast.stmt] = tree.body
-        self._functions: dict[str, list[_Definition]] = {}
-        self._methods: dict[str, list[_Definition]] = {}
+        self._functions: dict[str, list[Definition]] = {}
+        self._methods: dict[str, list[Definition]] = {}
         self._imported: set[str] = set()
         self._chains = _Chains()
         for node in own_nodes(tree.body):
-            if isinstance(node, _Import):
-                self._imported |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+            if isinstance(node, Import):
+                self._imported |= set(map(imported_as, node.names))
             if isinstance(node, ast.ClassDef):
                 for method in node.body:
-                    if isinstance(method, _Definition):
+                    if isinstance(method, Definition):
                         self._methods.setdefault(method.name, []).append(method)
-            if isinstance(node, _Definition):
+            if isinstance(node, Definition):
                 self._functions.setdefault(node.name, []).append(node)
         self._deeds: dict[tuple[str, bool], Reason | None] = {}
         self._deeds_in_blocks: dict[int, Reason | None] = {}
@@ -308,7 +311,7 @@ class _Survey:
         waiting: list[tuple[ast.AST, frozenset[str]]] = [(statement, frozenset()) for statement in self.body]
         while waiting:
             node, inside = waiting.pop()
-            if isinstance(node, _Definition) and id(node) in own:
+            if isinstance(node, Definition) and id(node) in own:
                 inside |= {node.name}
             for name in node.names if isinstance(node, ast.Global) else ():
                 declaring.setdefault(name, set()).update(inside)
@@ -338,7 +341,7 @@ def _defining(tree: ast.Module) -> set[int]:
         children = ast.iter_child_nodes(node)
         within += [(child, node) for child in children if isinstance(child, (ast.stmt, *_branch_types))]
     for node, parent in reversed(within):
-        if isinstance(node, (_Definition, _Import)) or id(node) in found:
+        if isinstance(node, (Definition, Import)) or id(node) in found:
             found.add(id(parent))
     return found
 
@@ -354,7 +357,7 @@ def _needs(statement: ast.stmt) -> set[str]:
     return loaded_names(statement) | global_names(statement)
 
 
-def _called_body(definition: _Definition) -> list[ast.stmt]:
+def _called_body(definition: Definition) -> list[ast.stmt]:
     if not isinstance(definition, ast.ClassDef):
         return definition.body
     makers = [d for d in definition.body if isinstance(d, ast.FunctionDef) and d.name in ("__init__", "__post_init__")]
@@ -380,12 +383,7 @@ def _heads(block: _Block) -> list[ast.AST]:
 
 
 def _parts(statement: _Block) -> Iterator[ast.stmt]:
-    yield from statement.body
-    if isinstance(statement, (ast.If, ast.Try)):
-        yield from statement.orelse
-    if isinstance(statement, ast.Try):
-        yield from (part for handler in statement.handlers for part in handler.body)
-        yield from statement.finalbody
+    return itertools.chain(*block_lists(statement))
 
 
 class _Chains:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import IO
 
+from autograder.source.junk import is_environment, is_left_behind
 from autograder.submission.notices import Notices, Topic
 from autograder.submission.outlines import without_outputs
 
@@ -26,9 +27,6 @@ MAX_TOTAL = 128 * MIB
 MAX_ARCHIVE = 100 * MIB
 """What Gradescope accepts as one upload."""
 
-_SILENT_FOLDERS = {"__pycache__", "__macosx", "node_modules", "site-packages", "venv", "virtualenv"}
-_SILENT_NAMES = {"thumbs.db", "desktop.ini"}
-_SILENT_SUFFIXES = {".pyc", ".pyo"}
 _REFUSED_NAMES = {"sitecustomize.py", "usercustomize.py", "conftest.py", "pytest.ini"}
 _REFUSED_SUFFIXES = {".pth", ".so", ".pyd", ".dll", ".dylib"}
 
@@ -113,14 +111,12 @@ def is_used(name: str, *, folder: bool, notices: Notices, path: str) -> bool:
     """Say whether a file or folder of this name may be looked at; what could change how Python runs gives a notice."""
     lower = name.casefold()
     suffix = PurePosixPath(lower).suffix
-    if name.startswith(".") or lower in _SILENT_NAMES:
+    if is_left_behind(name) or (folder and is_environment(name)):
         return False
-    if folder:
-        return lower not in _SILENT_FOLDERS
-    if lower in _REFUSED_NAMES or suffix in _REFUSED_SUFFIXES:
+    if not folder and (lower in _REFUSED_NAMES or suffix in _REFUSED_SUFFIXES):
         notices.add(Topic.REFUSED, f"{path}: files of this kind are never used when grading")
         return False
-    return suffix not in _SILENT_SUFFIXES
+    return True
 
 
 def is_code_name(name: str) -> bool:

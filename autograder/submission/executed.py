@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from autograder.submission.commands import cell_without_commands
+from autograder.source.cells import CodeCell
 from autograder.submission.model import Executed, NotebookCell
-from autograder.submission.notebooks import cell_source, notebook_cells
 
 
-def read_executed(text: str) -> Executed:
-    """Return how a notebook was run; raise ValueError where the text is none."""
-    code = [cell for cell in notebook_cells(text) if cell.get("cell_type") == "code"]
-    found = (
-        NotebookCell(number, cell_source(cell), _count(cell), tuple(_errors(cell.get("outputs"))))
-        for number, cell in enumerate(code, start=1)
-    )
-    return Executed(tuple(cell for cell in found if _holds_code(cell.source)))
+def read_executed(cells: Iterable[CodeCell]) -> Executed:
+    """Return how the code cells of a notebook were run; cells of other types that hold code were not."""
+    code = [cell for cell in cells if cell.saved.get("cell_type") == "code"]
+    return _executed(code, [(_count(cell.saved), tuple(_errors(cell.saved.get("outputs")))) for cell in code])
 
 
-def as_if_run(cells: Iterable[Mapping[str, Any]]) -> Executed:
+def as_if_run(cells: Iterable[CodeCell]) -> Executed:
     """Return how the code cells of a trusted notebook that is kept as text were run: once, from top to bottom.
 
     Metadata of a cell may say otherwise, which is how mistakes are described: ``execution_count`` and ``raises``.
     """
-    found = []
-    for number, cell in enumerate(cells, start=1):
-        metadata = cell.get("metadata", {})
+    code, runs = list(cells), []
+    for number, cell in enumerate(code, start=1):
+        metadata = cell.saved.get("metadata", {})
         errors = (str(metadata["raises"]),) if "raises" in metadata else ()
-        found.append(NotebookCell(number, cell_source(cell), metadata.get("execution_count", number), errors))
-    return Executed(tuple(cell for cell in found if _holds_code(cell.source)))
+        runs.append((metadata.get("execution_count", number), errors))
+    return _executed(code, runs)
+
+
+def _executed(cells: Iterable[CodeCell], runs: Iterable[tuple[int | None, tuple[str, ...]]]) -> Executed:
+    numbered = enumerate(zip(cells, runs, strict=True), start=1)
+    return Executed(tuple(NotebookCell(n, cell.source, *run) for n, (cell, run) in numbered if cell.holds_code))
 
 
 def _count(cell: Mapping[str, Any]) -> int | None:
@@ -43,8 +42,3 @@ def _errors(outputs: Any) -> Iterable[str]:
     for output in outputs if isinstance(outputs, list) else ():
         if isinstance(output, dict) and output.get("output_type") in ("error", "pyerr"):
             yield str(output.get("ename") or "an error")[:80]
-
-
-def _holds_code(source: str) -> bool:
-    tree = cell_without_commands(source)[1]
-    return not isinstance(tree, ast.Module) or bool(tree.body)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import PurePosixPath
 
-from autograder.submission.commands import without_commands
-from autograder.submission.decoding import decode
+from autograder.source.decoding import decode
+from autograder.source.lines import printable
+from autograder.source.magics import read_python
+from autograder.source.parsing import MAX_SOURCE
+from autograder.submission.banned import report_in_helper
 from autograder.submission.entries import Entry
 from autograder.submission.model import SubmittedFile
-from autograder.submission.notices import Notices, Topic, printable
-from autograder.submission.parsing import MAX_SOURCE
+from autograder.submission.notices import Notices, Topic
 
 MAX_HELPERS = 200
 MAX_HELPER_BYTES = MAX_SOURCE
@@ -36,10 +38,13 @@ class Taken:
     """Paths of provided files, ours and as found."""
 
 
-def read_helpers(entries: Sequence[Entry], taken: Taken, notices: Notices) -> dict[str, str | bytes]:
-    """Return the other modules by path relative to the folder of the expected files, as mended source."""
+def read_helpers(entries: Sequence[Entry], taken: Taken, banned: Sequence[str], notices: Notices) -> dict[str, str]:
+    """Return the other modules by path relative to the folder of the expected files, as mended source.
+
+    Which of them use a banned module is said, and costs nothing.
+    """
     roots = sorted({str(PurePosixPath(path).parent) for path in taken.paths}, key=lambda root: (-len(root), root))
-    helpers: dict[str, str | bytes] = {}
+    helpers: dict[str, str] = {}
     folded: set[str] = set()
     size = 0
     for entry in sorted(entries, key=lambda entry: entry.path):
@@ -53,7 +58,9 @@ def read_helpers(entries: Sequence[Entry], taken: Taken, notices: Notices) -> di
             notices.add(Topic.REFUSED, f"{entry.path}: another file stands for {printable(path)}: not used")
         else:
             folded.add(path.casefold())
-            helpers[path] = without_commands(decode(entry.data)[0])[0]
+            parsed = read_python(decode(entry.data)[0])
+            helpers[path] = parsed.text
+            report_in_helper(path, parsed, banned, notices)
     return {**_packages(helpers), **helpers}
 
 
@@ -62,19 +69,19 @@ def written_modules(files: Iterable[SubmittedFile]) -> dict[str, str]:
     return {name: text for file in files for name, text in file.written.items()}
 
 
-def is_free(path: str, taken: Taken, helpers: Mapping[str, str | bytes]) -> bool:
+def is_free(path: str, taken: Taken, helpers: Mapping[str, str]) -> bool:
     """Say whether a module may be put there: it takes the place of nothing."""
     return path not in helpers and _is_wanted(path, taken, Notices())
 
 
-def packages_of_roots(taken: Taken, sources: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
+def packages_of_roots(taken: Taken, sources: Mapping[str, str]) -> dict[str, str]:
     """Return modules that make ``src.helpers`` mean ``helpers`` where the expected files were handed in in ``src``.
 
     Only for a folder that one of the sources imports from; each module is the same object under both names.
     """
     names = {PurePosixPath(path).parent.name for path in taken.paths} - {""}
     roots = {name for name in names if any(_imports_from(name, text) for text in sources.values())}
-    found: dict[str, str | bytes] = {}
+    found: dict[str, str] = {}
     for root in sorted(roots):
         if not root.isidentifier() or root in sys.stdlib_module_names or root in _OURS or _is_installed(root):
             continue
@@ -87,12 +94,12 @@ def packages_of_roots(taken: Taken, sources: Mapping[str, str | bytes]) -> dict[
     return {path: text for path, text in found.items() if path not in sources}
 
 
-def _imports_from(folder: str, text: str | bytes) -> bool:
+def _imports_from(folder: str, text: str) -> bool:
     pattern = rf"^\s*(?:from|import)\s+{re.escape(folder)}\b"
-    return isinstance(text, str) and re.search(pattern, text, re.MULTILINE) is not None
+    return re.search(pattern, text, re.MULTILINE) is not None
 
 
-def _packages(paths: Iterable[str]) -> dict[str, str | bytes]:
+def _packages(paths: Iterable[str]) -> dict[str, str]:
     """Return an empty ``__init__.py`` for each folder of modules: Python needs none of them, the loader does."""
     folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents if str(folder) != "."}
     return {f"{folder}/__init__.py": "" for folder in sorted(folders)}

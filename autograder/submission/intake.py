@@ -8,16 +8,18 @@ from pathlib import Path, PurePosixPath
 
 from autograder.assignment import NOTEBOOK, SUBMITTABLE, Assignment
 from autograder.errors import UnreadableHandIn, UserError
+from autograder.source.lines import printable
+from autograder.source.magics import read_python
 from autograder.submission.archives import foreign_archive, is_archive, read_archive
-from autograder.submission.banned import check_file, report_in_helpers
+from autograder.submission.banned import check_file, report_in_helper
 from autograder.submission.entries import MAX_ARCHIVE, MAX_FILE, MIB, Budget, Entry, digest, readable_path
+from autograder.submission.file_matching import Match, match_files, python_files
+from autograder.submission.file_reading import read_source
 from autograder.submission.folders import read_folder, read_regular_file
 from autograder.submission.helpers import Taken, is_free, packages_of_roots, read_helpers, written_modules
-from autograder.submission.matching import Match, match_files, python_files
 from autograder.submission.model import Submission, SubmittedFile
-from autograder.submission.notices import Notices, Topic, printable
+from autograder.submission.notices import Notices, Topic
 from autograder.submission.provided import provided_files, report_changed
-from autograder.submission.sources import read_source
 from autograder.submission.statements import report_statements
 
 MAX_ARCHIVES_DEEP = 2
@@ -42,20 +44,21 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
     missing = _missing(entries, matches, assignment)
     ours = provided_files(assignment)
     _report_matches(entries, matches, missing, ours, notices)
-    files, violations = _read_matched(matches, assignment, notices)
-    report_statements((match.entry for match in matches.values()), assignment.manifest.rules.statements, notices)
+    files, violations, said = _read_matched(matches, assignment, notices)
+    report_statements(said, assignment.manifest.rules.statements, notices)
     returned = report_changed(entries, ours, notices)
     taken = Taken(
         paths=frozenset(match.entry.path for match in matches.values()),
         modules=frozenset(PurePosixPath(name).stem.casefold() for name in (*expected, *ours) if "/" not in name),
         files=frozenset((*returned, *ours)),
     )
-    helpers = read_helpers(entries, taken, notices)
+    banned = assignment.manifest.rules.banned_imports
+    helpers = read_helpers(entries, taken, banned, notices)
     for name, text in written_modules(files.values()).items():
         if is_free(name, taken, helpers):
             helpers[name] = text
+            report_in_helper(name, read_python(text), banned, notices)
     helpers |= packages_of_roots(taken, {**{file.copy_name: file.source for file in files.values()}, **helpers})
-    report_in_helpers(helpers, assignment.manifest.rules.banned_imports, notices)
     return Submission(
         files={name: files[name] for name in expected if name in files},
         missing=missing,
@@ -129,20 +132,24 @@ def _matched(
 
 def _read_matched(
     matches: dict[str, Match], assignment: Assignment, notices: Notices
-) -> tuple[dict[str, SubmittedFile], dict[str, str]]:
-    """Read the files one after the other, so that only one syntax tree is in memory; return violations as well.
+) -> tuple[dict[str, SubmittedFile], dict[str, str], list[str]]:
+    """Read the files one after the other, so that only one syntax tree is in memory.
+
+    Returns the violations, and all that the files say, as well.
 
     Of a file that no item is graded from, such as an executed notebook, no line is run, so none is remarked upon.
     """
     graded = {item.file for item in assignment.manifest.items if item.is_auto}
     files: dict[str, SubmittedFile] = {}
     violations: dict[str, str] = {}
+    said: list[str] = []
     for name, match in sorted(matches.items()):
         wanted = assignment.manifest.names_wanted(name)
         read = read_source(name, match.entry, notices if name in graded else Notices(), wanted)
         files[name] = read.file
         violations |= check_file(read, assignment.manifest, notices)
-    return files, violations
+        said += read.said
+    return files, violations, said
 
 
 def _missing(entries: Sequence[Entry], matches: dict[str, Match], assignment: Assignment) -> tuple[str, ...]:

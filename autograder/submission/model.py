@@ -7,15 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from autograder.results import Notice
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A code cell within the joined source of a notebook; ``number`` counts code cells from 1."""
-
-    number: int
-    first_line: int
-    lines: int
+from autograder.source.lines import Cell
 
 
 @dataclass(frozen=True)
@@ -84,7 +76,7 @@ class Submission:
     """Required files that were not handed in."""
     instead: Mapping[str, tuple[str, ...]]
     """What was there in place of a missing file, such as an archive that cannot be read, as sentences."""
-    helpers: Mapping[str, str | bytes]
+    helpers: Mapping[str, str]
     """Other modules by path relative to the hand-in's root; none shadows a module of Python or of a package."""
     notices: tuple[Notice, ...]
     violations: Mapping[str, str]

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from autograder.results import Notice
+from autograder.source.lines import printable
 
 MAX_NOTICES = 20
 MAX_PER_FILE = 5
 """Of one topic."""
 MAX_ABOUT_FILES = 12
 MAX_TEXT = 300
-MAX_QUOTED = 80
 
 
 class Topic(IntEnum):
@@ -27,17 +27,6 @@ class Topic(IntEnum):
     COMMANDS = 6
     LEFT_OUT = 7
     REFUSED = 8
-
-
-def printable(text: object, limit: int = MAX_QUOTED) -> str:
-    """Return one line of at most ``limit`` printable characters; the middle of a longer text is left out."""
-    shown = str(text)
-    if len(shown) > limit:
-        head = limit * 2 // 3
-        shown = f"{shown[:head]}…{shown[len(shown) - (limit - head - 1) :]}"
-    return "".join(
-        char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in shown
-    )
 
 
 @dataclass

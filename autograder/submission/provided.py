@@ -8,8 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError
+from autograder.source.junk import is_junk
+from autograder.source.lines import printable
 from autograder.submission.entries import Entry
-from autograder.submission.notices import Notices, Topic, printable
+from autograder.submission.notices import Notices, Topic
 
 
 def provided_files(assignment: Assignment) -> dict[str, Path]:
@@ -18,8 +20,9 @@ def provided_files(assignment: Assignment) -> dict[str, Path]:
     for name in assignment.manifest.files.provided:
         ours = assignment.provided / name
         if ours.is_dir():
-            inner = sorted(p for p in ours.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-            files |= {str(PurePosixPath(name) / p.relative_to(ours).as_posix()): p for p in inner}
+            inner = {path.relative_to(ours): path for path in sorted(ours.rglob("*")) if path.is_file()}
+            kept = {place: path for place, path in inner.items() if not any(map(is_junk, place.parts))}
+            files |= {str(PurePosixPath(name) / place.as_posix()): path for place, path in kept.items()}
         elif ours.is_file():
             files[str(PurePosixPath(name))] = ours
         else:

@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autograder.submission.globals import global_names, loaded_names, stored_names, without_annotations
+from autograder.source.scopes import global_names, loaded_names, stored_names
 
 _GIVEN = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__", "__builtins__", "get_ipython", "display"}
 
@@ -33,13 +33,12 @@ def unbound_names(whole: ast.Module, run: ast.Module) -> Iterator[Unbound]:
     if "*" in binding:  # `from x import *` may bind anything
         return
     seen: set[str] = set(_GIVEN)
-    postponed = False
+    annotations = True
     for statement in run.body:
-        postponed = postponed or _postpones_annotations(statement)
-        if postponed:
-            statement = without_annotations(statement)
-        missing = {n for n in loaded_names(statement) - seen if binding.get(n, statement.lineno + 1) > statement.lineno}
-        missing |= {name for name in global_names(statement) - seen if name not in binding}
+        annotations = annotations and not _postpones_annotations(statement)
+        read = loaded_names(statement, annotations=annotations) - seen
+        missing = {name for name in read if binding.get(name, statement.lineno + 1) > statement.lineno}
+        missing |= global_names(statement, annotations=annotations) - seen - binding.keys()
         lines = _first_lines(statement) if missing else {}
         for name in sorted(missing):
             seen.add(name)

@@ -15,9 +15,7 @@ def write_copy(submission: Submission, assignment: Assignment, folder: Path) -> 
     Files get mode 0644 and folders 0755 whatever the umask, so that another user can read them; nothing that is
     there already is overwritten (FileExistsError).
     """
-    contents: dict[str, bytes] = {
-        path: source.encode() if isinstance(source, str) else source for path, source in submission.helpers.items()
-    }
+    contents = {path: source.encode() for path, source in submission.helpers.items()}
     contents |= {file.copy_name: file.source.encode() for file in submission.files.values()}
     contents |= {name: path.read_bytes() for name, path in provided_files(assignment).items()}
     _make_folder(folder)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import json
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 from autograder.assignment import Assignment, Item
 from autograder.mutants import Equivalent, read_catalogue
 from autograder.references import as_text, reference_code
-from autograder.release.grammar import Place
 from autograder.release.markers import Mark, find_marks
-from autograder.release.names import bound_names
 from autograder.release.rubric import Rubric
-from autograder.release.source import Source
+from autograder.source.lines import Place
+from autograder.source.parsing import parse_or_none, parse_python
+from autograder.source.scopes import bound_names
+from autograder.source.spans import Source
 from autograder.verify.children import Handler, Lost, in_children
-from autograder.verify.code import Code
 from autograder.verify.operators import Edit, edits
 from autograder.verify.progress import Progress
 
@@ -199,13 +198,10 @@ def first_failure(suite: CheckSuite, item: str, file: str, text: str) -> tuple[s
 
 def _mutants_of_file(assignment: Assignment, file: str, wanted: Sequence[Item]) -> Iterator[AutomaticMutant]:
     place = Place(f"solutions/{assignment.slug}/{as_text(file)}")
-    source = Source.parse(reference_code(assignment, file), place)
-    code, seen = Code(source), set[tuple[int, str]]()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # a number that is called, say
-        marks = [mark for mark in find_marks(source, Rubric(assignment.manifest, file)) if mark.item in wanted]
-        for mark in marks:
-            yield from _mutants_of_mark(code, mark, _names_around(mark, marks), as_text(file), seen)
+    code, seen = Source.parse(reference_code(assignment, file), place), set[tuple[int, str]]()
+    marks = [mark for mark in find_marks(code, Rubric(assignment.manifest, file)) if mark.item in wanted]
+    for mark in marks:
+        yield from _mutants_of_mark(code, mark, _names_around(mark, marks), as_text(file), seen)
 
 
 def _names_around(mark: Mark, marks: Sequence[Mark]) -> list[str]:
@@ -219,29 +215,26 @@ def _names_around(mark: Mark, marks: Sequence[Mark]) -> list[str]:
 
 
 def _mutants_of_mark(
-    code: Code, mark: Mark, names: Sequence[str], file: str, seen: set[tuple[int, str]]
+    code: Source, mark: Mark, names: Sequence[str], file: str, seen: set[tuple[int, str]]
 ) -> Iterator[AutomaticMutant]:
     first, last = (code.span(mark.statements[place])[0] for place in (0, -1))
-    around = [span for span in map(code.lines, code.source.tree.body) if first < span[1] and span[0] <= last]
+    around = [span for span in map(code.positions.lines, code.tree.body) if first < span[1] and span[0] <= last]
     begin, end = around[0][0], around[-1][1]
-    seen.add((begin, ast.dump(ast.parse(code.text[begin:end]))))
+    seen.add((begin, ast.dump(parse_python(code.plain[begin:end], code.place))))
     for edit in sorted(edits(mark.statements, code, names), key=lambda edit: (edit.place, edit.operator)):
-        part = code.text[begin : edit.begin] + edit.text + code.text[edit.end : end]
-        try:
-            key = begin, ast.dump(ast.parse(part))
-        except SyntaxError:
-            continue
-        if key not in seen:
+        part = code.plain[begin : edit.begin] + edit.text + code.plain[edit.end : end]
+        tree = parse_or_none(part)
+        if tree is not None and (key := (begin, ast.dump(tree))) not in seen:
             seen.add(key)
-            yield _mutant(code, mark.item.id, file, edit, code.text[:begin] + part + code.text[end:])
+            yield _mutant(code, mark.item.id, file, edit, code.plain[:begin] + part + code.plain[end:])
 
 
-def _mutant(code: Code, item: str, file: str, edit: Edit, text: str) -> AutomaticMutant:
-    line, column = code.place(edit.place)
-    first = code.text.rfind("\n", 0, edit.begin) + 1
-    after = code.text[edit.end :].partition("\n")[0]
-    old = code.text[first : edit.end] + after
-    new = code.text[first : edit.begin] + edit.text + after
+def _mutant(code: Source, item: str, file: str, edit: Edit, text: str) -> AutomaticMutant:
+    line, column = code.positions.place(edit.place)
+    first = code.plain.rfind("\n", 0, edit.begin) + 1
+    after = code.plain[edit.end :].partition("\n")[0]
+    old = code.plain[first : edit.end] + after
+    new = code.plain[first : edit.begin] + edit.text + after
     diff = "\n".join([f"@@ {file}, line {line} @@", *_prefixed("-", old), *_prefixed("+", new)])
     return AutomaticMutant(f"{item}:{line}:{column}:{edit.operator}", item, file, text, diff, _bare(old), _bare(new))
 

@@ -14,8 +14,8 @@ from typing import Any
 from autograder.grading.hints import AGREES, distance
 from autograder.grading.plugin import Check
 from autograder.grading.running import CheckRunner
-from autograder.grading.secrets import open_trusted
 from autograder.grading.seeds import check_seed
+from autograder.grading.trusted_files import open_trusted
 from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.session import Session
 from autograder.sandbox.trusted.stand_ins import stand_ins_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.reports.text import indent
+from autograder.reports.safe_text import indent
 from autograder.verify.matrix import Report, Role
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeGuard
 
-from autograder.release.names import assigned_names
-from autograder.verify.code import Code
+from autograder.source.scopes import assigned_names
+from autograder.source.spans import Source
 
 UNTOUCHED_KEYWORDS = frozenset({"device"})
 RELATIVES: dict[str, tuple[str, ...]] = {
@@ -96,10 +96,10 @@ class Edit:
         return self.begin if self.inside is None else self.inside
 
 
-Operator = Callable[[ast.AST, ast.AST, Code], Iterator[Edit]]
+Operator = Callable[[ast.AST, ast.AST, Source], Iterator[Edit]]
 
 
-def edits(statements: Sequence[ast.stmt], code: Code, names: Iterable[str] = ()) -> Iterator[Edit]:
+def edits(statements: Sequence[ast.stmt], code: Source, names: Iterable[str] = ()) -> Iterator[Edit]:
     """Yield every edit of the statements, in no special order; some may not parse, or say the same as another.
 
     ``names`` are those that mean something there beside what the statements bind: parameters, say. Never touched: texts
@@ -126,7 +126,7 @@ def _walk(parent: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
                 yield from _walk(node)
 
 
-def constants(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
+def constants(node: ast.AST, parent: ast.AST, code: Source) -> Iterator[Edit]:
     """A number plus one, zero, doubled, with the other sign; the other truth value; 0 for a None that is passed on."""
     if not isinstance(node, ast.Constant):
         return
@@ -146,7 +146,7 @@ def constants(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
                 yield Edit(operator, *span, text if bare else f"({text})")
 
 
-def arithmetic(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
+def arithmetic(node: ast.AST, parent: ast.AST, code: Source) -> Iterator[Edit]:
     """The opposite operation; one operand alone."""
     if isinstance(node, ast.AugAssign) and type(node.op) in ARITHMETIC:
         yield Edit("arithmetic", *code.operator(node.target, node.value), ARITHMETIC[type(node.op)] + "=")
@@ -160,7 +160,7 @@ def arithmetic(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
     yield Edit("right-alone", whole[0], _next_token(code, end), "", begin)
 
 
-def comparisons(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
+def comparisons(node: ast.AST, parent: ast.AST, code: Source) -> Iterator[Edit]:
     """The opposite comparison, and the one with or without equality."""
     if isinstance(node, ast.Compare):
         operands = [node.left, *node.comparators]
@@ -169,7 +169,7 @@ def comparisons(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
                 yield Edit(f"comparison{'' if number == 0 else '-turned'}", *code.operator(left, right), text)
 
 
-def logic(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
+def logic(node: ast.AST, parent: ast.AST, code: Source) -> Iterator[Edit]:
     """``or`` for ``and``; a condition turned round; ``-`` and ``not`` left out."""
     if isinstance(node, ast.BoolOp):
         for left, right in pairwise(node.values):
@@ -181,7 +181,7 @@ def logic(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
         yield Edit("unary", sign[1], _next_token(code, sign[2]), "")
 
 
-def calls(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
+def calls(node: ast.AST, parent: ast.AST, code: Source) -> Iterator[Edit]:
     """A call left out, so that what it was applied to stays; a relative in its place."""
     if not isinstance(node, ast.Call):
         return
@@ -193,14 +193,14 @@ def calls(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
         argument = code.of(node.args[0])
         text = argument if isinstance(node.args[0], _ATOMS) else f"({argument})"
         yield Edit("call-dropped", *whole, text, place)
-    name = code.text[place : code.span(node.func)[1]]
+    name = code.plain[place : code.span(node.func)[1]]
     for relative in RELATIVES.get(name, ()):
         yield Edit(f"{name}-{relative}", place, place + len(name), relative)
 
 
-def arguments(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
+def arguments(node: ast.AST, parent: ast.AST, code: Source) -> Iterator[Edit]:
     """Neighbouring arguments swapped; an argument left out."""
-    if not isinstance(node, ast.Call) or not (pieces := code.pieces(node)):
+    if not isinstance(node, ast.Call) or not (pieces := code.arguments(node)):
         return
     inputs = sorted([*node.args, *node.keywords], key=lambda part: code.span(part)[0])
     for number, (begin, end) in enumerate(pieces):
@@ -216,7 +216,7 @@ def arguments(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
             yield Edit("argument-dropped", begin, following[0] if following else end, "")
 
 
-def sequences(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
+def sequences(node: ast.AST, parent: ast.AST, code: Source) -> Iterator[Edit]:
     """Neighbours in a tuple swapped; an index or a slice left out."""
     if isinstance(node, ast.Tuple) and not (
         isinstance(node.ctx, ast.Store) and isinstance(parent, ast.Assign) and isinstance(parent.value, ast.Tuple)
@@ -229,7 +229,7 @@ def sequences(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
         yield Edit("index-dropped", _trimmed_end(code, code.span(node)[0], bracket[1]), code.span(node)[1], "")
 
 
-def statements(node: ast.AST, parent: ast.AST, code: Code) -> Iterator[Edit]:
+def statements(node: ast.AST, parent: ast.AST, code: Source) -> Iterator[Edit]:
     """A statement left out; a ``with`` whose body runs without it."""
     if not isinstance(node, ast.stmt) or isinstance(node, ast.Pass):
         return
@@ -246,7 +246,7 @@ OPERATORS: tuple[Operator, ...] = (constants, arithmetic, comparisons, logic, ca
 
 
 def _others(
-    node: ast.AST, parent: ast.AST, code: Code, names: Sequence[str], attributes: Sequence[str]
+    node: ast.AST, parent: ast.AST, code: Source, names: Sequence[str], attributes: Sequence[str]
 ) -> Iterator[Edit]:
     """Another variable in place of one, and another attribute of ``self``."""
     called = isinstance(parent, ast.Call) and parent.func is node
@@ -270,32 +270,32 @@ def _is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
     )
 
 
-def _swapped(code: Code, left: tuple[int, int], right: tuple[int, int]) -> str:
-    text = code.text
+def _swapped(code: Source, left: tuple[int, int], right: tuple[int, int]) -> str:
+    text = code.plain
     return text[right[0] : right[1]] + text[left[1] : right[0]] + text[left[0] : left[1]]
 
 
-def _is_of_module(function: ast.Attribute, code: Code) -> bool:
+def _is_of_module(function: ast.Attribute, code: Source) -> bool:
     root: ast.expr = function
     while isinstance(root, ast.Attribute):
         root = root.value
     return isinstance(root, ast.Name) and root.id in code.modules
 
 
-def _name_begin(function: ast.expr, code: Code) -> int:
+def _name_begin(function: ast.expr, code: Source) -> int:
     begin, end = code.span(function)
     return end - len(function.attr) if isinstance(function, ast.Attribute) else begin
 
 
-def _dot(function: ast.Attribute, code: Code) -> int:
+def _dot(function: ast.Attribute, code: Source) -> int:
     return next(
         token for token in code.tokens(code.span(function.value)[1], code.span(function)[1]) if token[0] == "."
     )[1]
 
 
-def _trimmed_end(code: Code, begin: int, end: int) -> int:
-    return begin + len(code.text[begin:end].rstrip())
+def _trimmed_end(code: Source, begin: int, end: int) -> int:
+    return begin + len(code.plain[begin:end].rstrip())
 
 
-def _next_token(code: Code, position: int) -> int:
-    return next(token[1] for token in code.tokens(position, len(code.text)))
+def _next_token(code: Source, position: int) -> int:
+    return next(token[1] for token in code.tokens(position, len(code.plain)))

@@ -13,8 +13,8 @@ from autograder.assignment import Assignment
 from autograder.grading.plugin import Check, CheckPlugin, run_checks
 from autograder.grading.running import MAX_SHRINKS, CheckRunner, Verdict
 from autograder.grading.scoring import hinted, score_item
-from autograder.grading.secrets import open_reference, open_trusted, read_stand_ins
 from autograder.grading.seeds import check_seed, secret_seed
+from autograder.grading.trusted_files import open_reference, open_trusted, read_stand_ins
 from autograder.mutants import Mutant
 from autograder.results import CheckResult, ItemResult
 from autograder.sandbox.trusted.stand_ins import StandIns, stand_ins_of

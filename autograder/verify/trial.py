@@ -23,7 +23,7 @@ from autograder.grading.running import MAX_SHRINKS, CheckRunner, Evidence, Verdi
 from autograder.grading.seeds import check_seed
 from autograder.mutants import Catalogue, Mutant
 from autograder.references import expected_names
-from autograder.reports.plain import item_text
+from autograder.reports.plain_text import item_text
 from autograder.results import Outcome
 from autograder.sandbox.trusted.example import size_of
 from autograder.sandbox.trusted.stand_ins import stand_ins_of

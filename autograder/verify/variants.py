@@ -11,12 +11,15 @@ from autograder.assignment import Assignment, Item
 from autograder.errors import UserError
 from autograder.mutants import CATALOGUE, Catalogue, Mutant
 from autograder.references import as_text, expected_names, reference_code, reference_name, reference_path
-from autograder.release.files import is_junk, read_tree
-from autograder.release.grammar import Place
+from autograder.release.files import read_tree
 from autograder.release.rubric import Rubric
-from autograder.release.source import Source
 from autograder.release.stubs import strip_source
 from autograder.release.template import make_template
+from autograder.source.junk import is_junk
+from autograder.source.lines import Place
+from autograder.source.parsing import parse_or_none
+from autograder.source.spans import Source
+from autograder.texts import read_text
 from autograder.verify.matrix import Problem, Role, Trouble
 
 ALTERNATIVES = "alternatives"
@@ -141,9 +144,8 @@ def without_item(assignment: Assignment, item: Item, text: bytes) -> bytes | Non
 
 def imports_of(path: Path) -> frozenset[str]:
     """Return the names of the modules that a file imports."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    tree = parse_or_none(read_text(path)) if path.is_file() else None
+    if tree is None:
         return frozenset()
     names: set[str] = set()
     for node in ast.walk(tree):

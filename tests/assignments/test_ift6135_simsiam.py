@@ -9,7 +9,7 @@ import pytest
 
 from autograder.assignment import load_assignment
 from autograder.mutants import apply, read_catalogue
-from autograder.reports.plain import notes
+from autograder.reports.plain_text import notes
 from autograder.results import Outcome
 from autograder.verify.suite import CheckSuite
 

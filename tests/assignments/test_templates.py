@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from autograder.assignment import slugs
+from autograder.source.cells import as_python
 from tests.templates import template_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,7 @@ def code_cells(path: Path) -> list[nbformat.NotebookNode]:
 
 
 def python_of(cell: nbformat.NotebookNode) -> ast.Module:
-    return ast.parse("\n".join(line for line in cell.source.splitlines() if not line.startswith(("%", "!"))))
+    return ast.parse(as_python(cell.source))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

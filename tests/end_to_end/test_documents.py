@@ -15,7 +15,7 @@ import pytest
 
 from autograder.assignment import load_assignment, slugs
 from autograder.references import notebook_of_text, reference_path
-from autograder.release.cells import joined
+from autograder.source.cells import joined
 from tests.end_to_end.commands import commands_of
 from tests.end_to_end.conftest import ROOT
 from tests.templates import template_of, write_template

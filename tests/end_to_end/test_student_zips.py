@@ -20,7 +20,7 @@ import pytest
 from autograder.assignment import Manifest, read_manifest, slugs
 from autograder.platforms.gradescope.bundle import bundle_files
 from autograder.release.building import build
-from autograder.release.cells import as_python, joined
+from autograder.source.cells import as_python, joined
 from tests.end_to_end.commands import commands_of
 from tests.end_to_end.conftest import ROOT
 from tests.environments import environment_with

@@ -10,8 +10,8 @@ from typing import Any
 
 from autograder.assignment import Assignment, Manifest, load_assignment
 from autograder.release.building import Release, build
-from autograder.release.grammar import Place
 from autograder.release.rubric import Rubric
+from autograder.source.lines import Place
 
 PROJECT = Path(__file__).resolve().parents[2]
 SLUG = "tiny"

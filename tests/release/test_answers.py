@@ -4,7 +4,7 @@ import pytest
 
 from autograder.errors import UserError
 from autograder.release.answers import strip_markdown
-from autograder.release.grammar import Place
+from autograder.source.lines import Place
 from tests.release.course import RUBRIC
 
 PLACE = Place("solutions/tiny/report.md")

@@ -9,9 +9,8 @@ import pytest
 from autograder.errors import UserError
 from autograder.release.answers import refuse_prose, strip_markdown
 from autograder.release.foreign import refuse_foreign
-from autograder.release.grammar import Place
-from autograder.release.source import split_lines
 from autograder.release.stubs import strip_python
+from autograder.source.lines import Place, split_lines
 from tests.release.course import PLACE, RUBRIC
 
 CODE = {

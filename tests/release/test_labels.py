@@ -10,7 +10,7 @@ from autograder.errors import UserError
 from autograder.references import notebook_of_text, reference_code
 from autograder.release.labels import is_for_staff, is_staff_tag
 from tests.release.course import Course
-from tests.release.test_notebook_templates import code, markdown, strip
+from tests.release.test_notebook_template import code, markdown, strip
 
 REGION = "class Normal:\n    def kl(self):\n        ### BEGIN SOLUTION\n        return 1\n        ### END SOLUTION"
 

@@ -7,9 +7,9 @@ from textwrap import dedent
 import pytest
 
 from autograder.errors import UserError
-from autograder.release.grammar import Place
 from autograder.release.markers import Mark, find_marks
-from autograder.release.source import Source
+from autograder.source.lines import Place
+from autograder.source.spans import Source
 from tests.release.course import PLACE, RUBRIC
 
 

@@ -7,10 +7,10 @@ import nbformat
 import pytest
 
 from autograder.errors import UserError
-from autograder.release.grammar import Place
 from autograder.release.notebook_template import as_python, strip_notebook
 from autograder.release.rubric import Rubric
 from autograder.release.stubs import Stripped
+from autograder.source.lines import Place
 from tests.release.course import MANIFEST, code, markdown, notebook
 
 ITEM = MANIFEST.items[0].model_copy(update={"file": "a.ipynb"})

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.release.source import split_lines
 from autograder.release.stubs import Stripped, strip_python
+from autograder.source.lines import split_lines
 from tests.release.course import PLACE, RUBRIC
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from autograder.exhibits import MAX_PIXELS, Bars, Curves, Exhibit, Images, Series
 from autograder.release.packing import build_wheel, unzip_bytes
 from autograder.reports.html import REPORT_LIMIT, render_html
-from autograder.reports.plain import PROVISIONAL
+from autograder.reports.plain_text import PROVISIONAL
 from autograder.results import Failure, GradingResult, Lateness, Notice, Outcome, Times
 from tests.reports.browser import dom
 from tests.reports.samples import KL, SECRET, TRACEBACK, check, hidden_check, item, noted_check, sample

@@ -25,8 +25,8 @@ import torch
 from autograder.assignment import Assignment
 from autograder.grading.plugin import Check
 from autograder.grading.running import CheckRunner
-from autograder.grading.secrets import open_trusted
 from autograder.grading.seeds import check_seed, secret_seed
+from autograder.grading.trusted_files import open_trusted
 from autograder.results import Outcome
 from autograder.sandbox.in_process import InProcessChannel
 from autograder.sandbox.shared.wire import Deadline, Frame

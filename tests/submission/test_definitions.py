@@ -209,6 +209,13 @@ def test_names_that_are_bound_nowhere_are_found_in_one_walk():
     assert large < 7 * small
 
 
+def test_names_that_handlers_and_patterns_bind_are_bound():
+    tree = ast.parse(
+        "try:\n    f = 1\nexcept E as e:\n    f = e\nmatch f:\n    case [g, *h] | {'i': g, **h}:\n        g(h)\n"
+    )
+    assert [one.name for one in unbound_names(tree, tree)] == ["E"]
+
+
 def test_a_name_that_is_bound_nowhere_is_told_at_its_first_line():
     tree = ast.parse("def f():\n    if (b :=\n        a):\n        return c + a\n    return c")
     assert [(one.name, one.line) for one in unbound_names(tree, tree)] == [("a", 3), ("c", 4)]

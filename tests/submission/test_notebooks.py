@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from autograder.submission import Cell, notebooks
-from autograder.submission.notebooks import MAX_CELLS, code_cells
-from autograder.submission.parsing import MAX_SOURCE
+import autograder.source.cells as reading
+from autograder.source.cells import MAX_CELLS, TooLong, code_cells, parse_notebook
+from autograder.source.lines import Cell
+from autograder.source.parsing import MAX_SOURCE
 from tests.pace import MOST, growth
 from tests.submission.toy import CODE, hand_in, make_assignment, notebook, said
 
@@ -118,8 +119,8 @@ ALL_NAMED = "# def kl, def sample, class Encoder, class Decoder\n"
 @pytest.fixture
 def parsed(monkeypatch):
     """The sources that are parsed as cells."""
-    sources, parse = [], notebooks.cell_without_commands
-    monkeypatch.setattr(notebooks, "cell_without_commands", lambda source: sources.append(source) or parse(source))
+    sources, parse = [], reading.parse_cell
+    monkeypatch.setattr(reading, "parse_cell", lambda text: sources.append(text) or parse(text))
     return sources
 
 
@@ -127,15 +128,21 @@ def of_kind(kind, *cells):
     return json.dumps({"nbformat": 4, "cells": [{"cell_type": kind, "source": cell} for cell in cells]})
 
 
+def code_of(text):
+    return [cell.source for cell in code_cells(parse_notebook(text), WANTED)]
+
+
 @pytest.mark.parametrize("kind", ["code", "markdown"])
 def test_a_cell_is_parsed_once_however_many_names_are_looked_for(parsed, kind):
-    code_cells(of_kind(kind, *[f"{ALL_NAMED}x = {n}" for n in range(10)]), WANTED)
+    code_of(of_kind(kind, *[f"{ALL_NAMED}x = {n}" for n in range(10)]))
     assert len(parsed) == 10
 
 
 def test_a_notebook_that_is_too_long_is_not_parsed(tmp_path, parsed):
     text = of_kind("code", *[ALL_NAMED + "0\n" * (MAX_SOURCE // 15)] * 8)
-    assert len(code_cells(text, WANTED)) == 8 and parsed == []
+    with pytest.raises(TooLong, match="has more than 2 MB of code"):
+        code_of(text)
+    assert parsed == []
     assert "has more than 2 MB of code: not read" in said(read(tmp_path, text))
 
 
@@ -143,17 +150,17 @@ def test_a_notebook_that_is_too_long_is_not_parsed(tmp_path, parsed):
     ("cells", "most"), [([ALL_NAMED + "0\n" * (MAX_SOURCE // 15)] * 20, 8), ([ALL_NAMED] * 5_000, MAX_CELLS)]
 )
 def test_no_more_is_parsed_of_other_cells_than_of_code(parsed, cells, most):
-    assert code_cells(of_kind("markdown", *cells, CODE), WANTED) == []
+    assert code_of(of_kind("markdown", *cells, CODE)) == []
     assert 0 < len(parsed) <= most + 1
 
 
 def test_long_text_without_a_definition_hides_none_in_a_later_cell():
-    assert code_cells(of_kind("markdown", "kl " * MAX_SOURCE, CODE), WANTED) == [CODE]
+    assert code_of(of_kind("markdown", "kl " * MAX_SOURCE, CODE)) == [CODE]
 
 
 def test_blank_lines_before_a_mistake_take_no_time():
     def read_cells(size: int) -> None:
         source = "\n" * size + "z = = def kl"
-        assert code_cells(of_kind("code", source, "def kl("), WANTED) == [source, "def kl("]
+        assert code_of(of_kind("code", source, "def kl(")) == [source, "def kl("]
 
     assert growth(read_cells, 25_000) < MOST

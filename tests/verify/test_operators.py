@@ -6,18 +6,17 @@ import ast
 
 import pytest
 
-from autograder.release.grammar import Place
-from autograder.release.source import Source
-from autograder.verify.code import Code
+from autograder.source.lines import Place
+from autograder.source.spans import Source
 from autograder.verify.operators import edits
 
 
 def made(body: str, *names: str) -> dict[str, set[str]]:
     """What the operators make of statements below ``import torch``, by operator; only what parses."""
     text = f"import torch\n{body}\n"
-    code = Code(Source.parse(text, Place("small.py")))
+    code = Source.parse(text, Place("small.py"))
     found: dict[str, set[str]] = {}
-    for edit in edits(code.source.tree.body[1:], code, names):
+    for edit in edits(code.tree.body[1:], code, names):
         changed = text[: edit.begin] + edit.text + text[edit.end :]
         try:
             ast.parse(changed)

@@ -16,8 +16,8 @@ from autograder.assignment import Assignment, Showing
 from autograder.platforms.gradescope.inline_images import Room, with_images
 from autograder.platforms.gradescope.metadata import Metadata
 from autograder.platforms.gradescope.withheld import is_withheld, withheld_text
-from autograder.reports.plain import NOTICES, item_text, late_line, next_steps, public_exhibits, total_line
-from autograder.reports.text import fit, one_line, plural, shorten
+from autograder.reports.plain_text import NOTICES, item_text, late_line, next_steps, public_exhibits, total_line
+from autograder.reports.safe_text import fit, one_line, plural, shorten
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Lateness, Outcome
 
 RESULTS_NAME = "results.json"

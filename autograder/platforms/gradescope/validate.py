@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import did_you_mean
-from autograder.reports.text import one_line
+from autograder.reports.safe_text import one_line
 
 MISSING = "the platform reports that the autograder failed to execute; write it before anything else, the real one last"
 WARNING = "warning: "

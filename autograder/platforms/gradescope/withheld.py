@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from autograder.assignment import Item, Showing
 from autograder.grading.scoring import score_item
-from autograder.reports.plain import item_text, next_steps
-from autograder.reports.text import one_line, points, worth
+from autograder.reports.plain_text import item_text, next_steps
+from autograder.reports.safe_text import one_line, points, worth
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
 
 WHEN = {

@@ -25,10 +25,9 @@ from pathlib import Path
 
 from autograder.sandbox.jailed.dummies import Inert, InertEntry, InertModule, show_nothing
 from autograder.sandbox.shared.processor_time import LOOK, PATIENCE, usage
-from autograder.submission.commands import without_commands
+from autograder.source.cells import parse_file
+from autograder.source.scopes import stored_names
 from autograder.submission.definitions import definitions
-from autograder.submission.globals import stored_names
-from autograder.submission.notebooks import code_cells, join_cells, looks_like_notebook
 
 Binder = Callable[[types.ModuleType], None]
 ON_CAUGHT = "__autograder_on_caught__"
@@ -131,8 +130,8 @@ def _inner_imports(node: ast.AST, *, inside: bool = False) -> Iterator[tuple[int
 @functools.lru_cache(maxsize=256)
 def definitions_of(text: str, wanted: frozenset[str]) -> str:
     """Return the definitions of a trusted notebook, or of one kept as text, as a source with the same lines."""
-    text = join_cells(code_cells(text))[0] if looks_like_notebook(text) else without_commands(text)[0]
-    return definitions(text, ast.parse(text), wanted).source
+    parsed = parse_file(text)
+    return parsed.text if parsed.tree is None else definitions(parsed.text, parsed.tree, wanted).source
 
 
 class _Watched(ast.NodeTransformer):

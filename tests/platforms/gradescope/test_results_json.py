@@ -21,7 +21,7 @@ from autograder.platforms.gradescope.results_json import (
     write_results,
 )
 from autograder.platforms.gradescope.validate import validate_text
-from autograder.reports.plain import PROVISIONAL
+from autograder.reports.plain_text import PROVISIONAL
 from autograder.results import Failure, GradingResult, ItemResult, Notice, Outcome, Times
 from tests.platforms.gradescope.toy import toy_assignment
 from tests.reports.samples import HIDDEN_KL, SECRET, TRACEBACK, check, failed_check, hidden_check, item, sample

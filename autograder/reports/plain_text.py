@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autograder.reports.pictures import words
-from autograder.reports.text import fit, indent, one_line, plural, points, worth
+from autograder.reports.safe_text import fit, indent, one_line, plural, points, worth
 from autograder.results import CheckResult, Exhibit, ExhibitKind, GradingResult, ItemResult, Kind, Outcome
 
 PROVISIONAL = "Provisional: this could not be graded this time; it shows 0 until it is graded again."

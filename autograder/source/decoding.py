@@ -6,9 +6,10 @@ import codecs
 import re
 from typing import NamedTuple
 
+from autograder.source.lines import LINE_END, with_line_feeds
+
 _COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)  # PEP 263
 _BLANK = re.compile(r"^[ \t\f]*(?:#.*)?$")
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _MARKS = (  # the longer marks first: UTF-32's little-endian mark begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -39,7 +40,7 @@ def decode(data: bytes) -> tuple[str, list[Remark]]:
 
 def clean_text(text: str, remarks: list[Remark]) -> str:
     r"""Return the text with ``\n`` line ends and without what Python cannot parse at all: NUL and lone surrogates."""
-    text = _LINE_END.sub("\n", text) if "\r" in text else text
+    text = with_line_feeds(text)
     for bad, what in (("\0", "NUL bytes"), (r"[\ud800-\udfff]", "characters that are no text")):
         if found := re.search(bad, text):
             line = text.count("\n", 0, found.start()) + 1
@@ -76,7 +77,7 @@ def _marked_encoding(data: bytes) -> str | None:
 
 def _declaration(text: str) -> tuple[str | None, int]:
     """Return the declared encoding in Python's spelling, and its line; it stands on one of the first two lines."""
-    for number, line in enumerate(_LINE_END.split(text, maxsplit=2)[:2], start=1):
+    for number, line in enumerate(LINE_END.split(text, maxsplit=2)[:2], start=1):
         if found := _COOKIE.match(line):
             try:
                 return codecs.lookup(found[1][:40]).name.removesuffix("-sig"), number
@@ -97,7 +98,7 @@ def _decode_undeclared(data: bytes) -> tuple[str, list[Remark]]:
     try:
         return data.decode("utf-8"), []
     except UnicodeDecodeError as error:
-        line = len(_LINE_END.findall(data[: error.start].decode("latin-1"))) + 1
+        line = len(LINE_END.findall(data[: error.start].decode("latin-1"))) + 1
         return data.decode("latin-1"), [Remark("is not encoded as UTF-8, first here: read as Latin-1", line)]
 
 

@@ -8,45 +8,17 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from autograder.submission.parsing import SyntaxProblem, parse
+from autograder.source.parsing import parse_or_none
+from autograder.source.scopes import Scope
 
 _REACHES = ("importlib.import_module", "sys.modules", "builtins.__import__", "builtins.getattr", "builtins.vars")
 _MAX_NESTING = 40
 _ROUNDS = 3
 """Chains of assignments (`a = b`, `b = c`) are followed this far against the order of the source."""
-
-
-@dataclass
-class Scope:
-    """The names bound in a module, class, function or lambda."""
-
-    parent: Scope | None = None
-    is_class: bool = False
-    names: dict[str, set[str]] = field(default_factory=dict)
-    outside: set[str] = field(default_factory=set)
-    """Names declared ``global`` or ``nonlocal``."""
-
-    def bind(self, name: str, paths: Iterable[str] = ()) -> None:
-        """Add what a name stands for; no paths: something that does not matter."""
-        scope: Scope = self
-        if name in self.outside:
-            while scope.parent is not None:
-                scope = scope.parent
-        scope.names.setdefault(name, set()).update(paths)
-
-    def look_up(self, name: str) -> set[str] | None:
-        """Return what the name stands for, None where it is bound nowhere; methods do not see their class's names."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.names and (scope is self or not scope.is_class):
-                return scope.names[name]
-            scope = scope.parent
-        return None
 
 
 class Names:
@@ -129,9 +101,9 @@ class Names:
         return found
 
     def _of_name(self, name: str, scope: Scope) -> set[str]:
-        bound = scope.look_up(name)
-        if bound is not None:
-            return bound
+        found = scope.find(name)
+        if found is not None:
+            return found.names[name]
         if name in self.star_names:
             return set(self._banned)
         return self.kept(f"builtins.{name}") if hasattr(builtins, name) else set()
@@ -169,20 +141,6 @@ def _text(node: ast.expr) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def stored_names(target: ast.expr) -> Iterator[ast.expr]:
-    """Yield the names and attributes that an assignment to the target binds."""
-    waiting = [target]
-    while waiting:
-        node = waiting.pop()
-        match node:
-            case ast.Tuple(elts=elements) | ast.List(elts=elements):
-                waiting += elements
-            case ast.Starred(value=value):
-                waiting.append(value)
-            case ast.Name() | ast.Attribute():
-                yield node
-
-
 def public_names(module: str) -> set[str]:
     """Return what ``from module import *`` binds, read from the module's file: nothing is imported to find out."""
     folders, spec = None, None
@@ -191,8 +149,8 @@ def public_names(module: str) -> set[str]:
         folders = spec.submodule_search_locations if spec else []
     if spec is None or not (spec.origin or "").endswith(".py"):
         return set()
-    tree = parse(Path(str(spec.origin)).read_text(encoding="utf-8"))
-    if isinstance(tree, SyntaxProblem):
+    tree = parse_or_none(Path(str(spec.origin)).read_text(encoding="utf-8"))
+    if tree is None:
         return set()
     public: set[str] = set()
     for node in tree.body:

@@ -11,8 +11,8 @@ from enum import IntEnum
 from pathlib import PurePosixPath
 
 from autograder.assignment import SUBMITTABLE
+from autograder.source.lines import printable
 from autograder.submission.entries import Entry
-from autograder.submission.notices import printable
 
 _ALIKE = 0.85
 """Least similarity of a misspelt name: one wrong letter in seven."""

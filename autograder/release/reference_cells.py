@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from autograder.errors import UserError
-from autograder.release.grammar import Place
 from autograder.release.labels import ANSWER, INSTRUCTOR_ONLY, is_for_staff, is_staff_tag, staff_metadata
 from autograder.release.prose import is_written
-from autograder.submission.commands import cell_without_commands
-from autograder.submission.decoding import clean_text
-from autograder.submission.notebooks import parse_notebook
+from autograder.source.cells import joined, parse_notebook
+from autograder.source.lines import Place
 
 Cell = dict[str, Any]
 
@@ -50,16 +48,6 @@ def _wrong_type(cell: Cell) -> str:
             return f"{key} is not what Jupyter writes; open the notebook in Jupyter and save it"
     parts = [*cell.get("outputs", []), *cell.get("attachments", {}).values()]
     return "" if all(isinstance(part, dict) for part in parts) else "an output or attachment is no table"
-
-
-def joined(text: object) -> str:
-    """Return multi-line text of a notebook, stored as one string or as a list of lines."""
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
-
-
-def as_python(source: str) -> str:
-    """Return a code cell as intake reads it: magics replaced line by line, nothing of a cell in another language."""
-    return cell_without_commands(clean_text(source, []))[0]
 
 
 def is_for_instructors(cell: Cell) -> bool:

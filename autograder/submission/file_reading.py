@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from autograder.results import Notice
-from autograder.submission.commands import without_commands
-from autograder.submission.decoding import Remark, decode
-from autograder.submission.definitions import Reason, definitions
-from autograder.submission.entries import Entry
-from autograder.submission.executed import read_executed
-from autograder.submission.model import SubmittedFile
-from autograder.submission.notebooks import (
+from autograder.source.cells import (
+    TooLong,
+    cell_source,
     code_cells,
     join_cells,
     looks_like_notebook,
+    notebook_cells,
     other_language,
     parse_notebook,
     written_modules,
 )
-from autograder.submission.notices import MAX_PER_FILE, Notices, Topic, printable
-from autograder.submission.parsing import MAX_SOURCE, SyntaxProblem, parse
+from autograder.source.decoding import Remark, decode
+from autograder.source.lines import printable
+from autograder.source.magics import read_python
+from autograder.source.parsing import MAX_SOURCE
+from autograder.submission.definitions import Reason, definitions
+from autograder.submission.entries import Entry
+from autograder.submission.executed import read_executed
+from autograder.submission.model import SubmittedFile
+from autograder.submission.notices import MAX_PER_FILE, Notices, Topic
 from autograder.submission.unbound import unbound_names
 
 MAX_PLACES = 6
@@ -36,6 +40,8 @@ class ReadSource:
 
     file: SubmittedFile
     tree: ast.Module | None
+    said: tuple[str, ...] = ()
+    """The text of all cells, or of all lines."""
 
 
 def read_source(name: str, entry: Entry, notices: Notices, wanted: Collection[str] = ()) -> ReadSource:
@@ -54,12 +60,13 @@ def read_source(name: str, entry: Entry, notices: Notices, wanted: Collection[st
         return ReadSource(file, ast.Module([], []))
     if looks_like_notebook(text):
         return _read_notebook(file, text, notices, wanted)
+    said = tuple(text.splitlines())
     if why := _foreign(text, entry.name):
-        return _unreadable(file, why, notices)
+        return _unreadable(file, why, notices, said)
     if len(text) > MAX_SOURCE:
-        return _unreadable(file, f"is longer than {MAX_SOURCE // 2**20} MB: not read", notices)
+        return _unreadable(file, f"is longer than {MAX_SOURCE // 2**20} MB: not read", notices, said)
     read = _read_python(file, text, notices)
-    return _without_runs(read, notices, wanted) if name.endswith(".ipynb") else read
+    return replace(_without_runs(read, notices, wanted) if name.endswith(".ipynb") else read, said=said)
 
 
 def _foreign(text: str, name: str) -> str:
@@ -75,35 +82,35 @@ def _foreign(text: str, name: str) -> str:
 
 
 def _read_python(file: SubmittedFile, text: str, notices: Notices) -> ReadSource:
-    source, tree, commands = without_commands(text)
-    file = replace(file, source=source)
-    _add(notices, Topic.COMMANDS, file, commands)
-    if not isinstance(tree, SyntaxProblem):
-        return ReadSource(file, tree)
-    problem = f"line {tree.line}: {tree.text}" if tree.line is not None else tree.text
-    notices.add(Topic.SYNTAX, file.notice(tree.text, tree.line))
-    return ReadSource(replace(file, syntax_error=problem), None)
+    parsed = read_python(text)
+    file = replace(file, source=parsed.text)
+    _add(notices, Topic.COMMANDS, file, parsed.remarks)
+    for problem, line in parsed.problems:
+        notices.add(Topic.SYNTAX, file.notice(problem, line))
+        file = replace(file, syntax_error=f"line {line}: {problem}" if line is not None else problem)
+    return ReadSource(file, parsed.tree)
 
 
 def _read_notebook(file: SubmittedFile, text: str, notices: Notices, wanted: Collection[str]) -> ReadSource:
+    said: tuple[str, ...] = ()
     try:
-        sources = code_cells(text, wanted)
+        notebook = parse_notebook(text)
+        said = tuple(map(cell_source, notebook_cells(notebook)))
+        code = code_cells(notebook, wanted)
+    except TooLong as error:
+        return _unreadable(file, str(error), notices, said)
     except ValueError as error:
-        return _unreadable(file, f"is not a valid notebook: {printable(error, 200)}", notices)
-    if sum(map(len, sources)) > MAX_SOURCE:
-        return _unreadable(file, f"has more than {MAX_SOURCE // 2**20} MB of code: not read", notices)
-    source, cells, remarks, problems = join_cells(sources)
-    if problems and (language := other_language(parse_notebook(text))):
-        return _unreadable(file, f"is written in {printable(language, 30)}: only Python is graded", notices)
-    file = replace(file, source=source, cells=cells, executed=read_executed(text), written=written_modules(sources))
-    if not cells:
+        return _unreadable(file, f"is not a valid notebook: {printable(error, 200)}", notices, said)
+    parsed = join_cells(code)
+    if parsed.problems and (language := other_language(notebook)):
+        return _unreadable(file, f"is written in {printable(language, 30)}: only Python is graded", notices, said)
+    executed, written = read_executed(code), written_modules(code)
+    file = replace(file, source=parsed.text, cells=parsed.cells, executed=executed, written=written)
+    if not code:
         notices.add(Topic.FILES, file.notice("has no code cells"))
-    _add(notices, Topic.COMMANDS, file, remarks)
-    _add(notices, Topic.SYNTAX, file, problems)
-    tree = parse(source)
-    if isinstance(tree, SyntaxProblem):
-        return _unreadable(file, tree.text, notices)
-    return _without_runs(ReadSource(file, tree), notices, wanted)
+    _add(notices, Topic.COMMANDS, file, parsed.remarks)
+    _add(notices, Topic.SYNTAX, file, parsed.problems)
+    return _without_runs(ReadSource(file, parsed.tree, said), notices, wanted)
 
 
 def _without_runs(read: ReadSource, notices: Notices, wanted: Collection[str]) -> ReadSource:
@@ -123,15 +130,15 @@ def _without_runs(read: ReadSource, notices: Notices, wanted: Collection[str]) -
         what = "no cell defines it" if unbound.later is None else f"only {file.where(unbound.later)} defines it"
         text = f"`{unbound.name}` is used, but {what}: in a fresh run from top to bottom it does not exist"
         notices.add(Topic.NAMES, file.notice(text, unbound.line or None))
-    return ReadSource(replace(file, source=found.source), found.tree)
+    return replace(read, file=replace(file, source=found.source), tree=found.tree)
 
 
-def _unreadable(file: SubmittedFile, why: str, notices: Notices) -> ReadSource:
+def _unreadable(file: SubmittedFile, why: str, notices: Notices, said: tuple[str, ...] = ()) -> ReadSource:
     notices.add(Topic.SYNTAX, file.notice(why))
-    return ReadSource(replace(file, syntax_error=why, refused=True), None)
+    return ReadSource(replace(file, syntax_error=why, refused=True), None, said)
 
 
-def _add(notices: Notices, topic: Topic, file: SubmittedFile, remarks: list[Remark]) -> None:
+def _add(notices: Notices, topic: Topic, file: SubmittedFile, remarks: Sequence[Remark]) -> None:
     for remark in remarks[:MAX_PER_FILE]:
         notices.add(topic, file.notice(remark.text, remark.line))
     notices.leave_out(topic, file.found, len(remarks) - MAX_PER_FILE)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.submission.commands import without_commands
+from autograder.source.magics import read_cell, read_python
 from tests.submission.toy import CODE, hand_in, said
 
 STDLIB = sorted(
@@ -103,13 +104,70 @@ def test_plain_python_is_unchanged_also_after_a_command(path, data):
         tree = ast.parse(source)
     except SyntaxError:
         return
-    assert without_commands(source)[0] == source
+    assert read_python(source).text == source
     if any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body):
         return
     command = data.draw(st.sampled_from(["!pip install 'x", "%matplotlib inline", "torch?"]))
-    cleaned, _, remarks = without_commands(f"{command}\n{source}\n{command}\n")
-    assert cleaned == f"pass\n{source}\npass\n"
-    assert [remark.line for remark in remarks] == [1, source.count("\n") + 3]
+    parsed = read_python(f"{command}\n{source}\n{command}\n")
+    assert parsed.text == f"pass\n{source}\npass\n"
+    assert [remark.line for remark in parsed.remarks] == [1, source.count("\n") + 3]
+
+
+class _Filled(ast.NodeTransformer):
+    """Makes ``pass`` of statements that are ``None``."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        return ast.Pass() if isinstance(node.value, ast.Constant) and node.value.value is None else node
+
+
+def statements(tree: ast.Module) -> list[str]:
+    return [ast.dump(_Filled().visit(statement)) for statement in tree.body]
+
+
+BLOCKS = (
+    *("x = 1", "y = x % 2  # !not a command", "s = '%s' % x", "values = (7\n    % 4\n    %3)", "z = 7 \\\n    % 4"),
+    *("t = '''it's\n%ls\n!ls\nx?\n'''", 'def f(a):\n    """%doc\n    !x\n    """\n    return a', "", "# ?", "x != y"),
+    *("!pip install 'einops", "!ls \\\n  data", "%matplotlib inline", "%load_ext a", "?torch.randn", "x?", "a.b??"),
+    *(
+        "if x:\n    !mkdir a\n    y = 2\nelse:\n    %cd b",
+        "for i in s:\n    z = !echo {i}",
+        "%%timeit",
+        "!!ls",
+        "%%bash",
+    ),
+    *("files = !ls data", "u = %timeit -o f()", "a, b = %sx ls", "with f(x) as g:\n    %run g.py", "x.y = !ls"),
+    *(
+        "t = (1,\n\n  '!')",
+        "class A:\n\n    %pylab\n    b: int = 3",
+        "%ls (",
+        "!echo \"it's",
+        "await f(x)",
+        "lambda: x",
+    ),
+)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(blocks=st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=5))
+def test_small_cells_become_what_ipython_makes_of_them(blocks):
+    """IPython says what is a command; unlike it, this leaves every line in its place."""
+    cell = "\n".join(["x = 0", *blocks])
+    ours, theirs = read_cell(cell), read_python(TransformerManager().transform_cell(cell))
+    assert ours.tree is not None and theirs.tree is not None
+    assert statements(ours.tree) == statements(theirs.tree)
+    assert ours.text.count("\n") == cell.count("\n")
+    if "ls \\\n" not in cell:  # whose lines IPython joins
+        assert [node.lineno for node in ours.tree.body] == [node.lineno for node in theirs.tree.body]
+
+
+@pytest.mark.parametrize("first", ["%%bash", "%%html", "%%writefile notes.txt", "%%javascript --x", "\n\n%%latex"])
+@given(rest=st.lists(st.sampled_from((*BLOCKS, "ls (", "</p>")), max_size=4))
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_cells_for_other_programs_hold_no_python_for_ipython_either(first, rest):
+    cell = "\n".join([first, *rest])
+    ours, theirs = read_cell(cell), read_python(TransformerManager().transform_cell(cell))
+    assert ours.text == "\n" * cell.count("\n")
+    assert theirs.tree is not None and statements(theirs.tree) == ["Pass()"]
 
 
 def test_many_commands_are_collapsed(tmp_path):

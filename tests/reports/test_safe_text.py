@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.reports.text import clean, fit, indent, one_line, plural, points, shorten, worth
+from autograder.reports.safe_text import clean, fit, indent, one_line, plural, points, shorten, worth
 from tests.pace import MOST, growth
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.reports.plain import PART_LIMIT, PROVISIONAL, check_parts, item_text, next_steps, total_line
+from autograder.reports.plain_text import PART_LIMIT, PROVISIONAL, check_parts, item_text, next_steps, total_line
 from autograder.results import Failure, Kind, Outcome
 from tests.reports.samples import (
     HIDDEN_KL,
