@@ -22,7 +22,9 @@ from autograder.checks import (
     item,
 )
 from autograder.checks.describing import describe_type
-from autograder.sandbox.failure import SubmissionRaised
+from autograder.checks.untrained import Sizes
+from autograder.concepts.vae_decoder import vae_decoder
+from autograder.concepts.vae_encoder import vae_encoder
 
 IMAGE = (1, 28, 28)
 PIXELS = 784
@@ -206,27 +208,6 @@ def test_training_would_reach_all_pieces_of_the_cvae(vae, vae_probes):
 # vae.init, cvae.init
 
 
-def inputs_of(model, x):
-    """Images as the encoder of a model takes them: as they are, or flat. A leaf stays one."""
-    if x.ndim == 2:
-        return x
-    flat = x.detach().flatten(1).requires_grad_(x.requires_grad)
-    try:
-        features = model.encoder(x)
-    except SubmissionRaised as raised:
-        if raised.builtin != "RuntimeError":
-            raise
-        return flat
-    # a Linear layer takes the last axis of an image for its inputs where the sizes happen to fit
-    return x if isinstance(features, torch.Tensor) and features.ndim == 2 else flat
-
-
-def heads_of(model, inputs):
-    """What `mu_layer` and `logvar_layer` make of the features of inputs as the encoder takes them."""
-    features = model.encoder(inputs)
-    return model.mu_layer(features), model.logvar_layer(features)
-
-
 def flat_images(images, batch, name):
     """What a decoder gave, image by image: ``(batch, PIXELS)``."""
     if isinstance(images, torch.Tensor) and images.ndim > 2:
@@ -234,87 +215,89 @@ def flat_images(images, batch, name):
     return assert_tensor(images, shape=(batch, PIXELS), name=name)
 
 
-def assert_heads(model, x, latent_size):
-    """Raise `CheckFailed` unless both heads give one latent vector for each input, and not the same."""
-    due = (len(x), latent_size)
-    mu, logvar = (
-        assert_tensor(part, shape=due, name=f"{name}(encoder(...))")
-        for part, name in zip(heads_of(model, inputs_of(model, x)), ("mu_layer", "logvar_layer"), strict=True)
-    )
-    if bool((mu == logvar).all()):
-        raise CheckFailed("mu_layer and logvar_layer give the same: they must be two layers with weights of their own")
-    for part, name in ((mu, "mu_layer"), (logvar, "logvar_layer")):
-        if bool((part == part[:1]).all()):
-            raise CheckFailed(f"{name}(encoder(...)) is the same for all inputs: does the encoder look at them?")
-
-
-def assert_probabilities(vae_probes, model, z):
-    """Raise `CheckFailed` unless the decoder gives a value between 0 and 1 for every pixel, also with huge weights.
-
-    A Sigmoid comes near both ends there, and its pixels know nothing of each other.
-    """
-    assert_range(model.decoder(z), len(z), "decoder(z)")
-    vae_probes.exaggerate(model)
-    name = "decoder(z), with all weights made a hundred times as large,"
-    images = assert_range(model.decoder(100 * z), len(z), name)
-    low, high = float(images.min()), float(images.max())
-    if exceeds(low, 0.05) or falls_below(high, 0.95):
-        raise CheckFailed(f"{name} stays between {low:.3g} and {high:.3g}: a Sigmoid comes near 0 and near 1")
-    if not exceeds((images.sum(1) - 1).abs(), 1e-3):
-        raise CheckFailed("the pixels of decoder(z) add up to 1: each needs a probability of its own (no Softmax)")
-
-
-def assert_range(images, batch, name):
-    """The images ``(batch, PIXELS)``; raise `CheckFailed` unless they are between 0 and 1, and not all the same."""
-    images = flat_images(images, batch, name).detach().double()
-    low, high = float(images.min()), float(images.max())
-    if falls_below(low, 0.0) or exceeds(high, 1.0):
-        raise CheckFailed(
-            f"{name} has values from {low:.3g} to {high:.3g}: a Sigmoid must come last",
-            expected="values from 0 to 1",
-            got=f"values from {low:.3g} to {high:.3g}",
-        )
-    if bool((images == images[:1]).all()):
-        raise CheckFailed(f"{name} is the same for all z")
-    return images
-
-
 def noise(*shape, seed=0):
     """Standard normal values from a private generator."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-@item("vae.init", weight=1)
-def test_encoder_and_both_heads(vae, vae_probes):
-    """mu_layer(encoder(x)) and logvar_layer(encoder(x)) are (N, latent_size), for 15 and for other sizes."""
-    for sizes, latent_size in (({}, 15), ({"latent_size": 7}, 7)):
-        model = vae_probes.ready(vae.VAE(PIXELS, **sizes))
-        assert_heads(model, pictures(4), latent_size)
+def moved_vae(vae, vae_probes, sizes, model):
+    """A VAE whose weights have moved."""
+    return vae_probes.made(vae.VAE, sizes.arguments, "moved", model)
 
 
-@item("vae.init", weight=1)
-def test_the_decoder_gives_probabilities(vae, vae_probes):
-    """decoder(z) has one value between 0 and 1 for each of the 784 pixels, for 15 latent variables and for others."""
-    for sizes, latent_size in (({}, 15), ({"latent_size": 7}, 7)):
-        assert_probabilities(vae_probes, vae_probes.ready(vae.VAE(PIXELS, **sizes)), noise(5, latent_size))
+def moved_cvae(vae, vae_probes, sizes, model):
+    """A CVAE whose weights have moved."""
+    return vae_probes.made(vae.CVAE, sizes.arguments, "moved", model)
 
 
-CVAE_SIZES = (({}, 10, 15), ({"num_classes": 4, "latent_size": 7}, 4, 7))
+def vae_with_weights(vae, vae_probes, sizes, weights, model):
+    """A VAE with new weights, or with others."""
+    return vae_probes.made(vae.VAE, sizes.arguments, weights, model)
 
 
-@item("cvae.init", weight=1)
-def test_encoder_and_both_heads_of_the_cvae(vae, vae_probes):
-    """The encoder takes a flat image with a one-hot class behind it; both heads give (N, latent_size)."""
-    for sizes, classes, latent_size in CVAE_SIZES:
-        model = vae_probes.ready(vae.CVAE(PIXELS, **sizes))
-        inputs = torch.cat([pictures(4).flatten(1), classes_of(4, classes)], dim=1)
-        assert_heads(model, inputs, latent_size)
+def cvae_with_weights(vae, vae_probes, sizes, weights, model):
+    """A CVAE with new weights, or with others."""
+    return vae_probes.made(vae.CVAE, sizes.arguments, weights, model)
 
 
-@item("cvae.init", weight=1)
-def test_the_decoder_of_the_cvae_gives_probabilities(vae, vae_probes):
-    """decoder(cat(z, c)) has one value between 0 and 1 for each of the 784 pixels."""
-    for sizes, classes, latent_size in CVAE_SIZES:
-        model = vae_probes.ready(vae.CVAE(PIXELS, **sizes))
-        inputs = torch.cat([noise(5, latent_size), classes_of(5, classes)], dim=1)
-        assert_probabilities(vae_probes, model, inputs)
+VAE_SIZES = (Sizes({}, 15, IMAGE, PIXELS), Sizes({"latent_size": 7}, 7, IMAGE, PIXELS))
+CVAE_SIZES = (
+    Sizes({}, 15, IMAGE, PIXELS, classes=10),
+    Sizes({"num_classes": 4, "latent_size": 7}, 7, IMAGE, PIXELS, classes=4),
+)
+OF_ENCODER = {
+    "call": "encoder(x)",
+    "results": ("mu_layer(encoder(x))", "logvar_layer(encoder(x))"),
+    "flat_too": True,
+    "weights": {
+        "each_input_has_a_mean_and_a_logvar": 0.75,
+        "both_can_have_either_sign": 0.5,
+        "the_encoder_can_be_trained": 0.3,
+        "an_input_is_encoded_by_itself": 0.1,
+    },
+}
+OF_DECODER = {
+    "call": "decoder(z)",
+    "result": "decoder(z)",
+    "images_too": True,
+    "weights": {
+        "each_code_has_numbers_of_its_own": 1,
+        "numbers_reach_all_of_their_range": 0.75,
+        "the_decoder_can_be_trained": 0.3,
+        "a_code_is_decoded_by_itself": 0.1,
+    },
+}
+
+
+def heads_of(model, x):
+    """What `mu_layer` and `logvar_layer` make of the features of inputs as the encoder takes them."""
+    features = model.encoder(x)
+    return model.mu_layer(features), model.logvar_layer(features)
+
+
+@vae_encoder("vae.init", once=moved_vae, sizes=VAE_SIZES, **OF_ENCODER)
+def test_encoder_and_both_heads(vae_probes, made, x, step):
+    if step:
+        vae_probes.step(made)
+    return heads_of(made, x)
+
+
+@vae_encoder("cvae.init", once=moved_cvae, sizes=CVAE_SIZES, **OF_ENCODER)
+def test_encoder_and_both_heads_of_the_cvae(vae_probes, made, x, step):
+    if step:
+        vae_probes.step(made)
+    return heads_of(made, x)
+
+
+@vae_decoder("vae.init", once=vae_with_weights, sizes=VAE_SIZES, **OF_DECODER)
+def test_decoder(vae_probes, made, z, step):
+    if step:
+        vae_probes.step(made)
+    return made.decoder(z)
+
+
+@vae_decoder("cvae.init", once=cvae_with_weights, sizes=CVAE_SIZES, **OF_DECODER)
+def test_decoder_of_the_cvae(vae_probes, made, z, step):
+    if step:
+        vae_probes.step(made)
+    return made.decoder(z)
