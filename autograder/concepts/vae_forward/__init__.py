@@ -16,6 +16,7 @@ from torch import Tensor
 from autograder.checks.closeness import assert_close
 from autograder.checks.contracts import Contract, Subject, prop
 from autograder.checks.describing import describe_type
+from autograder.checks.either_shape import as_taken
 from autograder.checks.failure import CheckFailed
 from autograder.checks.gaussians import DiagonalGaussian
 from autograder.checks.normality import assert_independent, assert_standard_normal
@@ -121,7 +122,10 @@ def example(forward: Subject, batch: int, latent: int, seed: int = 0) -> tuple[K
     image, classes = forward.options["image"], forward.options["classes"]
     x = torch.rand(batch, *image, generator=torch.Generator().manual_seed(seed))
     known: KnownVae = forward.options["known"](latent, classes, image, seed)
-    return known, x, [torch.eye(classes)[torch.arange(batch) % classes]] if classes else []
+    c = [torch.eye(classes)[torch.arange(batch) % classes]] if classes else []
+    if forward.options["flat_too"]:
+        x = as_taken(lambda images: forward(images, known=known, c=c[0] if c else None), x)
+    return known, x, c
 
 
 def parts_of(forward: Subject, known: KnownVae, x: Tensor, c: Sequence[Tensor]) -> list[Tensor]:
@@ -159,7 +163,8 @@ def forward_encodes_samples_and_decodes(forward: Subject) -> None:
     mean, deviation = names[1], "the standard deviation"
     for whitened in noise:
         assert_standard_normal(
-            whitened, name=forward.words(f"the code behind {names[0]} of {{function}}, less {mean} and over {deviation},")
+            whitened,
+            name=forward.words(f"the code behind {names[0]} of {{function}}, less {mean} and over {deviation},"),
         )
     assert_independent(*noise, name=forward.words("the noise of two calls of {function}"))
 
@@ -170,13 +175,19 @@ def training_reaches_the_encoder(forward: Subject) -> None:
     known, x, c = example(forward, 3, 6, seed=1)
     x = x.requires_grad_()
     image, mean, logvar = names = forward.options["results"]
-    ways = {mean: ("mean_bias",), logvar: ("logvar_bias",), image: LEAVES}  # what is cut off before the heads comes first
+    ways = {
+        mean: ("mean_bias",),
+        logvar: ("logvar_bias",),
+        image: LEAVES,
+    }  # what is cut off before the heads comes first
     for name, biases in ways.items():
         part = parts_of(forward, known, x, c)[names.index(name)]
         wanted = {bias: known.leaves[bias] for bias in biases if bias in known.leaves}
         for found, of in zip(gradients(part, [x, *wanted.values()]), ("the image", *wanted), strict=True):
             if found is None or not bool((found != 0).any()):
-                raise CheckFailed(f"no gradient of {name} reaches {of}: it was cut off on the way (detached, or no_grad)")
+                raise CheckFailed(
+                    f"no gradient of {name} reaches {of}: it was cut off on the way (detached, or no_grad)"
+                )
 
 
 vae_forward = Contract(
@@ -191,6 +202,7 @@ vae_forward = Contract(
         "results": ("x_hat", "mean", "logvar"),
         "known": KnownVae,
         "flat_too": False,
+        "min_batch": 1,
     },
     required=("results",),
 )
@@ -201,6 +213,6 @@ heads and decoder, with ``known.with_leaves()`` as parameters. A sample must be 
 know: by a stand-in with a generator of its own.
 
 ``image`` is the shape of one image, ``classes`` the width of ``c`` (0: there is none), ``results`` what messages call
-the three results. ``flat_too`` says that x_hat may have any shape. ``known`` is another class than `KnownVae` where the
-known parts are no networks, or code may go past them: ``posterior``, ``codes`` and ``is_exact`` say what happened then.
+the three results. ``flat_too`` says that images may be wanted flat, and x_hat may have any shape. ``known`` is another class than `KnownVae` where the
+known parts are no networks, or code may go past them: ``posterior``, ``codes`` and ``is_exact`` say what happened then, for ``min_batch`` images or more.
 """

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from hypothesis import strategies as st
 
-from autograder.checks import assert_gradients_close, given, gradients, seeds
+from autograder.checks import assert_gradients_close, gradients, seeds
 from autograder.checks.contracts import Subject, prop
 from autograder.checks.failure import CheckFailed
 from autograder.concepts.vae_forward import example, parts_of
 
 
-@prop(weight=1.5)
-@given(examples=4, seed=seeds(), batch=st.integers(1, 4), latent=st.integers(2, 20))
+def sizes(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers of images and of latent variables."""
+    return {"seed": seeds(), "batch": st.integers(options["min_batch"], 4), "latent": st.integers(2, 20)}
+
+
+@prop(weight=1.5, drawn=sizes, examples=4)
 def gradients_of_forward(forward: Subject, seed: int, batch: int, latent: int) -> None:
     """All that training needs passes through {function}: from the reconstruction to the decoder, heads and {x}."""
     known, x, c = example(forward, batch, latent, seed)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import torch
 from autograder_proofs.oracles.bernoulli import negative_elbo
-from hypothesis import strategies as st
 from nyu2271_a3.checks.public.test_vae_models import (
-    World,
     classes_of,
     heads_of,
-    leaves_of,
     noise,
     pictures,
-    three_tensors,
 )
 
 from autograder.checks import (
@@ -62,53 +58,6 @@ def test_reconstruction_and_divergence_have_the_same_weight(vae, q, seed):
     losses = [assert_tensor(vae.loss_function(x_hat, x, *of), shape=()).double() for of in ((q.mean, q.logvar), wide)]
     truths = [negative_elbo(x_hat, x, *of) for of in ((q.mean, q.logvar), wide)]
     assert_close(losses[1] - losses[0], truths[1] - truths[0], scale=truths[0].abs())
-
-
-# vae.forward, cvae.forward
-
-
-def assert_gradients_of_forward(vae_probes, kind, world, x, *c):
-    """Raise `CheckFailed` unless gradients of x_hat, mu and logvar, at the noise that was drawn, are the true ones."""
-    leaves = leaves_of(world)
-    pixels = x.clone().requires_grad_()
-    model = vae_probes.known_model(kind, world.sizes, {**world.tensors, **leaves})
-    x_hat, mu, logvar = three_tensors(model.forward(pixels, *c), len(x), world.latent_size)
-    drawn = world.posterior(x, *c).whiten(world.latents(x_hat, *c))
-    true_pixels = x.double().requires_grad_()
-    inner = {name: leaf.detach().double().requires_grad_() for name, leaf in leaves.items()}
-    true_world = World(world.latent_size, world.classes, world.seed)
-    true_world.wide.update(inner)
-    true_mu, true_logvar = true_world.heads(true_pixels, *c)
-    true_x_hat = true_world.decoded(true_mu + (true_logvar / 2).exp() * drawn, *c)
-    names, sent, due = ["x", *leaves], [pixels, *leaves.values()], [true_pixels, *inner.values()]
-    for part, truth, chosen in (
-        (x_hat, true_x_hat, (0, 1, 2, 3)),
-        (mu, true_mu, (0, 1)),
-        (logvar, true_logvar, (0, 2)),
-    ):
-        cotangent = noise(*truth.shape, seed=1)
-        wanted = [due[k] for k in chosen]
-        expected = torch.autograd.grad(truth, wanted, cotangent.double(), retain_graph=True)
-        found = gradients(part, [sent[k] for k in chosen], cotangent.to(part.dtype))
-        # float32 knows the noise, hence the sample, to about 1e-5 of itself
-        scale = 4 * max(float(gradient.abs().max()) for gradient in expected)
-        assert_gradients_close(found, expected, [names[k] for k in chosen], of="forward", scale=scale)
-
-
-@item("vae.forward", weight=1.5)
-@given(examples=4, seed=seeds(), batch=st.integers(1, 4), latent_size=st.integers(2, 20))
-def test_gradients_of_forward(vae, vae_probes, seed, batch, latent_size):
-    """All that training needs passes through forward: from x_hat to the decoder, both heads and the image."""
-    world = World(latent_size, seed=seed)
-    assert_gradients_of_forward(vae_probes, vae.VAE, world, pictures(batch, seed))
-
-
-@item("cvae.forward", weight=1.5)
-@given(examples=4, seed=seeds(), batch=st.integers(1, 4), latent_size=st.integers(2, 20))
-def test_gradients_of_forward_of_the_cvae(vae, vae_probes, seed, batch, latent_size):
-    """All that training needs passes through forward: from x_hat to the decoder, both heads and the image."""
-    world = World(latent_size, classes=5, seed=seed)
-    assert_gradients_of_forward(vae_probes, vae.CVAE, world, pictures(batch, seed), classes_of(batch, 5))
 
 
 # vae.init, cvae.init

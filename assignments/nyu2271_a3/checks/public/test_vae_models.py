@@ -2,118 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from functools import cached_property
-
 import torch
 
 from autograder.checks import (
     CheckFailed,
-    DiagonalGaussian,
-    assert_close,
-    assert_independent,
-    assert_standard_normal,
     assert_tensor,
-    exceeds,
-    falls_below,
-    gradients,
     is_remote,
-    item,
 )
 from autograder.checks.describing import describe_type
 from autograder.checks.untrained import Sizes
 from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
+from autograder.concepts.vae_forward import vae_forward
 
 IMAGE = (1, 28, 28)
 PIXELS = 784
 FEATURES = 12
-
-
-@dataclass(frozen=True, eq=False)
-class World:
-    """Known networks: affine features and heads, and a decoder whose images tell which latent vectors they are of.
-
-    With ``classes`` above 0 there is a one-hot class beside the image and beside the latent vector.
-    """
-
-    latent_size: int
-    classes: int = 0
-    seed: int = 0
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Arguments of the constructor."""
-        classes = {"num_classes": self.classes} if self.classes else {}
-        return {"input_size": PIXELS, **classes, "latent_size": self.latent_size}
-
-    @cached_property
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """The weights, float32."""
-        generator = torch.Generator().manual_seed(self.seed)
-
-        def normal(*shape: int) -> torch.Tensor:
-            return torch.randn(shape, generator=generator)
-
-        pixels = 2 * normal(FEATURES, PIXELS) / math.sqrt(PIXELS)
-        return {
-            "encoder_weight": torch.cat([pixels, normal(FEATURES, self.classes)], dim=1),
-            "encoder_bias": normal(FEATURES),
-            "mu_weight": normal(self.latent_size, FEATURES) / math.sqrt(FEATURES),
-            "mu_bias": normal(self.latent_size),
-            "logvar_weight": 0.5 * normal(self.latent_size, FEATURES) / math.sqrt(FEATURES),
-            "logvar_bias": torch.linspace(-1.7, 0.8, self.latent_size),
-            "decoder_weight": torch.cat(
-                [normal(PIXELS, self.latent_size) / math.sqrt(self.latent_size), normal(PIXELS, self.classes)], dim=1
-            )
-            / 2,
-            "decoder_bias": normal(PIXELS) / 2,
-        }
-
-    @cached_property
-    def wide(self) -> dict[str, torch.Tensor]:
-        """The weights in float64."""
-        return {name: tensor.double() for name, tensor in self.tensors.items()}
-
-    def heads(self, x: torch.Tensor, c: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and log-variance of q(z|x) or q(z|x, c), float64."""
-        w = self.wide
-        features = _beside(x.flatten(1), c) @ w["encoder_weight"].T + w["encoder_bias"]
-        mean, logvar = (features @ w[f"{head}_weight"].T + w[f"{head}_bias"] for head in ("mu", "logvar"))
-        return mean, logvar
-
-    def posterior(self, x: torch.Tensor, c: torch.Tensor | None = None) -> DiagonalGaussian:
-        """q(z|x) or q(z|x, c)."""
-        return DiagonalGaussian(*self.heads(x, c))
-
-    def decoded(self, z: torch.Tensor, c: torch.Tensor | None = None) -> torch.Tensor:
-        """The decoder's images of latent vectors, float64."""
-        w = self.wide
-        return (_beside(z, c) @ w["decoder_weight"].T + w["decoder_bias"]).sigmoid().reshape(-1, *IMAGE)
-
-    def latents(self, images: torch.Tensor, c: torch.Tensor | None = None) -> torch.Tensor:
-        """The latent vectors of decoded images; raise `CheckFailed` for images that no latent vector gives."""
-        w, size = self.wide, self.latent_size
-        pixels = images.detach().double()
-        if falls_below(pixels, 0.0) or exceeds(pixels, 1.0):
-            low, high = float(pixels.min()), float(pixels.max())
-            raise CheckFailed(f"x_hat has values from {low:.3g} to {high:.3g}, where the decoder gives 0 to 1")
-        due = pixels.flatten(1).logit(1e-7) - w["decoder_bias"]
-        if c is not None:
-            due = due - c.double() @ w["decoder_weight"][:, size:].T
-        z = torch.linalg.lstsq(w["decoder_weight"][:, :size], due.T).solution.T
-        if exceeds((self.decoded(z, c) - pixels).abs(), 1e-4):
-            beside = " beside the class" if c is not None else ""
-            raise CheckFailed(
-                f"x_hat is nothing that the decoder makes of a latent vector{beside}. Is another network at work, is"
-                " something added to its image, or does it get something else?"
-            )
-        return z
-
-
-def _beside(x: torch.Tensor, c: torch.Tensor | None) -> torch.Tensor:
-    return x.double() if c is None else torch.cat([x.double(), c.double()], dim=1)
 
 
 def pictures(batch: int, seed: int = 0) -> torch.Tensor:
@@ -141,68 +45,26 @@ def three_tensors(result, batch, latent_size):
 # vae.forward, cvae.forward
 
 
-def assert_forward(model, world, x, *c):
-    """Raise `CheckFailed` unless mu and logvar are right, and x_hat is decoded from fresh samples of q."""
-    q, noise = world.posterior(x, *c), []
-    for _ in range(2):
-        x_hat, mu, logvar = three_tensors(model.forward(x, *c), len(x), world.latent_size)
-        assert_close(mu, q.mean, name="the mu that forward returns")
-        assert_close(logvar, q.logvar, name="the logvar that forward returns")
-        noise.append(q.whiten(world.latents(x_hat, *c)))
-    for whitened in noise:
-        assert_standard_normal(whitened, name="z in forward, less mu and over its standard deviation,")
-    assert_independent(*noise, name="the noise of two calls of forward")
+def known_vae(vae, vae_probes, known):
+    """A VAE with known networks."""
+    sizes = {"input_size": PIXELS, "latent_size": known.latent}
+    return vae_probes.known_model(vae.VAE, sizes, known.with_leaves())
 
 
-@item("vae.forward", weight=2)
-def test_forward_encodes_samples_and_decodes(vae, vae_probes):
-    """forward(x) returns x_hat, mu, logvar; x_hat is decoded from a fresh sample of q(z|x), one for each image."""
-    world = World(latent_size=37)
-    assert_forward(vae_probes.known_model(vae.VAE, world.sizes, world.tensors), world, pictures(64))
+@vae_forward("vae.forward", call="forward(x)", once=known_vae, results=("x_hat", "mu", "logvar"))
+def test_forward(made, x):
+    return made.forward(x)
 
 
-@item("cvae.forward", weight=2)
-def test_forward_of_the_cvae_encodes_samples_and_decodes(vae, vae_probes):
-    """forward(x, c): the encoder gets the flat image, then the class; the decoder a fresh sample, then the class."""
-    world = World(latent_size=37, classes=6)
-    model = vae_probes.known_model(vae.CVAE, world.sizes, world.tensors)
-    assert_forward(model, world, pictures(64), classes_of(64, 6))
+def known_cvae(vae, vae_probes, known):
+    """A CVAE with known networks."""
+    sizes = {"input_size": PIXELS, "num_classes": known.classes, "latent_size": known.latent}
+    return vae_probes.known_model(vae.CVAE, sizes, known.with_leaves())
 
 
-def assert_reached(output, leaves, name):
-    """Raise `CheckFailed` where training on ``output`` would leave one of the leaves as it is."""
-    for gradient, leaf in zip(gradients(output, list(leaves.values())), leaves, strict=True):
-        if gradient is None or not bool((gradient != 0).any()):
-            raise CheckFailed(f"no gradient of {name} reaches {leaf}: it was cut off on the way (detached, or no_grad)")
-
-
-def leaves_of(world):
-    """Biases of all pieces, as leaves."""
-    return {name: world.tensors[name].clone().requires_grad_() for name in ("mu_bias", "logvar_bias", "decoder_bias")}
-
-
-@item("vae.forward", weight=0.5)
-def test_training_would_reach_all_pieces(vae, vae_probes):
-    """Gradients pass from x_hat through the sample to both heads."""
-    world, x = World(latent_size=6, seed=1), pictures(3)
-    leaves = leaves_of(world)
-    model = vae_probes.known_model(vae.VAE, world.sizes, {**world.tensors, **leaves})
-    x_hat, mu, logvar = three_tensors(model.forward(x), 3, 6)
-    assert_reached(x_hat, leaves, "x_hat")
-    assert_reached(mu, {"mu_bias": leaves["mu_bias"]}, "mu")
-    assert_reached(logvar, {"logvar_bias": leaves["logvar_bias"]}, "logvar")
-
-
-@item("cvae.forward", weight=0.5)
-def test_training_would_reach_all_pieces_of_the_cvae(vae, vae_probes):
-    """Gradients pass from x_hat through the sample to both heads."""
-    world, x = World(latent_size=6, classes=4, seed=1), pictures(3)
-    leaves = leaves_of(world)
-    model = vae_probes.known_model(vae.CVAE, world.sizes, {**world.tensors, **leaves})
-    x_hat, mu, logvar = three_tensors(model.forward(x, classes_of(3, 4)), 3, 6)
-    assert_reached(x_hat, leaves, "x_hat")
-    assert_reached(mu, {"mu_bias": leaves["mu_bias"]}, "mu")
-    assert_reached(logvar, {"logvar_bias": leaves["logvar_bias"]}, "logvar")
+@vae_forward("cvae.forward", call="forward(x, c)", once=known_cvae, classes=6, results=("x_hat", "mu", "logvar"))
+def test_forward_of_the_cvae(made, x, c):
+    return made.forward(x, c)
 
 
 # vae.init, cvae.init

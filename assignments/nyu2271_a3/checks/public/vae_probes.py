@@ -58,7 +58,7 @@ def known_model(kind: type[nn.Module], sizes: Mapping[str, int], world: Mapping[
     model = _constructed(kind, sizes)
     names = _names(model)
     setattr(model, names["encoder"], Affine(world["encoder_weight"], world["encoder_bias"]))
-    setattr(model, names["mu_layer"], Affine(world["mu_weight"], world["mu_bias"]))
+    setattr(model, names["mu_layer"], Affine(world["mean_weight"], world["mean_bias"]))
     setattr(model, names["logvar_layer"], Affine(world["logvar_weight"], world["logvar_bias"]))
     for shape in (IMAGE, (PIXELS,), IMAGE):
         setattr(model, names["decoder"], Decoder(world["decoder_weight"], world["decoder_bias"], shape))
