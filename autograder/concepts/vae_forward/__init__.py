@@ -93,7 +93,8 @@ class KnownVae:
 
     def decoded(self, z: Tensor, *c: Tensor) -> Tensor:
         """The flat images of codes, float64."""
-        return (_beside(z, *c) @ self.wide["decoder_weight"].T + self.wide["decoder_bias"]).sigmoid()
+        pixels = _beside(z, *c) @ self.wide["decoder_weight"].T + self.wide["decoder_bias"]
+        return torch.sigmoid(pixels)
 
     def codes(self, images: Tensor, *c: Tensor) -> Tensor:
         """The codes of decoded images; raise `CheckFailed` for images that no code gives."""
@@ -104,7 +105,7 @@ class KnownVae:
         due = pixels.logit(1e-7) - w["decoder_bias"]
         for classes in c:
             due = due - classes.double() @ w["decoder_weight"][:, self.latent :].T
-        z = torch.linalg.lstsq(w["decoder_weight"][:, : self.latent], due.T).solution.T
+        z: Tensor = torch.linalg.lstsq(w["decoder_weight"][:, : self.latent], due.T).solution.T
         if exceeds((self.decoded(z, *c) - pixels).abs(), 1e-4):
             raise CheckFailed(
                 f"the image is nothing that the decoder makes of a code{' beside the class' if c else ''}. Is another"
@@ -213,6 +214,7 @@ heads and decoder, with ``known.with_leaves()`` as parameters. A sample must be 
 know: by a stand-in with a generator of its own.
 
 ``image`` is the shape of one image, ``classes`` the width of ``c`` (0: there is none), ``results`` what messages call
-the three results. ``flat_too`` says that images may be wanted flat, and x_hat may have any shape. ``known`` is another class than `KnownVae` where the
-known parts are no networks, or code may go past them: ``posterior``, ``codes`` and ``is_exact`` say what happened then, for ``min_batch`` images or more.
+the three results. ``flat_too`` says that images may be wanted flat, and x_hat may have any shape. ``known`` is another
+class than `KnownVae` where the known parts are no networks, or code may go past them: ``posterior``, ``codes`` and
+``is_exact`` say what happened then, for ``min_batch`` images or more.
 """
