@@ -179,8 +179,8 @@ OTHER = (30, [48, 40, 24, 10])
 POINTS = (60, [32, 16, 8], 3, False)
 """What `PointVAE` makes of its base class: positional encoding in, coordinates out."""
 VAES = (
-    sizes_of("VAE", 2, 784, True, IMAGES),
     sizes_of("VAE", 4, 3, False, POINTS),
+    sizes_of("VAE", 2, 784, True, IMAGES),
     sizes_of("VAE", 5, 30, True, (*OTHER, -1)),
     sizes_of("VAE", 5, 5, True, (*OTHER, 5, True)),
     sizes_of("VAE", 5, 30, False, (*OTHER, -1, False)),
