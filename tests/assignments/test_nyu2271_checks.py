@@ -272,7 +272,7 @@ def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:
         checks = suite.score(tmp_path, items=[MUTANTS[name].item])[MUTANTS[name].item].checks
         return " | ".join(check.failure.summary for check in checks if check.failure and check.public)
 
-    assert "a Sigmoid gives such" in summary("vae-init-decoder-no-sigmoid")
+    assert "a Sigmoid gives such values" in summary("vae-init-decoder-no-sigmoid")
     assert "they need weights of their own" in summary("vae-init-encoder-one-head")
     assert "is shared: all rows have the same noise" in summary("vae-forward-one-noise-for-all")
     assert "with respect to mu is wrong at every entry: it is 0 everywhere" in summary("reparametrize-without-gradient")

@@ -31,8 +31,8 @@ def decoded(decode: Subject, z: Tensor, sizes: Sizes, model: int = 0, weights: s
     smallest, largest = (SMALLEST, LARGEST) if weights == "new" else (0.0, 1.0)
     if sizes.probabilities and (falls_below(values, smallest) or exceeds(values.double(), largest)):
         raise CheckFailed(
-            f"{name} has values from {low:.3g} to {high:.3g}, but a probability lies between 0 and 1: a Sigmoid gives such"
-            " values",
+            f"{name} has values from {low:.3g} to {high:.3g}, but a probability lies between 0 and 1: a Sigmoid gives"
+            " such values",
             expected="values between 0 and 1",
             got=f"values from {low:.3g} to {high:.3g}",
         )
