@@ -25,7 +25,8 @@ Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 class Misconception(Table):
     """One wrong implementation; ``body`` is that of the function, in the contract's names.
 
-    In texts, ``{logvar}`` is what an assignment calls the contract's ``logvar``.
+    A line ``...`` of the body stands for all that the reference has there. In texts, ``{logvar}`` is what an assignment
+    calls the contract's ``logvar``.
     """
 
     id: Id
@@ -80,7 +81,8 @@ def planted(assignment: Assignment, planting: Planting, code: str, where: str) -
     for one in known.values():
         if one.id in planting.without:
             continue
-        body = textwrap.indent(_renamed(one.body, planting.names, where), indentation)
+        lines = textwrap.indent(_renamed(one.body, planting.names, where), indentation).split("\n")
+        body = "\n".join(old if line == f"{indentation}..." else line for line in lines)
         words = {"misconception": _worded(one.misconception, planting), "hint": _worded(one.hint, planting)}
         yield old, one.model_copy(update={"id": f"{planting.prefix}-{one.id}", "body": body, **words})
 

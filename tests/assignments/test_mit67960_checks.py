@@ -91,8 +91,8 @@ def test_alternatives_are_as_different_as_hand_ins() -> None:
 # wrong variants
 
 SAMPLE_OF_MISTAKES = """
-encode-returns-variance encode-latent-size-fixed reparameterize-variance-as-std reparameterize-without-gradient
-decode-no-sigmoid decode-images forward-no-sample forward-detached-sample loss-kl-averaged loss-pixels-averaged
+encode-variance-for-logvar encode-latent-size-fixed reparameterize-variance-as-std reparameterize-without-gradient
+decode-no-sigmoid decode-images forward-no-sample forward-sample-detached loss-kl-averaged loss-pixels-averaged
 plot-latents-decodes-random-z plot-latents-others-random plot-latents-reshaped plot-latents-arange
 plot-latents-not-drawn kl-determinant-once schedule-of-1000-steps q-sample-alpha-for-alpha-bar p-losses-other-noise
 p-losses-l1 p-sample-clamped-start p-sample-printed-factor p-sample-sqrt-beta loop-without-start loop-turned-around
@@ -206,10 +206,10 @@ def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:
         checks = suite.score(written(MUTANTS[name], tmp_path), items=[item])[item].checks
         return " | ".join(f"{c.failure.summary} {c.failure.got}" for c in checks if c.failure and c.public)
 
-    assert "they need layers of their own" in summary("encode-one-head")
+    assert "they need weights of their own" in summary("encode-one-head")
     assert "lies between 0 and 1" in summary("decode-no-sigmoid")
     assert "x_hat is the same at every call" in summary("forward-no-sample")
-    assert "the code that forward decodes, less mu and over the" in summary("forward-sample-from-prior")
+    assert "the code behind x_hat, less mu and over the" in summary("forward-sample-from-prior")
     assert "latent dimensions other than 0 and 1 must be 0" in summary("plot-latents-others-random")
     assert "symmetric around 0" in summary("plot-latents-arange")
     assert "put together in the right order" in summary("plot-latents-reshaped")

@@ -138,7 +138,7 @@ def test_stand_ins_refuse_a_number_of_steps_that_would_fill_the_memory(suite: Ch
 # wrong variants
 
 SAMPLE_OF_MISTAKES = """
-vae-init-no-sigmoid vae-init-one-head vae-forward-detached-sample vae-forward-one-noise-for-all
+vae-init-decoder-no-sigmoid vae-init-encoder-one-head vae-forward-sample-detached vae-forward-one-noise-for-all
 reparametrize-variance-as-std reparametrize-without-gradient
 loss-logvar-exp-squared loss-not-divided loss-kl-without-half
 cvae-init-decoder-without-class cvae-forward-class-first schedule-alpha-bar schedule-t-plus-1-steps
@@ -272,14 +272,12 @@ def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:
         checks = suite.score(tmp_path, items=[MUTANTS[name].item])[MUTANTS[name].item].checks
         return " | ".join(check.failure.summary for check in checks if check.failure and check.public)
 
-    assert "a Sigmoid must come last" in summary("vae-init-no-sigmoid")
-    assert "must be two layers" in summary("vae-init-one-head")
+    assert "a Sigmoid gives such values" in summary("vae-init-decoder-no-sigmoid")
+    assert "they need weights of their own" in summary("vae-init-encoder-one-head")
     assert "is shared: all rows have the same noise" in summary("vae-forward-one-noise-for-all")
     assert "with respect to mu is wrong at every entry: it is 0 everywhere" in summary("reparametrize-without-gradient")
     assert "the loss is wrong" in summary("loss-not-divided")
-    assert "nothing that the decoder makes of a latent vector beside the class" in summary(
-        "cvae-forward-class-before-latent"
-    )
+    assert "nothing that the decoder makes of a code beside the class" in summary("cvae-forward-class-before-latent")
     assert "cosine_schedule(10) is wrong" in summary("schedule-alpha-bar")
     assert "the image's share (noise of zeros) is wrong" in summary("q-sample-image-not-scaled")
     assert "gives the largest value 9 0 times" in summary("forward-never-last")

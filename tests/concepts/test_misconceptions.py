@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import pytest
 
-from autograder.assignment import concepts, load_assignment, load_concept
+from autograder.assignment import PROOFS_PACKAGE, concepts, load_assignment, load_concept
 from autograder.errors import UserError
 from autograder.misconceptions import Planting, planted, read_misconceptions
 from autograder.mutants import read_catalogue
@@ -52,6 +53,18 @@ def test_every_misconception_of_every_concept_fits_its_own_proof(concept):
     assert len({ast.dump(ast.parse(text)) for text in texts}) == len(texts)
     hints = [one.hint for one in read_misconceptions(assignment, concept, "here").values()]
     assert len(set(hints)) == len(hints)
+
+
+def test_a_body_may_go_on_where_the_reference_ends(tmp_path):
+    catalogue = tmp_path / PROOFS_PACKAGE / CONCEPT / "misconceptions.toml"
+    catalogue.parent.mkdir(parents=True)
+    body = "...\\nmean = None"
+    catalogue.write_text(f'[[misconceptions]]\nid = "more"\nmisconception = "m"\nhint = "h"\nbody = "{body}"\n')
+    fields = {"concept": CONCEPT, "item": "sample", "function": "Gaussian.sample", "prefix": "draw"}
+    planting = Planting.model_validate({**fields, "names": {"mean": "self.mu"}})
+    course = replace(load_concept(ROOT, CONCEPT), proofs=tmp_path)
+    (mutant,) = planted(course, planting, CODE, "mutants.toml")
+    assert mutant.new == mutant.old + "\n        self.mu = None"
 
 
 def test_what_nobody_can_do_here_is_left_out_by_name():

@@ -6,6 +6,8 @@ hidden, is not asked on the trusted side, which alone writes down what was.
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -74,4 +76,39 @@ def without_dropout(model: nn.Module) -> nn.Module:
     for part in model.modules():
         if isinstance(part, nn.modules.dropout._DropoutNd):
             part.p = 0.0
+    return model
+
+
+@torch.no_grad()
+def grown_up(model: nn.Module, *asks: Callable[[], Any]) -> nn.Module:
+    """The model, whose lazy layers know their sizes once they have met inputs: by these questions."""
+    for ask in asks:
+        if any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in model.parameters()):
+            with contextlib.suppress(Exception):  # what is wrong will show in the check
+                ask()
+    return model
+
+
+@torch.no_grad()
+def moved(model: nn.Module, seed: int) -> nn.Module:
+    """The model, all whose parameters have moved at random, by a step that suits the width of their layers."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        if parameter.requires_grad and not isinstance(parameter, nn.parameter.UninitializedParameter):
+            inputs = parameter[0].numel() if parameter.ndim > 1 else 4
+            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=1 / math.sqrt(inputs))
+    return model
+
+
+@torch.no_grad()
+def with_weights(model: nn.Module, weights: str, seed: int) -> nn.Module:
+    """The model, whose parameters are left as they are (``new``) or have moved at random (``moved``).
+
+    Those that are ``large`` have moved, and are a hundred times as large: the last layer sees huge numbers.
+    """
+    if weights != "new":
+        moved(model, seed)
+    for parameter in model.parameters() if weights == "large" else ():
+        if not isinstance(parameter, nn.parameter.UninitializedParameter):
+            parameter.mul_(100)
     return model

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from autograder.sandbox.jailed.instruments import answer_for_all, without_dropout
+from autograder.sandbox.jailed.instruments import answer_for_all, grown_up, moved, with_weights, without_dropout
 
 UNFIT = (RuntimeError, ValueError, IndexError, AssertionError)
 """What code raises that wants flat images and gets others."""
@@ -26,28 +24,28 @@ def built(kind: type[nn.Module], z_dims: int, image_size: int = 28, training: bo
         nn.Module.__init__(model)
         model.z_dims, model.image_size = z_dims, image_size
         model.nothing = nn.Parameter(torch.zeros(()))
-    return grown_up(model.eval(), z_dims, image_size).train(training)
+    return _grown_up(model.eval(), z_dims, image_size).train(training)
 
 
-@torch.no_grad()
-def grown_up(model: nn.Module, z_dims: int, image_size: int) -> nn.Module:
-    """The model, whose lazy layers have met inputs and know their sizes."""
-    images = torch.zeros(2, 1, image_size, image_size)
-    for method, inputs in (("encode", images), ("encode", images.flatten(1)), ("decode", torch.zeros(2, z_dims))):
-        if any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in model.parameters()):
-            with contextlib.suppress(Exception):  # what is wrong will show in the check
-                getattr(model, method)(inputs)
-    return model
+def _grown_up(model: nn.Module, z_dims: int, image_size: int) -> nn.Module:
+    images, codes = torch.zeros(2, 1, image_size, image_size), torch.zeros(2, z_dims)
+    return grown_up(model, partial(shown, model.encode, images), partial(model.decode, codes))
 
 
-def made(kind: type[nn.Module], z_dims: int, image_size: int = 28) -> nn.Module:
-    """A VAE of your class, in evaluation mode; its constructor must work."""
-    return grown_up(kind(z_dims=z_dims, image_size=image_size).eval(), z_dims, image_size)
+def made(kind: type[nn.Module], sizes: Mapping[str, int], weights: str, seed: int) -> nn.Module:
+    """A VAE of your class, in evaluation mode, with new weights, or with moved or large ones."""
+    model = _grown_up(kind(**sizes).eval(), sizes.get("z_dims", 2), sizes.get("image_size", 28))
+    return with_weights(model, weights, seed)
 
 
-def by_default(kind: type[nn.Module]) -> nn.Module:
-    """A VAE of your class with the default sizes, in evaluation mode."""
-    return grown_up(kind().eval(), 2, 28)
+def subclass(kind: type[nn.Module]) -> type[nn.Module]:
+    """A class that is yours but for what is put in place there."""
+    return type(kind.__name__, (kind,), {})
+
+
+def step(model: nn.Module) -> None:
+    """A step of all parameters of your VAE, at random."""
+    moved(model, 1000)
 
 
 def shown(method: Callable[..., Any], x: Tensor) -> Any:
@@ -75,25 +73,6 @@ def loss_of(vae_loss: Callable[..., Tensor], x_hat: Tensor, x: Tensor, mu: Tenso
         return vae_loss(x_hat, x, mu, logvar)
     except UNFIT:
         return vae_loss(x_hat, x.flatten(1), mu, logvar)
-
-
-def perturbed(model: nn.Module, seed: int) -> nn.Module:
-    """A copy whose trainable weights have moved at random, so that no initialisation is special."""
-    moved, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in moved.parameters():
-            inputs = parameter[0].numel() if parameter.ndim > 1 else 4
-            parameter += torch.randn(parameter.shape, generator=generator) / math.sqrt(inputs)
-    return moved
-
-
-def exaggerated(model: nn.Module) -> nn.Module:
-    """A copy with weights a hundred times as large, so that the last layer sees huge numbers."""
-    larger = copy.deepcopy(model)
-    with torch.no_grad():
-        for parameter in larger.parameters():
-            parameter *= 100
-    return larger
 
 
 class Revealing(nn.Module):

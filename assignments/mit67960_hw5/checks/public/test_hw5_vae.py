@@ -11,12 +11,9 @@ from autograder.checks import (
     DiagonalGaussian,
     WatchedNetworks,
     assert_close,
-    assert_independent,
-    assert_standard_normal,
     assert_tensor,
     diagonal_gaussians,
     exceeds,
-    falls_below,
     fetch,
     given,
     in_either_shape,
@@ -28,13 +25,14 @@ from autograder.checks import (
     substitute,
 )
 from autograder.checks.describing import describe_type
+from autograder.checks.untrained import Sizes
 from autograder.concepts.reparameterization import reparameterization
+from autograder.concepts.vae_decoder import vae_decoder
+from autograder.concepts.vae_encoder import vae_encoder
+from autograder.concepts.vae_forward import BATCH, KnownVae, vae_forward
 
-Z_DIMS = 6
 GAIN = 3.0
 """Of the networks that take the places of a VAE's own: their log-variances are far from 0, where all spreads agree."""
-SAMPLES = 128
-"""Images that forward gets: 768 numbers of codes."""
 
 
 def pictures(batch, size=28, seed=0):
@@ -58,6 +56,34 @@ def parts_of(result, count, what):
 # q4.vae.encode
 
 
+SIZES = (Sizes({}, 2, (1, 28, 28), 784), Sizes({"z_dims": 7}, 7, (1, 28, 28), 784))
+OTHER_SIZES = (Sizes({"z_dims": 3, "image_size": 20}, 3, (1, 20, 20), 400),)
+"""Like 28, 20 is 4 more than a multiple of 8, so networks that halve the size fit both."""
+
+
+def moved_vae(hw5, hw5_probes, sizes, model):
+    """A VAE whose weights have moved."""
+    return hw5_probes.made(hw5.VAE, sizes.arguments, "moved", model)
+
+
+@vae_encoder(
+    "q4.vae.encode",
+    call="encode(x)",
+    once=moved_vae,
+    sizes=SIZES,
+    others=OTHER_SIZES,
+    results=("the mu that encode returns", "the logvar that encode returns"),
+    flat_too=True,
+    logvar_above_zero=False,
+    seen=0.85,
+    weights={"other_sizes_are_encoded": 0.25, "an_input_is_encoded_by_itself": 0.25},
+)
+def test_encode(hw5_probes, made, x, step):
+    if step:
+        hw5_probes.step(made)
+    return made.encode(x)
+
+
 def heads_of(model, x, z_dims):
     """The two results of encode, both (B, z_dims)."""
     return two_heads(in_either_shape(model.encode, x), len(x), z_dims)
@@ -70,27 +96,6 @@ def two_heads(result, batch, z_dims):
         assert_tensor(part, shape=(batch, z_dims), name=f"the {name} that encode returns")
         for part, name in zip(parts, ("mu", "logvar"), strict=True)
     ]
-
-
-def assert_encodes(model, x, z_dims):
-    """Raise `CheckFailed` unless both heads look at the image, differ, and say the same when asked again."""
-    mu, logvar = heads_of(model, x, z_dims)
-    if bool((mu == logvar).all()):
-        raise CheckFailed("mu and logvar are the same: they need layers of their own")
-    for part, name in ((mu, "mu"), (logvar, "logvar")):
-        if bool((part == part[:1]).all()):
-            raise CheckFailed(f"{name} is the same for all images: does it depend on x?")
-    for before, after, name in zip((mu, logvar), heads_of(model, x, z_dims), ("mu", "logvar"), strict=True):
-        assert_close(after, before.double(), name=f"the {name} of the same images, encoded again,", scale=1.0)
-
-
-@item("q4.vae.encode", weight=2)
-def test_encode_gives_mean_and_log_variance(hw5, hw5_probes):
-    """encode(x) gives mu and logvar, (B, z_dims) each: of every image its own, and the same whenever it is asked."""
-    for z_dims in (2, 7):
-        model = hw5_probes.perturbed(hw5_probes.made(hw5.VAE, z_dims), z_dims)
-        assert_encodes(model, pictures(5), z_dims)
-    heads_of(hw5_probes.by_default(hw5.VAE), pictures(3), 2)
 
 
 # q4.vae.reparameterize
@@ -109,86 +114,52 @@ def test_reparameterize(made, mean, logvar):
 # q4.vae.decode
 
 
-def images_of(result, z, size):
-    """Decoded images, flat, with values in (0, 1)."""
-    images = assert_tensor(result, shape=(len(z), size**2), name="decode(z)").detach().double()
-    low, high = float(images.min()), float(images.max())
-    if falls_below(low, 2.0**-149) or exceeds(high, 1 - 2.0**-53):
-        raise CheckFailed(
-            f"decode(z) has values from {low:.3g} to {high:.3g}, but a probability of ink lies between 0 and 1",
-            expected="values between 0 and 1",
-            got=f"values from {low:.3g} to {high:.3g}",
-        )
-    return images
+def vae_with_weights(hw5, hw5_probes, sizes, weights, model):
+    """A VAE with new weights, or with others."""
+    return hw5_probes.made(hw5.VAE, sizes.arguments, weights, model)
 
 
-def assert_decodes(model, z, size):
-    """Raise `CheckFailed` unless codes become probabilities, of every code its own, and the same when asked again."""
-    images = images_of(model.decode(z), z, size)
-    if bool((images == images[:1]).all()):
-        raise CheckFailed("decode(z) is the same for all z")
-    if not exceeds((images.sum(1) - 1).abs(), 1e-3):
-        raise CheckFailed("the pixels of decode(z) add up to 1: each needs a probability of its own (no Softmax)")
-    assert_close(images_of(model.decode(z), z, size).float(), images, name="decode(z), called again,", scale=1.0)
-
-
-@item("q4.vae.decode", weight=2)
-def test_decode_gives_probabilities(hw5, hw5_probes):
-    """decode(z) gives a value between 0 and 1 for each pixel, (B, 784): of every z its own, the same at every call."""
-    for z_dims in (2, 7):
-        model = hw5_probes.made(hw5.VAE, z_dims)
-        assert_decodes(model, normal(5, z_dims), 28)
-    images_of(hw5_probes.by_default(hw5.VAE).decode(normal(3, 2)), normal(3, 2), 28)
-
-
-@item("q4.vae.decode", weight=1)
-def test_decode_comes_near_0_and_1(hw5, hw5_probes):
-    """With weights and z a hundred times as large, some pixels come near 0, some near 1, and none leaves [0, 1]."""
-    z = normal(5, 4, seed=1)
-    model = hw5_probes.exaggerated(hw5_probes.perturbed(hw5_probes.made(hw5.VAE, 4), 4))
-    images = assert_tensor(model.decode(100 * z), shape=(5, 784), name="decode(z) with large weights").detach().double()
-    low, high = float(images.min()), float(images.max())
-    if falls_below(images, 0.0) or exceeds(images, 1.0) or exceeds(low, 0.05) or falls_below(high, 0.95):
-        raise CheckFailed(
-            "decode(z) cannot be any probability: what comes last in the decoder?",
-            expected="with large weights, pixels near 0 and near 1, none outside",
-            got=f"with large weights, values from {low:.3g} to {high:.3g}",
-        )
-    if not exceeds((images.sum(1) - 1).abs(), 1e-3):
-        raise CheckFailed("the pixels of decode(z) add up to 1: each needs a probability of its own (no Softmax)")
+@vae_decoder(
+    "q4.vae.decode",
+    call="decode(z)",
+    once=vae_with_weights,
+    sizes=SIZES,
+    others=OTHER_SIZES,
+    result="decode(z)",
+    weights={"codes_of_other_sizes_are_decoded": 0.25, "a_code_is_decoded_by_itself": 0.25},
+)
+def test_decode(hw5_probes, made, z, step):
+    if step:
+        hw5_probes.step(made)
+    return made.decode(z)
 
 
 # q4.vae.forward
 
 
-def three_parts(result, batch, z_dims, pixels=784):
-    """x_hat (flat), mu and logvar that forward returned."""
-    x_hat, mu, logvar = parts_of(result, 3, "forward must return exactly three tensors, x_hat, mu and logvar")
-    mu = assert_tensor(mu, shape=(batch, z_dims), name="the mu that forward returns")
-    logvar = assert_tensor(logvar, shape=(batch, z_dims), name="the logvar that forward returns")
-    x_hat = assert_tensor(x_hat, name="the x_hat that forward returns")
-    if x_hat.shape[:1] != (batch,) or x_hat.numel() != batch * pixels:
-        assert_tensor(x_hat, shape=(batch, pixels), name="the x_hat that forward returns")
-    return x_hat, mu, logvar
-
-
-class KnownMethods:
+class KnownMethods(KnownVae):
     """The grader's encode, reparameterize and decode in the places of a VAE's own; what they are asked is kept here.
 
     The networks that `forward` asks itself are known maps, too.
     """
 
-    def __init__(self, hw5, hw5_probes, batch):
+    def place(self, hw5, hw5_probes):
+        """Return this object, with a VAE whose methods are the known ones."""
         generator = secret_generator()
-        self.heads = torch.randn(2, 784, Z_DIMS, generator=generator, dtype=torch.float64) / 12
-        self.pixels = torch.randn(Z_DIMS, 784, generator=generator, dtype=torch.float64) / 2
         self.generator, self.networks = generator, WatchedNetworks(generator, gain=GAIN)
-        self.images, self.codes = [], []
-        self.model = hw5_probes.built(hw5.VAE, Z_DIMS, 28, True)
+        self.images, self.seen = [], []
+        kind = hw5_probes.subclass(hw5.VAE)
+        self.model = hw5_probes.built(kind, self.latent, 28, True)
         self.own_encode, self.own_decode = fetch(self.model.encode), fetch(self.model.decode)
         for name in ("encode", "reparameterize", "decode"):
-            substitute(getattr(hw5.VAE, name), lend(getattr(self, name), pending=batch))
-        hw5_probes.answered(self.model, self.networks.lent, pictures(batch))
+            substitute(getattr(kind, name), lend(getattr(self, name), pending=BATCH))
+        hw5_probes.answered(self.model, self.networks.lent, pictures(BATCH))
+        return self
+
+    @property
+    def is_exact(self):
+        """Whether forward asked the known methods alone."""
+        return self.encoded and bool(self.drawn)
 
     def encode(self, *args, **kwargs):
         """Mean and log-variance of images of 784 pixels, in any shape."""
@@ -196,12 +167,7 @@ class KnownMethods:
         if x.numel() != 784 * len(x):
             raise TypeError("encode needs images of 784 pixels")
         remember(self.images, x.detach().flatten(1))
-        return tuple(part.to(x.dtype) for part in self.posterior(x))
-
-    def posterior(self, x):
-        """What `encode` gives for images, in float64."""
-        mu, logvar = (x.flatten(1).double() - 0.5) @ self.heads
-        return mu, logvar - 0.5
+        return tuple(part.to(x.dtype) for part in self.heads(x))
 
     def reparameterize(self, *args, **kwargs):
         """A sample for each row of a mean and a log-variance."""
@@ -212,65 +178,55 @@ class KnownMethods:
     def decode(self, *args, **kwargs):
         """Images (B, 784) with values in (0, 1)."""
         (z,) = tensors_in(args, kwargs, 1)
-        if z.ndim != 2 or z.shape[1] != Z_DIMS:
-            raise TypeError(f"decode needs codes of shape (B, {Z_DIMS})")
-        remember(self.codes, z.detach())
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise TypeError(f"decode needs codes of shape (B, {self.latent})")
+        remember(self.seen, z.detach())
         return self.decoded(z).to(z.dtype)
 
-    def decoded(self, z):
-        """What `decode` gives for codes, in float64."""
-        return (z.double() @ self.pixels).sigmoid()
+    def forward(self, x):
+        """What forward gives, and keep what was asked for it."""
+        found = self._ask(x)
+        self.encoded, self.drawn = bool(self.images), list(self.seen)
+        self.inside = self.networks.of_width(len(x), self.latent)
+        self.given = x.detach()
+        return found
 
-    def forward(self, x, *constant):
-        """x_hat, mu and logvar that forward gives, where some networks give all images the same."""
-        self.images.clear()
-        self.codes.clear()
-        self.networks.forget()
-        self.networks.constant = set(constant)
-        return three_parts(in_either_shape(self.model, x), len(x), Z_DIMS)
-
-    def code(self, x):
-        """What forward gives, and the codes z behind its x_hat; raise `CheckFailed` where one of these is not due."""
-        parts = self.forward(x)
-        (x_hat, *heads), codes, networks = parts, list(self.codes), self.networks.of_width(len(x), Z_DIMS)
-        truth = self.posterior(x.detach()) if self.images else self._encoded_inside(x)
-        for part, due, name in zip(heads, truth, ("mu", "logvar"), strict=True):
-            assert_close(part, due.double(), name=f"the {name} that forward returns, next to encode,", scale=1.0)
-        z = torch.cat(codes)[-len(x) :] if codes else self._decoded_inside(x, networks)
-        if z is None or len(z) != len(x):
-            raise CheckFailed("forward does not decode one code for each image")
-        due = self.decoded(z) if codes else self._own_image(z)
-        name = "the x_hat that forward returns, next to decode,"
-        assert_close(x_hat.reshape(len(x), 784), due, name=name, scale=1.0)
-        return parts, z
-
-    def gradient(self, x, cotangent, k):
-        """Of part ``k`` of what forward gave, with respect to images that were encoded and decoded once: in float64."""
-        leaf = x.detach().double().requires_grad_()
-        mu, logvar = self.posterior(leaf)
-        deviation = logvar.exp().sqrt()
-        noise = (torch.cat(self.codes).double() - mu.detach()) / deviation.detach()
-        due = (self.decoded(mu + deviation * noise), mu, logvar)[k]
-        return torch.autograd.grad(due, leaf, cotangent)[0]
-
-    def _encoded_inside(self, x):
-        """What the VAE's own encode gives, where forward goes past it but asks networks about the images."""
-        first = self.networks.given(x.detach().flatten(1))
-        _, *heads = self.forward(x, *first)
-        if not first or any(exceeds((part - part[:1]).abs(), 1e-6) for part in heads):
+    def posterior(self, x):
+        """q(z|x) by encode, or by the VAE's own where forward went past it but asked networks about the images."""
+        if self.encoded:
+            return super().posterior(x)
+        self._ask(self.given)
+        networks = self.networks.given(self.given.flatten(1))
+        _, *heads = self._ask(self.given, *networks)
+        if not networks or any(exceeds((part - part[:1]).abs(), 1e-6) for part in heads):
             raise CheckFailed("mu and logvar that forward returns do not come from encode, or from networks, for x")
         self.networks.constant = set()
-        own = two_heads(in_either_shape(self.own_encode, x.detach()), len(x), Z_DIMS)
-        return [part.detach() for part in own]
+        own = two_heads(in_either_shape(self.own_encode, self.given), len(x), self.latent)
+        return DiagonalGaussian(*(part.detach().double() for part in own))
 
-    def _own_image(self, z):
-        """What the VAE's own decode makes of codes."""
-        return assert_tensor(self.own_decode(z), shape=(len(z), 784), name="decode(z)").detach().double()
+    def codes(self, images):
+        """The codes that were decoded, by decode or by the network through which all of x_hat comes."""
+        batch = len(images)
+        z = torch.cat(self.drawn)[-batch:] if self.drawn else self._decoded_inside()
+        if z is None or len(z) != batch:
+            raise CheckFailed("forward does not decode one code for each image")
+        due = self.decoded(z) if self.drawn else assert_tensor(self.own_decode(z), shape=(batch, 784), name="decode(z)")
+        name = "the x_hat that forward returns, next to decode,"
+        assert_close(images.reshape(batch, 784), due.detach().double(), name=name, scale=1.0)
+        return z
 
-    def _decoded_inside(self, x, networks):
+    def _ask(self, x, *constant):
+        """What forward gives, where some networks give all images the same."""
+        self.images.clear()
+        self.seen.clear()
+        self.networks.forget()
+        self.networks.constant = set(constant)
+        return in_either_shape(self.model, x)
+
+    def _decoded_inside(self):
         """The codes that went to a network through which all of x_hat comes; None where there is none."""
-        for number, z in networks.items():
-            x_hat, *_ = self.forward(x, number)
+        for number, z in self.inside.items():
+            x_hat, *_ = self._ask(self.given, number)
             if not exceeds((x_hat - x_hat[:1]).abs(), 1e-6):
                 self.networks.constant = set()
                 return z
@@ -279,7 +235,7 @@ class KnownMethods:
 
 def remember(seen, rows):
     """Add what a method was given to a list; raise `TypeError` where it is asked without end."""
-    if sum(map(len, seen)) > 4 * SAMPLES:
+    if sum(map(len, seen)) > 4 * BATCH:
         raise TypeError("the method was asked more than any check needs")
     seen.append(rows)
 
@@ -293,24 +249,23 @@ def tensors_in(args, kwargs, count):
     return found[:count]
 
 
-@item("q4.vae.forward", weight=2)
-def test_forward_encodes_samples_and_decodes(hw5, hw5_probes):
-    """forward(x) gives x_hat, mu, logvar: what encode says, and what decode makes of a sample, fresh at each call.
+def known_methods(hw5, hw5_probes, known):
+    """Known methods in the places of a VAE's own."""
+    return known.place(hw5, hw5_probes)
 
-    Known methods take the places of yours. Where forward goes past them, known maps take the places of its networks.
-    """
-    x, noise, seen = pictures(SAMPLES), [], []
-    known = KnownMethods(hw5, hw5_probes, SAMPLES)
-    for _ in range(2):
-        (x_hat, mu, logvar), z = known.code(x)
-        noise.append(DiagonalGaussian(mu.detach().float(), logvar.detach().float()).whiten(z))
-        seen.append(x_hat)
-    if falls_below((seen[0] - seen[1]).abs().max(), 1e-7):
-        raise CheckFailed("x_hat is the same at every call: a fresh sample of q(z|x) must be decoded")
-    for whitened in noise:
-        name = "the code that forward decodes, less mu and over the standard deviation,"
-        assert_standard_normal(whitened, name=name, mean_effect=0.5, std_effect=1.5)
-    assert_independent(*noise, name="the noise of two calls of forward")
+
+@vae_forward(
+    "q4.vae.forward",
+    call="forward(x)",
+    once=known_methods,
+    results=("x_hat", "mu", "logvar"),
+    known=KnownMethods,
+    flat_too=True,
+    min_batch=3,
+    weights={"training_reaches_the_encoder": 0.25, "gradients_of_forward": 0.75},
+)
+def test_forward(made, x):
+    return made.forward(x)
 
 
 # q4.vae.loss

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from autograder.sandbox.jailed.instruments import answer_for_all
+from autograder.sandbox.jailed.instruments import answer_for_all, grown_up, moved, with_weights
 
 
 def built(kind: type[nn.Module], sizes: Sequence[object]) -> nn.Module:
@@ -18,14 +18,16 @@ def built(kind: type[nn.Module], sizes: Sequence[object]) -> nn.Module:
     return kind(*_copies(sizes)).eval()
 
 
-@torch.no_grad()
-def enlarge(models: Sequence[nn.Module], z: Tensor) -> None:
-    """Make all weights of models thirty times as large; lazy layers of their decoders learn their sizes first."""
-    for model in models:
-        model.decode(z)
-        for parameter in model.parameters():
-            if not isinstance(parameter, nn.parameter.UninitializedParameter):
-                parameter.mul_(30)
+def made(kind: type[nn.Module], sizes: Sequence[object], weights: str, seed: int) -> nn.Module:
+    """A new model of one of your classes, in evaluation mode, with new weights, or with moved or large ones."""
+    model = built(kind, sizes)
+    grown_up(model, lambda: model(torch.rand(3, sizes[0])))
+    return with_weights(model, weights, seed)
+
+
+def step(model: nn.Module) -> None:
+    """A step of all parameters of your model, at random."""
+    moved(model, 1000)
 
 
 def watched(model: nn.Module, width: int, decode: Callable[..., Tensor], networks: Callable[..., Tensor]) -> None:

@@ -17,6 +17,9 @@ from autograder.checks import (
     secret_generator,
 )
 from autograder.checks.describing import describe_type
+from autograder.checks.untrained import Sizes, assert_varies
+from autograder.concepts.vae_decoder import vae_decoder
+from autograder.concepts.vae_encoder import vae_encoder
 
 IMAGES_TO_TWO = (784, [128, 32, 16, 2])
 SMALLER = (50, [40, 24, 12, 2])
@@ -50,33 +53,11 @@ def images_of(models, x):
     return found
 
 
-def decoded(models, z):
-    """What `decode` makes of latent vectors, of each model."""
-    return [model.decode(z) for model in models]
-
-
-def decoded_far(pset1_probes, models, z):
-    """The same for models with all weights and all latent vectors thirty times as large. The models are spent then."""
-    pset1_probes.enlarge(models, z)
-    return decoded(models, 30 * z)
-
-
-def encoded(models, x):
-    """What `encode` returns, of each model."""
-    return [model.encode(x) for model in models]
-
-
 def tensors_of(found, count, shape, name):
     """What each of ``count`` models gave: float tensors of this shape."""
     if type(found) not in (list, tuple) or len(found) != count:
         raise CheckFailed(f"{name} cannot be read", got="an object" if is_remote(found) else describe_type(found))
     return [assert_tensor(part, shape=shape, name=name).detach().double() for part in found]
-
-
-def assert_varies(outputs, what, of):
-    """Raise `CheckFailed` where no model's output differs between rows."""
-    if all(bool(torch.allclose(output, output[:1].expand_as(output), rtol=1e-5, atol=1e-6)) for output in outputs):
-        raise CheckFailed(f"{what} is the same for all {of}: does the network look at them?", got=f"equal {what}")
 
 
 # p1.autoencoder
@@ -139,26 +120,20 @@ def codes_of(pset1_probes, models, x):
     return tensors_of(found, len(models), (len(x), 2), "the code that forward decodes")
 
 
-@item("p1.autoencoder", weight=2)
-def test_shapes_of_reconstructions_and_of_decoded_codes(pset1, pset1_probes):
-    """forward(x)["imgs"] has the shape of x, and decode(z) leads from two numbers to input_dim, for several widths."""
+@item("p1.autoencoder", weight=1)
+def test_shapes_of_reconstructions(pset1, pset1_probes):
+    """forward(x)["imgs"] has the shape of x, of two numbers for each image, for several widths."""
     for sizes in (IMAGES_TO_TWO, SMALLER):
-        models = several(pset1_probes, pset1.AE, sizes, 6)
-        x, z = pictures(5, sizes[0]), 3 * noise(7, 2)
+        models, x = several(pset1_probes, pset1.AE, sizes, 6), pictures(5, sizes[0])
         name = f'forward(x)["imgs"] of AE{sizes}'
         assert_varies(tensors_of(images_of(models, x), 6, x.shape, name), name, "images")
         codes_of(pset1_probes, several(pset1_probes, pset1.AE, sizes, 2), x)
-        name = f"decode(z) of AE{sizes}"
-        assert_varies(tensors_of(decoded(models, z), 6, (7, sizes[0]), name), name, "codes")
 
 
-@item("p1.autoencoder", weight=3)
+@item("p1.autoencoder", weight=2.5)
 def test_codes_of_either_sign(pset1, pset1_probes):
-    """The two numbers of a code can be negative and positive, and the decoder tells negative codes from each other."""
+    """The two numbers of a code can be negative and positive."""
     models = several(pset1_probes, pset1.AE, SMALLER)
-    z = -4 * pictures(6, 2) - 0.5
-    name = "decode(z) for codes of negative numbers"
-    assert_varies(tensors_of(decoded(models, z), MODELS, (6, SMALLER[0]), name), name, "of them")
     codes = torch.stack(codes_of(pset1_probes, models, pictures(6, SMALLER[0])))
     for sign, most in (("negative", -codes.min()), ("positive", codes.max())):
         if falls_below(most, 1e-9):
@@ -169,20 +144,32 @@ def test_codes_of_either_sign(pset1, pset1_probes):
             )
 
 
-@item("p1.autoencoder", weight=1)
-def test_dark_and_bright_pixels_are_within_reach(pset1, pset1_probes):
-    """With large weights and codes, decode(z) has values near 0 and near 1, or beyond: images have such pixels."""
-    models, z = several(pset1_probes, pset1.AE, SMALLER, VAES), noise(8, 2)
-    name = "decode(z) with large weights and large z"
-    values = torch.stack(tensors_of(decoded_far(pset1_probes, models, z), VAES, (8, SMALLER[0]), name))
-    low, high = float(values.min()), float(values.max())
-    if exceeds(low, 0.25) or falls_below(high, 0.75):
-        raise CheckFailed(
-            f"{name} does not come near both 0 and 1: what comes last in the decoder?",
-            expected="values near 0 and near 1, or beyond",
-            got=f"values from {low:.3g} to {high:.3g}",
-        )
-    assert_sums_differ(values, name)
+def ae_with_weights(pset1, pset1_probes, sizes, weights, model):
+    """An autoencoder with new weights, or with others."""
+    return pset1_probes.made(pset1.AE, sizes.arguments, weights, model)
+
+
+def sizes_of(kind, latent, outputs, probabilities, arguments):
+    """A model of these arguments."""
+    name = f"{kind}({', '.join(map(str, arguments))})"
+    return Sizes(arguments, latent, arguments[:1], outputs, probabilities=probabilities, model=name)
+
+
+@vae_decoder(
+    "p1.autoencoder",
+    call="decode(z)",
+    once=ae_with_weights,
+    sizes=tuple(sizes_of("AE", 2, sizes[0], None, sizes) for sizes in (IMAGES_TO_TWO, SMALLER)),
+    result="decode(z)",
+    weights={
+        "each_code_has_numbers_of_its_own": 1.5,
+        "the_decoder_can_be_trained": 0.5,
+    },
+)
+def test_decoder(pset1_probes, made, z, step):
+    if step:
+        pset1_probes.step(made)
+    return made.decode(z)
 
 
 # p2.networks
@@ -191,92 +178,62 @@ IMAGES = (784, [128, 32, 16, 4])
 OTHER = (30, [48, 40, 24, 10])
 POINTS = (60, [32, 16, 8], 3, False)
 """What `PointVAE` makes of its base class: positional encoding in, coordinates out."""
-VAES = 16
+VAES = (
+    sizes_of("VAE", 4, 3, False, POINTS),
+    sizes_of("VAE", 2, 784, True, IMAGES),
+    sizes_of("VAE", 5, 30, True, (*OTHER, -1)),
+    sizes_of("VAE", 5, 5, True, (*OTHER, 5, True)),
+    sizes_of("VAE", 5, 30, False, (*OTHER, -1, False)),
+    sizes_of("VAE", 5, 7, False, (*OTHER, 7, False)),
+    sizes_of("VAE", 5, 30, True, OTHER),
+)
 
 
-def z_size(sizes):
-    """Half of the encoder's last width."""
-    return sizes[1][-1] // 2
+def moved_vae(pset1, pset1_probes, sizes, model):
+    """A VAE whose weights have moved."""
+    return vae_with_weights(pset1, pset1_probes, sizes, "moved", model)
 
 
-def pairs(found, count, shape):
-    """Mean and logvar that `encode` of each of ``count`` models returned."""
-    if type(found) not in (list, tuple) or len(found) != count:
-        raise CheckFailed("what encode(x) returns cannot be read", got=describe_type(found))
-    for pair in found:
-        if type(pair) not in (tuple, list) or len(pair) != 2:
-            kind = "an object" if is_remote(pair) else describe_type(pair)
-            raise CheckFailed("encode(x) must return mean and logvar", expected="two tensors", got=kind)
-    return [
-        [assert_tensor(part, shape=shape, name=f"the {name} of encode(x)") for part in parts]
-        for name, parts in (("mean", [mean for mean, _ in found]), ("logvar", [logvar for _, logvar in found]))
-    ]
+def vae_with_weights(pset1, pset1_probes, sizes, weights, model):
+    """A VAE with new weights, or with others; z_size = hidden_dims[-1] // 2."""
+    made = pset1_probes.made(pset1.VAE, sizes.arguments, weights, model)
+    if (size := fetch(made.z_size)) != sizes.latent:
+        raise CheckFailed(f"z_size of {sizes.model} is wrong", expected=str(sizes.latent), got=str(size)[:50])
+    return made
 
 
-@item("p2.networks", weight=2)
-def test_mean_and_logvar(pset1, pset1_probes):
-    """encode(x) gives mean and logvar, each (B, z_size), z_size = hidden_dims[-1] // 2; both take either sign."""
-    for sizes in (IMAGES, OTHER, POINTS):
-        models, x, size = several(pset1_probes, pset1.VAE, sizes, VAES), pictures(6, sizes[0]), z_size(sizes)
-        given = fetch(models[0].z_size)
-        if given != size:
-            raise CheckFailed(f"z_size of VAE{sizes} is wrong", expected=str(size), got=str(given)[:50])
-        for name, parts in zip(("mean", "logvar"), pairs(encoded(models, x), VAES, (6, size)), strict=True):
-            values = torch.stack([part.detach().double() for part in parts])
-            assert_varies(values, f"the {name} of encode(x)", "images")
-            if exceeds(values.min(), -1e-9) or falls_below(values.max(), 1e-9):
-                raise CheckFailed(
-                    f"the {name} of encode(x) has one sign only, for {VAES} untrained models and 6 images: what comes"
-                    " last in the encoder?",
-                    expected="numbers of either sign",
-                    got=f"numbers from {float(values.min()):.3g} to {float(values.max()):.3g}",
-                )
+@vae_encoder(
+    "p2.networks",
+    call="encode(x)",
+    once=moved_vae,
+    sizes=(VAES[0], VAES[1], VAES[-1]),
+    results=("the mean of encode(x)", "the logvar of encode(x)"),
+    weights={
+        "each_input_has_a_mean_and_a_logvar": 1,
+        "the_encoder_can_be_trained": 0.25,
+        "an_input_is_encoded_by_itself": 0.25,
+    },
+)
+def test_encode(pset1_probes, made, x, step):
+    if step:
+        pset1_probes.step(made)
+    return made.encode(x)
 
 
-@item("p2.networks", weight=2)
-def test_width_of_the_decoder(pset1, pset1_probes):
-    """decode(z) has decode_dim numbers for each z, or input_dim where decode_dim is -1 or not given."""
-    for sizes, width in ((IMAGES, 784), (OTHER, 30), ((*OTHER, -1), 30), ((*OTHER, 7), 7), (POINTS, 3)):
-        models, z = several(pset1_probes, pset1.VAE, sizes, 6), 2 * noise(5, z_size(sizes))
-        name = f"decode(z) of VAE{sizes}"
-        assert_varies(tensors_of(decoded(models, z), 6, (5, width), name), name, "z")
-        name, z = f"{name} for negative z", -4 * pictures(5, z_size(sizes)) - 0.5
-        assert_varies(tensors_of(decoded(models, z), 6, (5, width), name), name, "of them")
-
-
-@item("p2.networks", weight=2)
-def test_a_sigmoid_where_it_is_asked_for(pset1, pset1_probes):
-    """With use_sigmoid decode(z) stays in (0, 1) and reaches both ends; without it, values lie outside as well."""
-    z = noise(8, z_size(OTHER))
-    found = []
-    for extra in ((), (-1, True), (5, True), (-1, False), (5, False)):
-        models = several(pset1_probes, pset1.VAE, (*OTHER, *extra), VAES)
-        found.append((extra, decoded(models, z), decoded_far(pset1_probes, models, z)))
-    for extra, near, far in found:
-        name, shape = f"decode(z) of VAE{(*OTHER, *extra)}", (8, 5 if extra[:1] == (5,) else OTHER[0])
-        images = tensors_of(near, VAES, shape, name)
-        assert_varies(images, name, "z")
-        name += " with large weights and large z"
-        values = torch.stack([*images, *tensors_of(far, VAES, shape, name)])
-        assert_range(values, name, use_sigmoid=extra[1:] != (False,))
-
-
-def assert_range(values, name, use_sigmoid):
-    """Raise `CheckFailed` unless values lie all over (0, 1), each by itself; or not in there, without a sigmoid."""
-    low, high = float(values.min()), float(values.max())
-    got = f"values from {low:.3g} to {high:.3g}"
-    if not use_sigmoid:
-        if not falls_below(low, -1.0) and not exceeds(high, 1.0):
-            raise CheckFailed(f"{name} is bounded without use_sigmoid", expected="values far beyond 1 and -1", got=got)
-        return
-    if falls_below(low, 0.0) or exceeds(high, 1.0):
-        raise CheckFailed(f"{name} leaves (0, 1)", expected="values in (0, 1)", got=got)
-    if exceeds(low, 0.05) or falls_below(high, 0.95):
-        raise CheckFailed(f"{name} does not come near both 0 and 1", expected="values all over (0, 1)", got=got)
-    assert_sums_differ(values, name)
-
-
-def assert_sums_differ(values, name):
-    """Raise `CheckFailed` where the values of each row are shares of 1."""
-    if not exceeds((values.sum(-1) - 1).abs(), 1e-3):
-        raise CheckFailed(f"the values of {name} add up to 1: each is to be a number of its own", got="sums of 1")
+@vae_decoder(
+    "p2.networks",
+    call="decode(z)",
+    once=vae_with_weights,
+    sizes=VAES,
+    result="decode(z)",
+    weights={
+        "each_code_has_numbers_of_its_own": 2,
+        "numbers_reach_all_of_their_range": 2,
+        "the_decoder_can_be_trained": 0.25,
+        "a_code_is_decoded_by_itself": 0.25,
+    },
+)
+def test_decode(pset1_probes, made, z, step):
+    if step:
+        pset1_probes.step(made)
+    return made.decode(z)

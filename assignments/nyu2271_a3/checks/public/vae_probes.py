@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from autograder.sandbox.jailed.instruments import moved, with_weights
+
 IMAGE = (1, 28, 28)
 PIXELS = 784
 PIECES = ("encoder", "mu_layer", "logvar_layer", "decoder")
@@ -56,7 +58,7 @@ def known_model(kind: type[nn.Module], sizes: Mapping[str, int], world: Mapping[
     model = _constructed(kind, sizes)
     names = _names(model)
     setattr(model, names["encoder"], Affine(world["encoder_weight"], world["encoder_bias"]))
-    setattr(model, names["mu_layer"], Affine(world["mu_weight"], world["mu_bias"]))
+    setattr(model, names["mu_layer"], Affine(world["mean_weight"], world["mean_bias"]))
     setattr(model, names["logvar_layer"], Affine(world["logvar_weight"], world["logvar_bias"]))
     for shape in (IMAGE, (PIXELS,), IMAGE):
         setattr(model, names["decoder"], Decoder(world["decoder_weight"], world["decoder_bias"], shape))
@@ -74,6 +76,11 @@ def _names(model: nn.Module) -> dict[str, str]:
     return {piece: renamed.get(piece, piece) for piece in PIECES}
 
 
+def made(kind: type[nn.Module], sizes: Mapping[str, int], weights: str, seed: int) -> nn.Module:
+    """A model of a class of yours in evaluation mode, with new weights, or with moved or large ones."""
+    return with_weights(ready(kind(PIXELS, **sizes)), weights, seed)
+
+
 def ready(model: nn.Module) -> nn.Module:
     """The model in evaluation mode, with a piece of another name under its usual one as well."""
     for piece, name in _names(model).items():
@@ -82,19 +89,9 @@ def ready(model: nn.Module) -> nn.Module:
     return model.eval()
 
 
-@torch.no_grad()
-def exaggerate(model: nn.Module) -> None:
-    """Make the weights of the decoder a hundred times as large."""
-    for parameter in model.decoder.parameters():
-        parameter.mul_(100)
-
-
-@torch.no_grad()
 def step(model: nn.Module) -> None:
-    """Move everything a little, at random, that an optimiser of `model.parameters()` would move."""
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.add_(0.1 * torch.randn_like(parameter))
+    """A step of all parameters of your model, at random."""
+    moved(model, 1000)
 
 
 def _constructed(kind: type[nn.Module], sizes: Mapping[str, int]) -> nn.Module:

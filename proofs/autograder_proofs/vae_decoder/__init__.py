@@ -1,0 +1,1 @@
+"""The proof of the decoder of a VAE."""

@@ -1,0 +1,1 @@
+"""The proof of the encoder of a VAE."""

@@ -1,0 +1,1 @@
+"""The proof of the forward pass of a VAE."""
