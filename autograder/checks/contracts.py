@@ -75,8 +75,9 @@ class Subject:
         return self._function(*inputs, **optional)
 
     def words(self, text: str) -> str:
-        """Put the assignment's names into a text of the contract."""
-        return text.format(call=self.call, function=self.call.partition("(")[0] + "()", **self.names)
+        """Put the assignment's names, and those of its options that are texts, into a text of the contract."""
+        words = {key: value for key, value in self.options.items() if isinstance(value, str)}
+        return text.format(call=self.call, function=self.call.partition("(")[0] + "()", **{**words, **self.names})
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class Contract:
         a model, say) that is called again only when those are others. ``weights`` gives properties another weight, by
         name. Raises `TypeError` or `ValueError` for what does not fit.
         """
-        named = tuple(names or (part.strip() for part in call.partition("(")[2].rstrip(")").split(",")))
+        listed = call.partition("(")[2].rstrip(")")
+        named = tuple(names or (part.strip() for part in listed.split(",") if listed))
         if len(named) < len(self.inputs) or not all(name.isidentifier() for name in named):
             raise ValueError(f"{self.concept}: call must name the inputs in order, as in 'f({', '.join(self.inputs)})'")
         for key in options:

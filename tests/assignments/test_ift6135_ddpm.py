@@ -187,7 +187,7 @@ def test_checks_see_more_than_the_mistakes_of_the_catalogue(suite, reference, tm
 def test_one_wrong_coefficient_costs_its_part(suite, reference, tmp_path, name, coefficient):
     found = suite.score(mutated(tmp_path, reference, name), items=[COEFFICIENTS])[COEFFICIENTS]
     wrong = {check.id.rpartition("::")[2] for check in found.checks if check.outcome is Outcome.FAIL}
-    assert wrong == {"test_six_entries_of_each_coefficient", f"test_{coefficient}"}
+    assert wrong == {f"test_coefficients[{name}]" for name in ("stored_entries", coefficient)}
     assert found.points > 3
 
 
@@ -240,7 +240,7 @@ BETAS = "betas = linear_beta_schedule(beta_start=1e-4, beta_end=0.02, timesteps=
 def test_a_blank_coefficient_is_called_blank(suite, reference, tmp_path):
     folder = variant(tmp_path, reference, (BETAS, "betas = ...\n"))
     result = suite.score(folder, items=[COEFFICIENTS])[COEFFICIENTS]
-    assert "is its line still blank?" in next(c.failure.summary for c in result.checks if c.public)
+    assert "`betas` is still `...`" in next(c.failure.summary for c in result.checks if c.public)
 
 
 # The real command: the jailed worker, and what its courtesies are for

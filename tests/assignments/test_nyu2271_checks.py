@@ -280,7 +280,7 @@ def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:
     assert "nothing that the decoder makes of a latent vector beside the class" in summary(
         "cvae-forward-class-before-latent"
     )
-    assert "cosine_schedule(10) is wrong" in summary("schedule-alpha-bar")
+    assert "cosine_schedule(10, 0.008) at the indices 0, 1, 2," in summary("schedule-alpha-bar")
     assert "the image's share (noise of zeros) is wrong" in summary("q-sample-image-not-scaled")
     assert "gives the largest value 9 0 times" in summary("forward-never-last")
     assert "where the estimate of x_0 is 3.0" in summary("p-sample-not-clamped")

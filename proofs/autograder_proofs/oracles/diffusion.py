@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
+from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule, Schedule
+
 
 def linear_betas(beta_start: float, beta_end: float, timesteps: int) -> torch.Tensor:
     """Betas (timesteps,) at equal distances, both ends included (section 4)."""
@@ -85,6 +87,15 @@ class Tables:
         """beta-tilde, the variance of q(x_{t-1} | x_t, x_0); 0 at index 0 (eq. 7)."""
         before = torch.cat([torch.zeros(1, dtype=torch.float64), self.noise_variance[:-1]])
         return self.betas * before / self.noise_variance
+
+
+def tables_of(schedule: Schedule) -> Tables:
+    """All coefficients of a schedule; the cosine schedule's are those of its clipped alphas."""
+    if isinstance(schedule, LinearSchedule):
+        return Tables(linear_betas(schedule.beta_start, schedule.beta_end, schedule.timesteps))
+    if isinstance(schedule, CosineSchedule):
+        return Tables(1 - cosine_alphas(schedule.timesteps, schedule.s))
+    return Tables(torch.tensor(schedule.betas, dtype=torch.float64))
 
 
 def at(table: torch.Tensor, t: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

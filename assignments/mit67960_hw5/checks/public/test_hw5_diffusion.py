@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import torch
+from hypothesis import strategies as st
 
 from autograder.checks import (
     AffineNoise,
@@ -23,7 +24,8 @@ from autograder.checks import (
 )
 from autograder.checks.describing import describe_type
 from autograder.checks.normality import Unit
-from autograder.concepts.forward_noising import LinearSchedule, forward_noising
+from autograder.concepts.forward_noising import forward_noising
+from autograder.concepts.noise_schedule import LinearSchedule, noise_schedule
 
 T = 200
 # Computed in float64. At each index an image is multiplied by SIGNAL, noise by SPREAD.
@@ -87,16 +89,22 @@ def test_the_divergence_is_a_mean_of_log_ratios(hw5):
 # q11.diffusion.linear_beta_schedule
 
 
-@item("q11.diffusion.linear_beta_schedule", weight=1)
-def test_betas_of_40_and_of_200_steps(hw5):
-    """There are T betas at equal distances; the first, the second, one in the middle and the last are stored here."""
-    for timesteps, known in BETAS.items():
-        name = f"linear_beta_schedule({timesteps})"
-        betas = assert_tensor(hw5.linear_beta_schedule(timesteps), shape=(timesteps,), name=name)
-        due = torch.tensor(list(known.values()), dtype=torch.float64)
-        assert_close(betas[list(known)], due, name=f"{name} at the indices {list(known)}", scale=0.0)
-        steps = ((due[-1] - due[0]) / (timesteps - 1)).expand(timesteps - 1)
-        assert_close(betas.double().diff(), steps, name=f"the distance of neighbours in {name}", scale=0.5)
+def schedule_of(timesteps):
+    """The schedule of this many steps."""
+    return LinearSchedule(0.1 / timesteps, 20 / timesteps, timesteps)
+
+
+@noise_schedule(
+    "q11.diffusion.linear_beta_schedule",
+    call="linear_beta_schedule(timesteps)",
+    betas="linear_beta_schedule(timesteps)",
+    schedule=st.integers(25, 1000).map(schedule_of),
+    stored={schedule_of(timesteps): {"betas": numbers} for timesteps, numbers in BETAS.items()},
+    formula=": betas at equal distances, both ends of which depend on T",
+    weights={"stored_entries": 1},
+)
+def test_linear_beta_schedule(hw5, schedule):
+    return hw5.linear_beta_schedule(schedule.timesteps)
 
 
 # q11.diffusion.q_sample
@@ -107,7 +115,7 @@ STORED = {index: [(signal, spread)] for index, signal, spread in zip(INDICES, SI
 @forward_noising(
     "q11.diffusion.q_sample",
     call="q_sample(x_0, t, noise)",
-    schedule=LinearSchedule(5e-4, 0.1, 200),
+    schedule=schedule_of(T),
     stored=STORED,
     channels=2,
 )

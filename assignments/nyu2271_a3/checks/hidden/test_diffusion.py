@@ -24,7 +24,7 @@ from autograder.checks.closeness import assert_close, assert_gradients_close
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.strategies import NoisingProblem, noising_problems
 from autograder.checks.tensor_assertions import assert_tensor
-from autograder.concepts.forward_noising import CosineSchedule
+from autograder.concepts.noise_schedule import CosineSchedule
 
 T = 14
 TABLES = Tables(1 - cosine_alphas(T))
@@ -37,23 +37,6 @@ def built(diffusion: Any, diffusion_probes: Any, *, size: int = 6, channels: int
     """A Diffusion of the hand-in around a known model, and that model."""
     predictor = AffineNoise(*model, int64_times=True)
     return diffusion_probes.diffusion_of(diffusion.Diffusion, predictor.lent, size, channels, timesteps), predictor
-
-
-# diffusion.schedule
-
-
-@item("diffusion.schedule", weight=2)
-@given(examples=12, timesteps=st.integers(5, 120), s=st.sampled_from([0.008, 0.03, 0.1, 0.25]))
-def test_alphas_for_any_length_and_offset(diffusion, timesteps, s):
-    """For every T and s there are T alphas, the ratios of neighbours on the curve, clipped at both ends."""
-    assert_close(diffusion.cosine_schedule(timesteps, s), cosine_alphas(timesteps, s))
-
-
-@item("diffusion.schedule", weight=1)
-def test_alphas_with_the_default_offset(diffusion):
-    """Without s, its value is that of the handout; T = 50 and T = 1000 are right everywhere."""
-    for timesteps in (50, 1000):
-        assert_close(diffusion.cosine_schedule(timesteps), cosine_alphas(timesteps))
 
 
 def mixed(problem: NoisingProblem) -> Tensor:

@@ -1,6 +1,7 @@
 """Part B, piece by piece, with a model whose prediction is known; numbers are stored here."""
 
 import torch
+from hypothesis import strategies as st
 
 from autograder.checks import (
     AffineNoise,
@@ -19,7 +20,8 @@ from autograder.checks import (
 )
 from autograder.checks.handwriting import coloured_digits
 from autograder.checks.normality import Unit
-from autograder.concepts.forward_noising import CosineSchedule, forward_noising
+from autograder.concepts.forward_noising import forward_noising
+from autograder.concepts.noise_schedule import CosineSchedule, noise_schedule
 
 T = 10
 # Computed in float64.
@@ -65,12 +67,22 @@ def scaled(factors, images):
 # diffusion.schedule
 
 
-@item("diffusion.schedule", weight=1)
-def test_alphas_at_ten_steps(diffusion):
-    """For T = 10 the alphas are the stored numbers: they fall slowly at first, and the last is clipped."""
-    assert_close(diffusion.cosine_schedule(T), torch.tensor(ALPHAS, dtype=torch.float64), name="cosine_schedule(10)")
-    other = torch.tensor(ALPHAS_OF_S, dtype=torch.float64)
-    assert_close(diffusion.cosine_schedule(4, s=0.1), other, name="cosine_schedule(4, s=0.1)")
+@noise_schedule(
+    "diffusion.schedule",
+    call="cosine_schedule(timesteps, s)",
+    alphas="cosine_schedule(timesteps, s)",
+    schedule=st.builds(CosineSchedule, st.integers(5, 120) | st.just(1000), st.sampled_from([0.008, 0.03, 0.1, 0.25])),
+    stored={
+        CosineSchedule(T): {"alphas": dict(enumerate(ALPHAS))},
+        CosineSchedule(4, 0.1): {"alphas": dict(enumerate(ALPHAS_OF_S))},
+    },
+    formula=": alphas that fall slowly at first, the last of which is clipped",
+    weights={"stored_entries": 1, "alphas": 3},
+)
+def test_cosine_schedule(diffusion, schedule):
+    if schedule == CosineSchedule(schedule.timesteps):
+        return diffusion.cosine_schedule(schedule.timesteps)
+    return diffusion.cosine_schedule(schedule.timesteps, s=schedule.s)
 
 
 # diffusion.q_sample
