@@ -142,7 +142,7 @@ vae-init-no-sigmoid vae-init-one-head vae-forward-detached-sample vae-forward-on
 reparametrize-variance-as-std reparametrize-without-gradient
 loss-logvar-exp-squared loss-not-divided loss-kl-without-half
 cvae-init-decoder-without-class cvae-forward-class-first schedule-alpha-bar schedule-t-plus-1-steps
-q-sample-first-time-for-all q-sample-alpha-for-alpha-bar p-losses-squared p-losses-summed forward-never-last
+q-sample-first-time-for-all q-sample-alpha-for-alpha-bar p-losses-squared-error p-losses-summed forward-never-last
 p-sample-not-clamped p-sample-noise-at-index-0 p-sample-printed-factor loop-clamped-before loop-forgets-the-step
 loop-time-of-one-entry sample-unnormalised-twice
 """
