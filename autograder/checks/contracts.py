@@ -96,6 +96,8 @@ class Contract:
     optional: Mapping[str, Any] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     """Options that every assignment must choose."""
+    refuse: Callable[[Mapping[str, Any]], str] = lambda options: ""
+    """What is wrong with an assignment's options, in words; nothing where they fit."""
 
     def __call__(
         self,
@@ -124,6 +126,8 @@ class Contract:
                 raise TypeError(f"{self.concept} has no option {key!r}{did_you_mean(key, list(self.options))}")
         if missing := [key for key in self.required if key not in options]:
             raise TypeError(f"{self.concept} needs the option {missing[0]!r}")
+        if wrong := self.refuse({**self.options, **options}):
+            raise ValueError(f"{self.concept}: {wrong}")
         weighed = {key: validated_weight(key, weight) for key, weight in weights.items()}
 
         def decorate(adapter: Adapter) -> Applied:

@@ -117,6 +117,19 @@ def test_huber_is_the_integral_of_the_clipped_distance():
     assert diffusion.mean_distance(distances, "huber").item() == pytest.approx(smooth.item())
 
 
+def test_targets_are_the_derivatives_that_they_stand_for():
+    angle, image, noise = torch.tensor([0.4, 0.7, -1.3], dtype=torch.float64)
+    signal, spread = angle.cos(), angle.sin()
+    shares = {name: diffusion.target_shares(name, signal, spread) for name in ("eps", "x0", "v", "score")}
+    target = {name: (of_image * image + of_noise * noise).item() for name, (of_image, of_noise) in shares.items()}
+    turned = angle.clone().requires_grad_()  # v is the velocity of x_t on a circle (Salimans and Ho, appendix D)
+    (velocity,) = torch.autograd.grad(turned.cos() * image + turned.sin() * noise, turned)
+    x_t = (signal * image + spread * noise).requires_grad_()
+    (score,) = torch.autograd.grad(torch.distributions.Normal(signal * image, spread).log_prob(x_t), x_t)
+    truth = {"eps": noise, "x0": image, "v": velocity, "score": score}
+    assert target == pytest.approx({name: value.item() for name, value in truth.items()}, rel=1e-12)
+
+
 def test_betas_outside_the_range_are_refused():
     for betas in (torch.tensor([0.1, 1.0]), torch.tensor([0.0, 0.1]), torch.tensor([[0.1]])):
         with pytest.raises(ValueError, match="betas"):

@@ -8,6 +8,9 @@ Distillation for Fast Sampling of Diffusion Models (2022), section 4.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +25,8 @@ from autograder.concepts.forward_noising import PIXELS, assert_noise_of_each_ima
 READ_OFF = 10.0
 """The scale of `assert_close` where noise is read off float32 images: of the noise at an early index a hundredth enters
 the image; 1 - alpha-bar is 1e-4 there and off by 2 * 2**-24, so the noise by 6e-4 of itself = 10 * 2**-14."""
+DISTANCES = ("squared", "absolute", "huber")
+PARAMETRISATIONS = ("eps", "x0", "v", "score")
 Readings = list[list[tuple[float, float]]]
 TARGETS = {"eps": (0.0, 1.0), "x0": (1.0, 0.0)}
 """The shares of image and noise in a target that is one of them."""
@@ -127,7 +132,8 @@ def known_errors_have_their_price(loss: Subject) -> None:
             value = stored_loss(loss, images, model, noise)
             costs, slopes = torch.tensor([prices.get(error, (0.0, 0.0)) for error in errors]).unbind(1)
             off = f"{errors[0]:g} everywhere" if len(set(errors)) == 1 else f"{errors}, image by image"
-            assert_close(value, costs.mean(), name=f"the loss of a model that is off by {off}", scale=READ_OFF)
+            drawn = loss.words(", without {noise}") if noise is None and loss.options["given"] else ""
+            assert_close(value, costs.mean(), name=f"the loss of a model that is off by {off}{drawn}", scale=READ_OFF)
         arriving = teach(value, [model.errors])
         assert_gradients_close(arriving, [slopes / len(slopes)], ["the prediction"], of="the loss", scale=READ_OFF)
 
@@ -148,6 +154,18 @@ def the_model_sees_fresh_noise(loss: Subject) -> None:
     """The model gets the times {t} as they are, and images with fresh standard normal noise of the right size."""
     factors = {index: several[0] for index, several in loss.options["stored"].items()}
     assert_fresh_noise(loss, factors, loss.options["stored_timesteps"])
+
+
+def refused(options: Mapping[str, Any]) -> str:
+    """What is wrong with the options of an assignment."""
+    for key, known in {"distance": DISTANCES, "parametrisation": PARAMETRISATIONS}.items():
+        if options[key] not in known:
+            return f"{key} is one of {', '.join(known)}, not {options[key]!r}"
+    if options["parametrisation"] not in TARGETS and options["targets"].keys() != options["stored"].keys():
+        return f"{options['parametrisation']!r} needs targets, for the indices that are stored"
+    if not options["prices"] or 0.0 in options["prices"]:
+        return "prices are those of errors that are not 0, one at least"
+    return "" if options["given"] or options["draws"] else "noise is given or drawn"
 
 
 noise_prediction_loss = Contract(
@@ -173,6 +191,7 @@ noise_prediction_loss = Contract(
         "int64_times": False,
     },
     required=("schedule", "stored", "distance", "prices"),
+    refuse=refused,
 )
 """``(x_0, t, noise, model) -> loss``, a scalar, for images (batch, channels, height, width) and times (batch,).
 

@@ -97,6 +97,16 @@ TABLES = {
 """Each table that an assignment may ask for, and what it means: no formula."""
 _OPTIONS: dict[str, Any] = {"schedule": None, "stored": {}, "start": 1, "formula": ""}
 
+
+def refused(options: Mapping[str, Any]) -> str:
+    """What is wrong with the options of an assignment."""
+    stored = {table for tables in options["stored"].values() for table in tables}
+    asked = {table for table in TABLES if options[table]}
+    if stored != asked or not asked:
+        return f"stored must have numbers of every table that is asked for ({', '.join(sorted(asked))}) and of no other"
+    return "" if options["start"] in (0, 1) else "start is 0 or 1"
+
+
 noise_schedule = Contract(
     concept="noise_schedule",
     version=1,
@@ -105,6 +115,7 @@ noise_schedule = Contract(
     public=(stored_entries,),
     options={**_OPTIONS, **dict.fromkeys(TABLES, "")},
     required=("schedule", "stored"),
+    refuse=refused,
 )
 """``(table, schedule) -> (timesteps,)``: one of the assignment's tables, for a schedule.
 
