@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator
@@ -26,13 +26,14 @@ class Misconception(Table):
     """One wrong implementation; ``body`` is that of the function, in the contract's names.
 
     A line ``...`` of the body stands for all that the reference has there. In texts, ``{logvar}`` is what an assignment
-    calls the contract's ``logvar``.
+    calls the contract's ``logvar``. What has a ``part`` is planted only where that is asked for.
     """
 
     id: Id
     misconception: _Text
     hint: _Text
     body: _Text
+    part: str = ""
     raises: Flag = False
     statistical: Flag = False
 
@@ -51,14 +52,17 @@ class _Catalogue(Table):
 class Planting(Table):
     """Where an assignment has a concept: a table ``[[concepts]]`` of its ``mutants.toml``.
 
-    ``function`` is the qualified name in the item's file; ``names`` say what it calls the contract's inputs, as Python
-    expressions (``self.mean``); mutants get ``prefix-misconception`` as their id.
+    ``function`` is the qualified name in the item's file, of a function or of a variable that a module or a function
+    assigns; ``names`` say what it calls the contract's inputs, as Python expressions (``self.mean``); mutants get
+    ``prefix-misconception`` as their id.
     """
 
     concept: _Text
     item: _Text
     function: _Text
     prefix: Id
+    part: str = ""
+    """Which of the misconceptions that belong to a part of the concept, such as one of several tables."""
     names: dict[str, str] = Field(default_factory=dict)
     without: dict[str, _Text] = Field(default_factory=dict)
     """Misconceptions that nobody can have here, each with the reason."""
@@ -69,26 +73,28 @@ def planted(assignment: Assignment, planting: Planting, code: str, where: str) -
 
     Raises `UserError` where the concept cannot be planted.
     """
-    known = read_misconceptions(assignment, planting.concept, where)
-    for name in planting.without:
-        if name not in known:
-            raise UserError(f"{where}: {planting.concept} has no misconception {name!r}{did_you_mean(name, known)}")
-    used = {node.id for one in known.values() for node in ast.walk(ast.parse(one.body)) if isinstance(node, ast.Name)}
-    for name in planting.names:
-        if name not in used:
-            raise UserError(f"{where}: {planting.concept} has no name {name!r}{did_you_mean(name, used)}")
-    old, indentation = _body(code, planting.function, where)
+    everything = read_misconceptions(assignment, planting.concept, where)
+    known = {one.id: one for one in everything if one.part in ("", planting.part)}
+    used = {name for one in known.values() for name in _names(one)}
+    parts = {one.part for one in everything}
+    asked = [("part", [planting.part] if planting.part else [], parts), ("misconception", planting.without, known)]
+    for kind, names, there in (*asked, ("name", planting.names, used)):
+        for name in names:
+            if name not in there:
+                raise UserError(f"{where}: {planting.concept} has no {kind} {name!r}{did_you_mean(name, there)}")
+    old, indentation, variable = _place(code, planting.function, where)
     for one in known.values():
         if one.id in planting.without:
             continue
-        lines = textwrap.indent(_renamed(one.body, planting.names, where), indentation).split("\n")
+        new = _renamed(one.body, planting.names, where)
+        lines = textwrap.indent(_assigning(new, variable) if variable else new, indentation).split("\n")
         body = "\n".join(old if line == f"{indentation}..." else line for line in lines)
         words = {"misconception": _worded(one.misconception, planting), "hint": _worded(one.hint, planting)}
         yield old, one.model_copy(update={"id": f"{planting.prefix}-{one.id}", "body": body, **words})
 
 
-def read_misconceptions(assignment: Assignment, concept: str, where: str) -> Mapping[str, Misconception]:
-    """Return the misconceptions of a concept by their ids; raise `UserError` for an unknown concept or a wrong file."""
+def read_misconceptions(assignment: Assignment, concept: str, where: str) -> tuple[Misconception, ...]:
+    """Return the misconceptions of a concept; raise `UserError` for an unknown concept or a wrong file."""
     assert assignment.proofs is not None
     package = assignment.proofs / PROOFS_PACKAGE
     path = package / concept / CATALOGUE
@@ -100,7 +106,12 @@ def read_misconceptions(assignment: Assignment, concept: str, where: str) -> Map
     except ValidationError as error:
         problem = error.errors()[0]
         raise UserError(f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
-    return {one.id: one for one in found.misconceptions}
+    return found.misconceptions
+
+
+def _names(one: Misconception) -> Iterator[str]:
+    yield from (node.id for node in ast.walk(ast.parse(one.body)) if isinstance(node, ast.Name))
+    yield from re.findall(r"\{(\w+)\}", one.misconception + one.hint)
 
 
 def _worded(text: str, planting: Planting) -> str:
@@ -123,24 +134,47 @@ def _renamed(body: str, names: Mapping[str, str], where: str) -> str:
     return ast.unparse(Rename().visit(ast.parse(body)))
 
 
-def _body(code: str, function: str, where: str) -> tuple[str, str]:
-    """Return the lines of a function's statements below its docstring, and their indentation."""
+def _assigning(body: str, variable: str) -> str:
+    """Return a body that assigns to a variable what it returned."""
+    tree = ast.parse(body)
+    for index, node in enumerate(tree.body):
+        if isinstance(node, ast.Return) and node.value is not None:
+            target = ast.Name(variable, ast.Store())
+            tree.body[index] = ast.fix_missing_locations(ast.Assign([target], node.value))
+    return ast.unparse(tree)
+
+
+def _place(code: str, function: str, where: str) -> tuple[str, str, str]:
+    """Return the lines that a body replaces, their indentation, and the variable that they assign ("": no variable).
+
+    They are a function's statements below its docstring, or the statement that assigns a variable.
+    """
     node: ast.AST | SyntaxProblem = parse(code)
     if isinstance(node, SyntaxProblem):
         raise UserError(f"{where}: line {node.line} of the reference is no Python ({node.text})")
     for name in function.split("."):
-        found = [
-            one
-            for one in getattr(node, "body", ())
-            if isinstance(one, ast.FunctionDef | ast.ClassDef) and one.name == name
-        ]
+        found = [one for one in getattr(node, "body", ()) if name in _bound(one)]
         if not found:
-            raise UserError(f"{where}: the reference has no function {function!r}")
+            raise UserError(f"{where}: the reference has no function or variable {function!r}")
         node = found[-1]
+    if isinstance(node, ast.Assign):
+        return _lines(code, [node]), " " * node.col_offset, function.rpartition(".")[2]
     if not isinstance(node, ast.FunctionDef):
-        raise UserError(f"{where}: {function!r} is no function of the reference")
+        raise UserError(f"{where}: {function!r} is no function or variable of the reference")
     statements = node.body[1:] if ast.get_docstring(node) is not None else node.body
     if not statements or statements[0].lineno == node.lineno:
         raise UserError(f"{where}: {function!r} has no statements on lines of their own")
-    lines = code.split("\n")[statements[0].lineno - 1 : statements[-1].end_lineno]
-    return "\n".join(lines), " " * statements[0].col_offset
+    return _lines(code, statements), " " * statements[0].col_offset, ""
+
+
+def _bound(node: ast.AST) -> tuple[str, ...]:
+    """The name that a statement defines, where it defines one."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return (node.name,)
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        return (node.targets[0].id,)
+    return ()
+
+
+def _lines(code: str, statements: Sequence[ast.stmt]) -> str:
+    return "\n".join(code.split("\n")[statements[0].lineno - 1 : statements[-1].end_lineno])

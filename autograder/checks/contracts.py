@@ -75,8 +75,9 @@ class Subject:
         return self._function(*inputs, **optional)
 
     def words(self, text: str) -> str:
-        """Put the assignment's names into a text of the contract."""
-        return text.format(call=self.call, function=self.call.partition("(")[0] + "()", **self.names)
+        """Put the assignment's names, and those of its options that are texts, into a text of the contract."""
+        words = {key: value for key, value in self.options.items() if isinstance(value, str)}
+        return text.format(call=self.call, function=self.call.partition("(")[0] + "()", **{**words, **self.names})
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ class Contract:
     optional: Mapping[str, Any] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     """Options that every assignment must choose."""
+    refuse: Callable[[Mapping[str, Any]], str] = lambda options: ""
+    """What is wrong with an assignment's options, in words; nothing where they fit."""
 
     def __call__(
         self,
@@ -117,7 +120,8 @@ class Contract:
         them on the reference, and one that holds is a problem. Raises `TypeError` or `ValueError` for what does not
         fit.
         """
-        named = tuple(names or (part.strip() for part in call.partition("(")[2].rstrip(")").split(",")))
+        listed = call.partition("(")[2].rstrip(")")
+        named = tuple(names or (part.strip() for part in listed.split(",") if listed))
         if len(named) < len(self.inputs) or not all(name.isidentifier() for name in named):
             raise ValueError(f"{self.concept}: call must name the inputs in order, as in 'f({', '.join(self.inputs)})'")
         for key in options:
@@ -125,6 +129,8 @@ class Contract:
                 raise TypeError(f"{self.concept} has no option {key!r}{did_you_mean(key, list(self.options))}")
         if missing := [key for key in self.required if key not in options]:
             raise TypeError(f"{self.concept} needs the option {missing[0]!r}")
+        if wrong := self.refuse({**self.options, **options}):
+            raise ValueError(f"{self.concept}: {wrong}")
         weighed = {key: validated_weight(key, weight) for key, weight in weights.items()}
         if bare := [key for key, reason in exempt.items() if not reason.strip()]:
             raise ValueError(f"{self.concept}: exempt[{bare[0]!r}] needs a reason")

@@ -91,7 +91,7 @@ q-sample-image-not-scaled q-sample-variance-as-std q-sample-first-time-for-all
 p-sample-variance-as-std p-sample-whole-table p-sample-noise-at-index-0 p-sample-beta-noise-at-every-index
 p-sample-model-time-too-high p-sample-model-time-too-low p-sample-index-too-high p-sample-index-too-low
 p-sample-loop-images-reversed p-sample-loop-forwards p-sample-loop-last-image-only
-p-losses-l1 p-losses-squared-error p-losses-summed p-losses-first-time-for-all
+p-losses-absolute-error p-losses-squared-error p-losses-summed p-losses-first-time-for-all
 t-sample-one-too-many t-sample-never-last t-sample-float
 """
 """The mistakes of real hand-ins that the specification names."""
@@ -187,7 +187,7 @@ def test_checks_see_more_than_the_mistakes_of_the_catalogue(suite, reference, tm
 def test_one_wrong_coefficient_costs_its_part(suite, reference, tmp_path, name, coefficient):
     found = suite.score(mutated(tmp_path, reference, name), items=[COEFFICIENTS])[COEFFICIENTS]
     wrong = {check.id.rpartition("::")[2] for check in found.checks if check.outcome is Outcome.FAIL}
-    assert wrong == {"test_six_entries_of_each_coefficient", f"test_{coefficient}"}
+    assert wrong == {f"test_coefficients[{name}]" for name in ("stored_entries", coefficient)}
     assert found.points > 3
 
 
@@ -230,7 +230,7 @@ def test_messages_say_what_is_wrong(suite, reference, tmp_path):
     assert "all rows have the same noise" in summary("q-sample-one-noise-for-the-batch")
     assert "must ask the model about that index" in summary("p-sample-model-time-too-high")
     assert "is a list of 4 values" in summary("p-sample-loop-list")
-    assert "the loss of a model that is off by [-3.0" in summary("p-losses-half-squared-error")
+    assert "the loss of a model that is off by -3 everywhere is wrong" in summary("p-losses-half-squared-error")
     assert "contains 10, outside 0..9" in summary("t-sample-one-too-many")
 
 
@@ -240,7 +240,7 @@ BETAS = "betas = linear_beta_schedule(beta_start=1e-4, beta_end=0.02, timesteps=
 def test_a_blank_coefficient_is_called_blank(suite, reference, tmp_path):
     folder = variant(tmp_path, reference, (BETAS, "betas = ...\n"))
     result = suite.score(folder, items=[COEFFICIENTS])[COEFFICIENTS]
-    assert "is its line still blank?" in next(c.failure.summary for c in result.checks if c.public)
+    assert "`betas` is still `...`" in next(c.failure.summary for c in result.checks if c.public)
 
 
 # The real command: the jailed worker, and what its courtesies are for

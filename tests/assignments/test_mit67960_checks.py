@@ -94,9 +94,9 @@ SAMPLE_OF_MISTAKES = """
 encode-variance-for-logvar encode-latent-size-fixed reparameterize-variance-as-std reparameterize-without-gradient
 decode-no-sigmoid decode-images forward-no-sample forward-sample-detached loss-kl-averaged loss-pixels-averaged
 plot-latents-decodes-random-z plot-latents-others-random plot-latents-reshaped plot-latents-arange
-plot-latents-not-drawn kl-determinant-once schedule-of-1000-steps q-sample-alpha-for-alpha-bar p-losses-other-noise
-p-losses-l1 p-sample-clamped-start p-sample-printed-factor p-sample-sqrt-beta loop-without-start loop-turned-around
-snapshots-index-is-t snapshots-from-the-end
+plot-latents-not-drawn kl-determinant-once schedule-of-1000-steps q-sample-alpha-for-alpha-bar p-losses-noise-not-passed
+p-losses-absolute-error p-sample-clamped-start p-sample-printed-factor p-sample-sqrt-beta loop-without-start
+loop-turned-around snapshots-index-is-t snapshots-from-the-end
 """
 """The mistakes of real hand-ins; the whole catalogue takes minutes."""
 

@@ -142,7 +142,7 @@ vae-init-decoder-no-sigmoid vae-init-encoder-one-head vae-forward-sample-detache
 reparametrize-variance-as-std reparametrize-without-gradient
 loss-logvar-exp-squared loss-not-divided loss-kl-without-half
 cvae-init-decoder-without-class cvae-forward-class-first schedule-alpha-bar schedule-t-plus-1-steps
-q-sample-first-time-for-all q-sample-alpha-for-alpha-bar p-losses-squared p-losses-summed forward-never-last
+q-sample-first-time-for-all q-sample-alpha-for-alpha-bar p-losses-squared-error p-losses-summed forward-never-last
 p-sample-not-clamped p-sample-noise-at-index-0 p-sample-printed-factor loop-clamped-before loop-forgets-the-step
 loop-time-of-one-entry sample-unnormalised-twice
 """
@@ -278,7 +278,7 @@ def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:
     assert "with respect to mu is wrong at every entry: it is 0 everywhere" in summary("reparametrize-without-gradient")
     assert "the loss is wrong" in summary("loss-not-divided")
     assert "nothing that the decoder makes of a code beside the class" in summary("cvae-forward-class-before-latent")
-    assert "cosine_schedule(10) is wrong" in summary("schedule-alpha-bar")
+    assert "cosine_schedule(10, 0.008) at the indices 0, 1, 2," in summary("schedule-alpha-bar")
     assert "the image's share (noise of zeros) is wrong" in summary("q-sample-image-not-scaled")
     assert "gives the largest value 9 0 times" in summary("forward-never-last")
     assert "where the estimate of x_0 is 3.0" in summary("p-sample-not-clamped")

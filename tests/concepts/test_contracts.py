@@ -12,6 +12,8 @@ from autograder.assignment import PROOFS, load_assignment
 from autograder.checks.contracts import Contract, Subject, prop
 from autograder.checks.declaring import declaration_of, given
 from autograder.checks.strategies import tensors
+from autograder.concepts.noise_prediction_loss import noise_prediction_loss
+from autograder.concepts.noise_schedule import LinearSchedule, noise_schedule
 from autograder.concepts.reparameterization import reparameterization
 from autograder.errors import UserError
 from autograder.release.declared import refuse_wrong_checks
@@ -92,6 +94,28 @@ def test_what_does_not_fit_is_refused_where_it_is_declared(keywords, error, says
 def test_an_option_that_everybody_must_choose_is_asked_for():
     with pytest.raises(TypeError, match="twice needs the option 'shapes'"):
         replace(TWICE, required=("shapes",))("an.item", call="double(x)")
+
+
+LINEAR = LinearSchedule(1e-3, 0.08, 100)
+LOSS = {"schedule": LINEAR, "stored": {0: [(0.9, 0.4)]}, "distance": "squared", "prices": {1.0: (1.0, 2.0)}}
+TABLES = {"schedule": LINEAR, "stored": {LINEAR: {"betas": {0: 1e-3}}}, "betas": "`betas`"}
+
+
+@pytest.mark.parametrize(
+    ("contract", "options", "changes", "says"),
+    [
+        (noise_prediction_loss, LOSS, {"distance": "mse"}, "distance is one of squared, absolute, huber, not 'mse'"),
+        (noise_prediction_loss, LOSS, {"parametrisation": "v"}, "'v' needs targets, for the indices that are stored"),
+        (noise_prediction_loss, LOSS, {"prices": {}}, "prices are those of errors that are not 0, one at least"),
+        (noise_prediction_loss, LOSS, {"given": False}, "noise is given or drawn"),
+        (noise_schedule, TABLES, {"alphas": "`alphas`"}, r"every table that is asked for \(alphas, betas\)"),
+        (noise_schedule, TABLES, {"start": 2}, "start is 0 or 1"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_refused_in_words(contract, options, changes, says):
+    contract("an.item", call="f(x_0, t)", **options)
+    with pytest.raises(ValueError, match=f"{contract.concept}: .*{says}"):
+        contract("an.item", call="f(x_0, t)", **{**options, **changes})
 
 
 def test_an_adapter_must_take_every_input():

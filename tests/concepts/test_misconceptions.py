@@ -51,7 +51,7 @@ def test_every_misconception_of_every_concept_fits_its_own_proof(concept):
     assert catalogue.mutants
     texts = [catalogue.source(mutant)[1] for mutant in catalogue.mutants]
     assert len({ast.dump(ast.parse(text)) for text in texts}) == len(texts)
-    hints = [one.hint for one in read_misconceptions(assignment, concept, "here").values()]
+    hints = [one.hint for one in read_misconceptions(assignment, concept, "here")]
     assert len(set(hints)) == len(hints)
 
 
@@ -63,8 +63,25 @@ def test_a_body_may_go_on_where_the_reference_ends(tmp_path):
     fields = {"concept": CONCEPT, "item": "sample", "function": "Gaussian.sample", "prefix": "draw"}
     planting = Planting.model_validate({**fields, "names": {"mean": "self.mu"}})
     course = replace(load_concept(ROOT, CONCEPT), proofs=tmp_path)
-    (mutant,) = planted(course, planting, CODE, "mutants.toml")
-    assert mutant.new == mutant.old + "\n        self.mu = None"
+    ((old, one),) = planted(course, planting, CODE, "mutants.toml")
+    assert one.body == old + "\n        self.mu = None"
+
+
+def test_a_misconception_is_planted_where_a_variable_is_assigned():
+    old, one = plant(function="Gaussian.sample.std", names={"mean": "self.mu", "logvar": "self.lv"})[
+        "draw-mean-left-out"
+    ]
+    assert old == "        std = (0.5 * self.lv).exp()"
+    assert one.body == "        std = torch.exp(0.5 * self.lv) * torch.randn_like(self.mu)"
+
+
+def test_what_belongs_to_a_part_is_planted_only_there():
+    proof = load_concept(ROOT, "noise_schedule")
+    code = "alphas = 1 - betas  # SOLUTION\n"
+    fields = {"concept": "noise_schedule", "item": "tables", "function": "alphas", "prefix": "alphas"}
+    planting = Planting.model_validate({**fields, "part": "alphas"})
+    assert "alphas = betas" in {one.body for _, one in planted(proof, planting, code, "mutants.toml")}
+    assert not list(planted(proof, Planting.model_validate(fields), code, "mutants.toml"))
 
 
 def test_what_nobody_can_do_here_is_left_out_by_name():
@@ -77,11 +94,12 @@ def test_what_nobody_can_do_here_is_left_out_by_name():
     ("changes", "says"),
     [
         ({"concept": "reparametrization"}, "no concept 'reparametrization' in .*; did you mean \"reparameterization\""),
-        ({"function": "Gaussian.draw"}, "mutants.toml: the reference has no function 'Gaussian.draw'"),
-        ({"function": "Gaussian"}, "'Gaussian' is no function of the reference"),
+        ({"function": "Gaussian.draw"}, "mutants.toml: the reference has no function or variable 'Gaussian.draw'"),
+        ({"function": "Gaussian"}, "'Gaussian' is no function or variable of the reference"),
         ({"function": "one_line"}, "'one_line' has no statements on lines of their own"),
         ({"names": {"men": "self.mu"}}, "reparameterization has no name 'men'; did you mean \"mean\""),
         ({"names": {"mean": "self."}}, "names.mean is no Python expression: 'self.'"),
+        ({"part": "mean"}, "reparameterization has no part 'mean'"),
         ({"without": {"seed": "why"}}, "reparameterization has no misconception 'seed'; did you mean \"seeded\""),
     ],
 )

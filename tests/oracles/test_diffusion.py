@@ -112,9 +112,22 @@ def test_huber_is_the_integral_of_the_clipped_distance():
     for delta in (1.0, 0.5):
         grid = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
         due = [(grid * d.abs()).clamp_max(delta).mean().item() * d.abs().item() for d in distances]
-        assert diffusion.huber_mean(distances, torch.zeros(7), delta).item() == pytest.approx(sum(due) / 7, rel=1e-8)
+        assert diffusion.mean_distance(distances, "huber", delta).item() == pytest.approx(sum(due) / 7, rel=1e-8)
     smooth = torch.nn.functional.smooth_l1_loss(distances, torch.zeros(7, dtype=torch.float64))
-    assert diffusion.huber_mean(distances, torch.zeros(7)).item() == pytest.approx(smooth.item())
+    assert diffusion.mean_distance(distances, "huber").item() == pytest.approx(smooth.item())
+
+
+def test_targets_are_the_derivatives_that_they_stand_for():
+    angle, image, noise = torch.tensor([0.4, 0.7, -1.3], dtype=torch.float64)
+    signal, spread = angle.cos(), angle.sin()
+    shares = {name: diffusion.target_shares(name, signal, spread) for name in ("eps", "x0", "v", "score")}
+    target = {name: (of_image * image + of_noise * noise).item() for name, (of_image, of_noise) in shares.items()}
+    turned = angle.clone().requires_grad_()  # v is the velocity of x_t on a circle (Salimans and Ho, appendix D)
+    (velocity,) = torch.autograd.grad(turned.cos() * image + turned.sin() * noise, turned)
+    x_t = (signal * image + spread * noise).requires_grad_()
+    (score,) = torch.autograd.grad(torch.distributions.Normal(signal * image, spread).log_prob(x_t), x_t)
+    truth = {"eps": noise, "x0": image, "v": velocity, "score": score}
+    assert target == pytest.approx({name: value.item() for name, value in truth.items()}, rel=1e-12)
 
 
 def test_betas_outside_the_range_are_refused():

@@ -5,7 +5,6 @@ Ho, Jain and Abbeel, Denoising Diffusion Probabilistic Models (2020), equation 4
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -15,24 +14,8 @@ from autograder.checks.closeness import assert_close
 from autograder.checks.contracts import Contract, Subject, prop
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.tensor_assertions import assert_tensor
-
-
-@dataclass(frozen=True)
-class LinearSchedule:
-    """Betas at equal distances from the first to the last."""
-
-    beta_start: float
-    beta_end: float
-    timesteps: int
-
-
-@dataclass(frozen=True)
-class CosineSchedule:
-    """The cosine schedule with its offset s; at the last index alpha-bar may be clipped or not."""
-
-    timesteps: int
-    s: float = 0.008
-
+from autograder.concepts.noise_schedule import CosineSchedule as CosineSchedule
+from autograder.concepts.noise_schedule import LinearSchedule as LinearSchedule
 
 Factors = tuple[float, float]
 PIXELS = 3600
@@ -102,7 +85,7 @@ forward_noising = Contract(
 )
 """``(x_0, t, noise=None) -> x_t`` for images (batch, channels, height, width), time indices (batch,) from 0, int64.
 
-``schedule`` is the assignment's, `LinearSchedule` or `CosineSchedule`. ``stored`` has for some time indices, in no
+``schedule`` is the assignment's, as in `noise_schedule`. ``stored`` has for some time indices, in no
 order, the factors of image and noise, ``{index: [(signal, spread)]}``, in float64 and rounded, several where the index
 can be read in several ways; they are of ``stored_timesteps`` steps where a model can be made for a number of them (the
 adapter's ``timesteps``). ``draws`` says whether noise is drawn where none is given; it needs factors of noise above 0.

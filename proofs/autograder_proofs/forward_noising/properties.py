@@ -14,29 +14,22 @@ from autograder.checks.normality import assert_independent
 from autograder.checks.strategies import NoisingProblem
 from autograder.concepts.forward_noising import (
     PIXELS,
-    CosineSchedule,
-    LinearSchedule,
     assert_noise_of_each_image,
     some_images,
 )
-from autograder_proofs.oracles.diffusion import Tables, cosine_alphas, cosine_alphas_cumprod, linear_betas
-
-Schedule = LinearSchedule | CosineSchedule
+from autograder.concepts.noise_schedule import CosineSchedule, Schedule
+from autograder_proofs.oracles.diffusion import cosine_alphas_cumprod, tables_of
 
 
 def factors_of(schedule: Schedule) -> list[list[tuple[float, float]]]:
     """The factors of image and noise at each index, in each of its right readings."""
-    if isinstance(schedule, LinearSchedule):
-        return _pairs(Tables(linear_betas(schedule.beta_start, schedule.beta_end, schedule.timesteps)))
-    found = _pairs(Tables(1 - cosine_alphas(schedule.timesteps, schedule.s)))
-    unclipped = float(cosine_alphas_cumprod(schedule.timesteps, schedule.s)[-1])
-    found[-1].append((max(unclipped, 0.0) ** 0.5, (1 - unclipped) ** 0.5))
-    return found
-
-
-def _pairs(tables: Tables) -> list[list[tuple[float, float]]]:
+    tables = tables_of(schedule)
     roots = (tables.sqrt_alphas_cumprod.tolist(), tables.sqrt_one_minus_alphas_cumprod.tolist())
-    return [[pair] for pair in zip(*roots, strict=True)]
+    found = [[pair] for pair in zip(*roots, strict=True)]
+    if isinstance(schedule, CosineSchedule):
+        unclipped = float(cosine_alphas_cumprod(schedule.timesteps, schedule.s)[-1])
+        found[-1].append((max(unclipped, 0.0) ** 0.5, (1 - unclipped) ** 0.5))
+    return found
 
 
 def problems(options: Mapping[str, Any]) -> dict[str, Any]:

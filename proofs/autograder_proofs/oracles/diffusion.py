@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
+from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule, Schedule
+
 
 def linear_betas(beta_start: float, beta_end: float, timesteps: int) -> torch.Tensor:
     """Betas (timesteps,) at equal distances, both ends included (section 4)."""
@@ -87,6 +89,15 @@ class Tables:
         return self.betas * before / self.noise_variance
 
 
+def tables_of(schedule: Schedule) -> Tables:
+    """All coefficients of a schedule; the cosine schedule's are those of its clipped alphas."""
+    if isinstance(schedule, LinearSchedule):
+        return Tables(linear_betas(schedule.beta_start, schedule.beta_end, schedule.timesteps))
+    if isinstance(schedule, CosineSchedule):
+        return Tables(1 - cosine_alphas(schedule.timesteps, schedule.s))
+    return Tables(torch.tensor(schedule.betas, dtype=torch.float64))
+
+
 def at(table: torch.Tensor, t: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """Entries of a table at t (batch,), shaped (batch, 1, ...) to multiply a tensor of ``like``'s dimensions."""
     return table[t].reshape(-1, *[1] * (like.ndim - 1))
@@ -127,11 +138,24 @@ def p_sample(tables: Tables, mean: torch.Tensor, t: torch.Tensor, noise: torch.T
     return mean.double() + at(tables.posterior_variance.sqrt(), t, mean) * noise.double()
 
 
-def huber_mean(predicted: torch.Tensor, target: torch.Tensor, delta: float = 1.0) -> torch.Tensor:
-    """Mean over all elements of d^2 / 2 where |d| < delta and delta (|d| - delta / 2) elsewhere.
+def target_shares(parametrisation: str, signal: float, spread: float) -> tuple[float, float]:
+    """The shares of x_0 and of the noise in what a model predicts, where x_t = signal x_0 + spread noise.
+
+    "v" is v = signal noise - spread x_0 of Salimans and Ho, Progressive Distillation for Fast Sampling of Diffusion
+    Models (2022), appendix D; "score" the gradient -noise / spread of log q(x_t | x_0) (Vincent, 2011).
+    """
+    shares = {"eps": (0.0, 1.0), "x0": (1.0, 0.0), "v": (-spread, signal), "score": (0.0, -1 / spread)}
+    return shares[parametrisation]
+
+
+def mean_distance(error: torch.Tensor, distance: str, delta: float = 1.0) -> torch.Tensor:
+    """Mean over all elements of d^2 ("squared"), |d| ("absolute") or, for "huber", d^2 / 2 where |d| < delta and
+    delta (|d| - delta / 2) elsewhere; differentiable.
 
     Huber, Robust Estimation of a Location Parameter (1964); smooth L1 for delta = 1.
     """
-    distance = (predicted.double() - target.double()).abs()
-    inner = distance.clamp_max(delta)
-    return (inner * (distance - inner / 2)).mean()
+    if distance == "squared":
+        return error.square().mean()
+    size = error.abs()
+    inner = size.clamp_max(delta)
+    return size.mean() if distance == "absolute" else (inner * (size - inner / 2)).mean()

@@ -59,7 +59,7 @@ class NoisedImages:
     @torch.no_grad()
     def error(self, denoiser: Denoiser) -> float:
         """Mean Huber loss of the predicted noise (NaN where it is not finite)."""
-        return float(diffusion.huber_mean(denoiser(self.noisy, self.t), self.noise))
+        return float(diffusion.mean_distance(denoiser(self.noisy, self.t).double() - self.noise.double(), "huber"))
 
     @torch.no_grad()
     def absolute_error(self, denoiser: Denoiser) -> float:

@@ -1,15 +1,10 @@
 """The eight coefficients at six steps of the process, against numbers that are stored here."""
 
-import torch
+from autograder.checks import fetch
+from autograder.concepts.noise_schedule import LinearSchedule, noise_schedule
 
-from autograder.checks import CheckFailed, fetch, is_remote, item
-from autograder.checks.closeness import assert_close
-from autograder.checks.tensor_assertions import assert_tensor
-
-T = 1000
-INDICES = (0, 1, 2, 250, 500, 999)
-# Computed in float64. Float32 code is off by at most 2 (index + 1) 2**-24 of alphas_cumprod, less than assert_close
-# allows; that error weighs most in the small entries of what is computed from 1 - alphas_cumprod, and is allowed there.
+SCHEDULE, INDICES = LinearSchedule(1e-4, 0.02, 1000), (0, 1, 2, 250, 500, 999)
+# Computed in float64.
 NUMBERS = {
     "betas": (1e-4, 1.19919920e-4, 1.39839840e-4, 5.07997998e-3, 1.00599600e-2, 2e-2),
     "alphas": (0.9999, 0.99988008, 0.99986016, 0.99492002, 0.98994004, 0.98),
@@ -22,13 +17,13 @@ NUMBERS = {
 }
 
 
-@item("ddpm.coefficients", weight=0.5)
-def test_six_entries_of_each_coefficient(ddpm_solution):
-    """All eight coefficients are right at six indices; the first that is not may be the reason for those after it."""
-    for name, numbers in NUMBERS.items():
-        value = fetch(getattr(ddpm_solution, name))
-        if is_remote(value):
-            raise CheckFailed(f"`{name}` is not a tensor: is its line still blank?")
-        table = assert_tensor(value, shape=(T,), name=f"`{name}`").detach()
-        due = torch.tensor(numbers, dtype=torch.float64)
-        assert_close(table[list(INDICES)], due, name=f"`{name}` at the indices {', '.join(map(str, INDICES))}")
+@noise_schedule(
+    "ddpm.coefficients",
+    call="each coefficient",
+    schedule=SCHEDULE,
+    stored={SCHEDULE: {name: dict(zip(INDICES, numbers, strict=True)) for name, numbers in NUMBERS.items()}},
+    formula=", in the order of the template: one that is wrong may be the reason for those after it",
+    **{name: f"`{name}`" for name in NUMBERS},
+)
+def test_coefficients(ddpm_solution, table):
+    return fetch(getattr(ddpm_solution, table))

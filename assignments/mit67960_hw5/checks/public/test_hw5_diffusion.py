@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import torch
+from hypothesis import strategies as st
 
 from autograder.checks import (
     AffineNoise,
@@ -19,17 +20,23 @@ from autograder.checks import (
     item,
     lend,
     substitute,
-    teach,
 )
 from autograder.checks.describing import describe_type
 from autograder.checks.normality import Unit
-from autograder.concepts.forward_noising import LinearSchedule, forward_noising
+from autograder.concepts.forward_noising import forward_noising
+from autograder.concepts.noise_prediction_loss import noise_prediction_loss
+from autograder.concepts.noise_schedule import LinearSchedule, noise_schedule
 
 T = 200
-# Computed in float64. At each index an image is multiplied by SIGNAL, noise by SPREAD.
-INDICES = (0, 1, 4, 49, 120, 199)
-SIGNAL = (0.999749969, 0.999249969, 0.996253593, 0.725084411, 0.152012213, 0.0055062121)
-SPREAD = (0.0223606798, 0.038723378, 0.0864799289, 0.688660001, 0.988378615, 0.999984841)
+# Computed in float64: the factors of image and noise at some indices.
+STORED = {
+    0: [(0.999749969, 0.0223606798)],
+    1: [(0.999249969, 0.038723378)],
+    4: [(0.996253593, 0.0864799289)],
+    49: [(0.725084411, 0.688660001)],
+    120: [(0.152012213, 0.988378615)],
+    199: [(0.0055062121, 0.999984841)],
+}
 # Some betas, by index, of schedules of 40 and of 200 steps.
 BETAS = {
     40: {0: 0.0025, 1: 0.0152564103, 10: 0.130064103, 39: 0.5},
@@ -46,19 +53,9 @@ STD = {1: 0.0182604622, 20: 0.0979460175, 120: 0.245780072, 199: 0.316227233}
 LAST_STEP = ((0.8, 0.755467531), (-1.3, -1.34505767))
 
 
-def some_images(batch, channels, size, seed=0):
-    """Images (batch, channels, size, size) with values in [-1, 1]."""
-    return torch.rand(batch, channels, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-
-
 def some_noise(batch, channels, size, seed=0):
     """Noise (batch, channels, size, size)."""
     return torch.randn(batch, channels, size, size, generator=torch.Generator().manual_seed(seed + 1))
-
-
-def scaled(factors, images):
-    """Multiply each image by its own factor, in float64."""
-    return torch.einsum("b,bchw->bchw", torch.as_tensor(factors, dtype=torch.float64), images.double())
 
 
 # q8.kl
@@ -87,27 +84,31 @@ def test_the_divergence_is_a_mean_of_log_ratios(hw5):
 # q11.diffusion.linear_beta_schedule
 
 
-@item("q11.diffusion.linear_beta_schedule", weight=1)
-def test_betas_of_40_and_of_200_steps(hw5):
-    """There are T betas at equal distances; the first, the second, one in the middle and the last are stored here."""
-    for timesteps, known in BETAS.items():
-        name = f"linear_beta_schedule({timesteps})"
-        betas = assert_tensor(hw5.linear_beta_schedule(timesteps), shape=(timesteps,), name=name)
-        due = torch.tensor(list(known.values()), dtype=torch.float64)
-        assert_close(betas[list(known)], due, name=f"{name} at the indices {list(known)}", scale=0.0)
-        steps = ((due[-1] - due[0]) / (timesteps - 1)).expand(timesteps - 1)
-        assert_close(betas.double().diff(), steps, name=f"the distance of neighbours in {name}", scale=0.5)
+def schedule_of(timesteps):
+    """The schedule of this many steps."""
+    return LinearSchedule(0.1 / timesteps, 20 / timesteps, timesteps)
+
+
+@noise_schedule(
+    "q11.diffusion.linear_beta_schedule",
+    call="linear_beta_schedule(timesteps)",
+    betas="linear_beta_schedule(timesteps)",
+    schedule=st.integers(25, 1000).map(schedule_of),
+    stored={schedule_of(timesteps): {"betas": numbers} for timesteps, numbers in BETAS.items()},
+    formula=": betas at equal distances, both ends of which depend on T",
+    weights={"stored_entries": 1},
+)
+def test_linear_beta_schedule(hw5, schedule):
+    return hw5.linear_beta_schedule(schedule.timesteps)
 
 
 # q11.diffusion.q_sample
-
-STORED = {index: [(signal, spread)] for index, signal, spread in zip(INDICES, SIGNAL, SPREAD, strict=True)}
 
 
 @forward_noising(
     "q11.diffusion.q_sample",
     call="q_sample(x_0, t, noise)",
-    schedule=LinearSchedule(5e-4, 0.1, 200),
+    schedule=schedule_of(T),
     stored=STORED,
     channels=2,
 )
@@ -118,37 +119,19 @@ def test_q_sample(hw5, x_0, t, noise):
 # q11.diffusion.p_losses
 
 
-@item("q11.diffusion.p_losses", weight=1)
-def test_the_price_of_a_known_error(hw5):
-    """A model that always predicts 0.5 pays the mean squared distance of the noise from 0.5; its gradient arrives."""
-    images, noise, t = some_images(6, 2, 6), some_noise(6, 2, 6), torch.tensor(INDICES)
-    for bias in (0.5, -2.0):
-        predictor = AffineNoise(0.0, 0.0, bias)
-        loss = hw5.p_losses(predictor.lent, images, t, noise)
-        assert_close(loss, (noise.double() - bias).square().mean(), name=f"the loss of a model that predicts {bias}")
-        assert_times(predictor, t)
-        (arriving,) = teach(loss, [predictor.bias])
-        if arriving is None:
-            raise CheckFailed("no gradient of the loss reaches the model")
-        due = 2 * (bias - noise.double()).mean()
-        assert_close(arriving, due, name="the gradient of the loss with respect to the prediction", scale=1.0)
-
-
-@item("q11.diffusion.p_losses", weight=1)
-def test_the_noise_to_predict_is_the_noise_that_was_added(hw5):
-    """Without noise given, p_losses draws its own: standard normal, new at every call, the same in x_t and the loss."""
-    images, t, draws = some_images(6, 1, 24), torch.tensor(INDICES).clamp_min(4), []
-    spread, signal = (torch.tensor(table, dtype=torch.float64) for table in (SPREAD, SIGNAL))
-    rows = torch.tensor([2, 2, 2, 3, 4, 5])  # of INDICES: early on, float32 does not know the noise well
-    for _ in range(2):
-        predictor = AffineNoise(0.0, 0.0, 0.25)
-        loss = assert_tensor(hw5.p_losses(predictor.lent, images, t), shape=(), name="p_losses(model, x_0, t)")
-        x_t = assert_times(predictor, t)
-        noise = scaled(1 / spread[rows], x_t - scaled(signal[rows], images))
-        assert_close(loss, (noise - 0.25).square().mean(), name="the loss, next to the noise that went into x_t,")
-        draws.append(noise)
-    assert_standard_normal(draws[0], name="the noise that p_losses draws")
-    assert_independent(*draws, name="the noise of two calls of p_losses")
+@noise_prediction_loss(
+    "q11.diffusion.p_losses",
+    call="p_losses(model, x_0, t, noise)",
+    names=("x_0", "t", "noise"),
+    schedule=schedule_of(T),
+    stored=STORED,
+    channels=2,
+    distance="squared",
+    prices={0.5: (0.25, 1.0), -2.0: (4.0, -4.0)},
+    draws=True,
+)
+def test_p_losses(hw5, model, x_0, t, noise):
+    return hw5.p_losses(model, x_0, t) if noise is None else hw5.p_losses(model, x_0, t, noise)
 
 
 def assert_times(predictor, t):

@@ -1,6 +1,7 @@
 """Part B, piece by piece, with a model whose prediction is known; numbers are stored here."""
 
 import torch
+from hypothesis import strategies as st
 
 from autograder.checks import (
     AffineNoise,
@@ -9,17 +10,18 @@ from autograder.checks import (
     assert_independent,
     assert_standard_normal,
     assert_tensor,
-    assert_uniform_integers,
     exists,
     falls_below,
     item,
     show_images,
     substitute,
-    teach,
 )
 from autograder.checks.handwriting import coloured_digits
 from autograder.checks.normality import Unit
-from autograder.concepts.forward_noising import CosineSchedule, forward_noising
+from autograder.concepts.forward_noising import forward_noising
+from autograder.concepts.noise_prediction_loss import noise_prediction_loss
+from autograder.concepts.noise_schedule import CosineSchedule, noise_schedule
+from autograder.concepts.uniform_times import uniform_times
 
 T = 10
 # Computed in float64.
@@ -57,20 +59,25 @@ def built(diffusion, diffusion_probes, *, size=6, channels=3, timesteps=T, model
     return diffusion_probes.diffusion_of(diffusion.Diffusion, predictor.lent, size, channels, timesteps), predictor
 
 
-def scaled(factors, images):
-    """Multiply each image by its own factor, in float64."""
-    return torch.einsum("b,bchw->bchw", torch.as_tensor(factors, dtype=torch.float64), images.double())
-
-
 # diffusion.schedule
 
 
-@item("diffusion.schedule", weight=1)
-def test_alphas_at_ten_steps(diffusion):
-    """For T = 10 the alphas are the stored numbers: they fall slowly at first, and the last is clipped."""
-    assert_close(diffusion.cosine_schedule(T), torch.tensor(ALPHAS, dtype=torch.float64), name="cosine_schedule(10)")
-    other = torch.tensor(ALPHAS_OF_S, dtype=torch.float64)
-    assert_close(diffusion.cosine_schedule(4, s=0.1), other, name="cosine_schedule(4, s=0.1)")
+@noise_schedule(
+    "diffusion.schedule",
+    call="cosine_schedule(timesteps, s)",
+    alphas="cosine_schedule(timesteps, s)",
+    schedule=st.builds(CosineSchedule, st.integers(5, 120) | st.just(1000), st.sampled_from([0.008, 0.03, 0.1, 0.25])),
+    stored={
+        CosineSchedule(T): {"alphas": dict(enumerate(ALPHAS))},
+        CosineSchedule(4, 0.1): {"alphas": dict(enumerate(ALPHAS_OF_S))},
+    },
+    formula=": alphas that fall slowly at first, the last of which is clipped",
+    weights={"stored_entries": 1, "alphas": 3},
+)
+def test_cosine_schedule(diffusion, schedule):
+    if schedule == CosineSchedule(schedule.timesteps):
+        return diffusion.cosine_schedule(schedule.timesteps)
+    return diffusion.cosine_schedule(schedule.timesteps, s=schedule.s)
 
 
 # diffusion.q_sample
@@ -106,22 +113,26 @@ def loss_of(model):
     return model.p_loss if exists(model.p_loss) else model.p_losses
 
 
-@item("diffusion.p_losses", weight=1)
-def test_the_price_of_a_known_error(diffusion, diffusion_probes):
-    """A model that always predicts 0.5 pays the average distance of the noise from 0.5; its gradient arrives."""
-    images, noise, t = some_images(5, 3, 6), some_noise(5, 3, 6), torch.tensor(INDICES)
-    for bias in (0.5, -2.0):
-        model, predictor = built(diffusion, diffusion_probes, model=(0.0, 0.0, bias))
-        loss = loss_of(model)(images, t, noise)
-        assert_close(loss, (noise.double() - bias).abs().mean(), name=f"the loss of a model that predicts {bias}")
-        times = list(predictor.times)
-        if not times or times[-1].tolist() != t.tolist():
-            raise CheckFailed("the model must get the time indices t as they are")
-        arriving = teach(loss, [predictor.bias])[0]
-        share = (noise < bias).double().mean() - (noise > bias).double().mean()
-        if arriving is None:
-            raise CheckFailed("no gradient of the loss reaches the model")
-        assert_close(arriving, share, name="the gradient of the loss with respect to the prediction", scale=1.0)
+def diffusion_around(diffusion, diffusion_probes, model, x_0, timesteps):
+    """Your Diffusion around a model, for images like these and so many steps."""
+    channels, size = x_0.shape[1:3]
+    return diffusion_probes.diffusion_of(diffusion.Diffusion, model, size, channels, timesteps)
+
+
+@noise_prediction_loss(
+    "diffusion.p_losses",
+    call="p_losses(x_0, t, noise)",
+    once=diffusion_around,
+    schedule=CosineSchedule(14),
+    stored=STORED,
+    stored_timesteps=T,
+    distance="absolute",
+    prices={0.5: (0.5, 1.0), -2.0: (2.0, -1.0)},
+    int64_times=True,
+    weights={"known_errors_have_their_price": 0.5},
+)
+def test_p_losses(made, x_0, t, noise):
+    return loss_of(made)(x_0, t, noise)
 
 
 # diffusion.forward
@@ -150,14 +161,10 @@ def times_of(model, predictor, images, noise):
     return times[-1]
 
 
-@item("diffusion.forward", weight=1)
-def test_random_times(diffusion, diffusion_probes):
-    """forward draws int64 indices 0..T-1, each as often as the others, for each image and in every call."""
-    draws = []
-    for call in range(2):
-        model, predictor = built(diffusion, diffusion_probes, size=2, channels=1)
-        draws.append(times_of(model, predictor, some_images(8000, 1, 2, call), some_noise(8000, 1, 2, call)))
-    assert_uniform_integers(torch.stack(draws), 0, T - 1, name="t")
+@uniform_times("diffusion.forward", call="forward(x_0, noise)", times="t", weights={"all_times_are_reached": 2})
+def test_forward(diffusion, diffusion_probes, timesteps, batch_size):
+    model, predictor = built(diffusion, diffusion_probes, size=1, channels=1, timesteps=timesteps)
+    return times_of(model, predictor, some_images(batch_size, 1, 1), some_noise(batch_size, 1, 1))
 
 
 # diffusion.p_sample

@@ -1,0 +1,1 @@
+"""The proof of the loss of a model that predicts noise."""

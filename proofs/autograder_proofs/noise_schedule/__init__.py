@@ -1,0 +1,1 @@
+"""The proof of the tables of a noise schedule."""
