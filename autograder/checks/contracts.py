@@ -95,6 +95,8 @@ class Contract:
     optional: Mapping[str, Any] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     """Options that every assignment must choose."""
+    validate: Callable[[Mapping[str, Any]], None] = lambda options: None
+    """Raises `ValueError` or `TypeError` for all options of an assignment where they do not fit."""
 
     def __call__(
         self,
@@ -122,6 +124,7 @@ class Contract:
                 raise TypeError(f"{self.concept} has no option {key!r}{did_you_mean(key, list(self.options))}")
         if missing := [key for key in self.required if key not in options]:
             raise TypeError(f"{self.concept} needs the option {missing[0]!r}")
+        self.validate({**self.options, **options})
         weighed = {key: validated_weight(key, weight) for key, weight in weights.items()}
 
         def decorate(adapter: Adapter) -> Applied:

@@ -85,6 +85,15 @@ def test_an_option_that_everybody_must_choose_is_asked_for():
         replace(TWICE, required=("shapes",))("an.item", call="double(x)")
 
 
+def test_a_contract_may_refuse_options():
+    def validate(options):
+        if options["shapes"] == ():
+            raise ValueError("at least one shape")
+
+    with pytest.raises(ValueError, match="at least one shape"):
+        replace(TWICE, validate=validate)("an.item", call="double(x)", shapes=())
+
+
 def test_an_adapter_must_take_every_input():
     with pytest.raises(TypeError, match=r"double\(\) needs the inputs of twice: value"):
 

@@ -7,7 +7,7 @@ step takes the place of the assignment's own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,13 +95,21 @@ class KnownStep:
             raise TypeError(f"the step was called more than {MAX_CALLS} times")
         others = [value.item() if isinstance(value, np.generic) else value for value in given if value is not x]
         times = tuple(value for value in others if isinstance(value, Tensor) or type(value) in (int, float))
-        after = self._moved(x, times[0] if times else 0)
+        after = self._moved(x, times)
         self.calls.append(Call(x.detach().clone(), times, after.clone()))
         return after
 
-    def _moved(self, x: Tensor, time: Any) -> Tensor:
-        phase = torch.sin(self.frequency * torch.as_tensor(time).double().flatten()[:1] + 1)
-        return (self.kept * x.detach().double() + (1 - self.kept) * phase).to(x.dtype)
+    def _moved(self, x: Tensor, times: tuple[Any, ...]) -> Tensor:
+        """What becomes of states: whatever tells the time, in whichever form, has its own effect."""
+        phases = [math.sin(self.frequency * mean + offset) for mean, offset in map(_reading, times)] or [0.0]
+        return (self.kept * x.detach().double() + (1 - self.kept) * sum(phases) / len(phases)).to(x.dtype)
+
+
+def _reading(time: Any) -> tuple[float, float]:
+    """The mean of what tells the time, and a number for its form."""
+    if not isinstance(time, Tensor) or time.ndim == 0:
+        return float(time), 1.0
+    return float(time.double().mean()), 2.0 + 0.3 * time.is_floating_point() + 1.4 / max(len(time), 1)
 
 
 @dataclass(frozen=True)
@@ -160,7 +168,7 @@ def assert_called(loop: Subject, ran: Run) -> None:
         raise CheckFailed(
             f"{who} must be called once for each time, from {ran.times[0]:g} to {ran.times[-1]:g}, with the time of"
             " each example in a tensor (batch,) and, if asked for, as a number",
-            expected=f"{len(ran.times)} calls: {_listed([f'{time:g}' for time in ran.times])}",
+            expected=f"{len(ran.times)} calls: {_listed([str([time] * ran.step.shape[0]) for time in ran.times])}",
             got=f"{len(found)} calls: {_listed(found)}" if found else "no call",
         )
 
@@ -174,20 +182,22 @@ def assert_chained(loop: Subject, ran: Run) -> None:
     assert_called(loop, ran)
     step, returns = loop.names["step"], loop.options["returns"]
     before = ran.model.images if ran.own_way else [call.before for call in ran.step.calls]
-    after = [*before[1:], None] if ran.own_way else [call.after for call in ran.step.calls]
+    after = before[1:] if ran.own_way else [call.after for call in ran.step.calls]
     if ran.start is not None:
         assert_close(before[0], ran.start, name=f"what the first step starts from, next to {loop.names['start']},")
-    for number, (state, earlier) in enumerate(zip(before[1:], after[:-1], strict=True), start=2):
+    for number, (state, earlier) in enumerate(zip(before[1:], after, strict=False), start=2):
         name = f"what call number {number} of {step}() starts from, next to the result of the one before,"
         assert_close(state, earlier, name=name, scale=1.0)
     if returns == "all":
         assert_close(ran.result[0], before[0], name="the first state, next to what the first step started from,")
     shown = {"all": ran.result[1:], "after_steps": ran.result, "last": ran.result[None]}[returns]
-    finish, first = loop.options["finish"], len(after) - len(shown)
-    for state, expected, time in zip(shown, after[first:], ran.times[first:], strict=True):
-        if expected is not None:
+    finish, times = loop.options["finish"], ran.times[len(ran.times) - len(shown) :]
+    known = dict(zip(ran.times, after, strict=False))  # nobody saw what the last step of the loop's own gave
+    for state, time in zip(shown, times, strict=True):
+        if time in known:
+            expected = known[time].double()
             name = f"the {'result' if returns == 'last' else 'state'} after the step at {time:g}"
-            assert_close(state, finish(expected.double()) if finish else expected.double(), name=name, scale=1.0)
+            assert_close(state, finish(expected) if finish else expected, name=name, scale=1.0)
 
 
 @prop(weight=1)
@@ -223,6 +233,13 @@ def start_of(loop: Subject, ran: Run) -> Tensor:
     return assert_tensor(seen[0], shape=ran.step.shape, name="what the first step starts from")
 
 
+def _validate(options: Mapping[str, Any]) -> None:
+    if options["returns"] not in ("all", "after_steps", "last"):
+        raise ValueError(f"reverse_loop: returns is 'all', 'after_steps' or 'last', not {options['returns']!r}")
+    if not options["timesteps"] or min(options["timesteps"]) < 1:
+        raise ValueError("reverse_loop: timesteps must hold numbers of steps, 1 or more")
+
+
 reverse_loop = Contract(
     concept="reverse_loop",
     version=1,
@@ -242,6 +259,7 @@ reverse_loop = Contract(
         "step_takes_model": True,
     },
     required=("rule", "timesteps", "returns"),
+    validate=_validate,
 )
 """``(model, step, shape) -> states`` from noise of this shape (batch, ...) on; the adapter puts ``step`` in the place
 of the assignment's own function before it calls the loop.

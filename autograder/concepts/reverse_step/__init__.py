@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -57,13 +57,15 @@ class StoredStep:
     """Some numbers of one step: what images of one constant each become where the model predicts the same everywhere.
 
     ``means`` has for the pixels before the step those of the mean after it, computed in float64; ``std`` is the
-    standard deviation of the noise that is added, 0 where there is none.
+    standard deviation of the noise that is added, 0 where there is none. ``where`` is for messages: what is special
+    about these numbers, as in "the estimates of x_0 are 3 and -2".
     """
 
     t: float
     prediction: float
     means: Mapping[float, float]
     std: float = 0.0
+    where: str = ""
 
 
 def size_of(example: Sequence[int | None], entries: int) -> tuple[int, tuple[int, ...]]:
@@ -88,7 +90,7 @@ def assert_asked(step: Subject, model: NoisePredictor, images: Tensor, t: float)
         raise CheckFailed(
             f"{called} at {named} = {t:g} must ask the model about that time, with one entry for each image",
             expected=f"model(x, t) with t = {t:g} everywhere",
-            got=f"t = {model.times[-1].unique().tolist()}" if model.times else "the model was not called",
+            got=f"t = {sorted(set(model.times[-1].tolist()))}" if model.times else "the model was not called",
         )
     name = f"what the model gets as x at {named} = {t:g}, next to what {called} got,"
     assert_close(model.images[-1], images, name=name, scale=1.0)
@@ -103,10 +105,11 @@ def a_step_without_noise_is_exact(step: Subject) -> None:
             expected = constant_images(list(stored.means.values()), step.options["example"], 60).double()
             model = step.options["model"](0.0, 0.0, stored.prediction)
             got = step(model.lent, images, stored.t)
-            pixels = ", ".join(f"{pixel:g}" for pixel in stored.means)
-            name = f"the result at {step.names['t']} = {stored.t:g} for pixels of {pixels}"
+            pixels = " and ".join(f"{pixel:g}" for pixel in stored.means)
+            name = f"the result at {step.names['t']} = {stored.t:g} for pixels of {pixels} and a prediction of"
+            name += f" {stored.prediction:g}" + (f", where {stored.where}," if stored.where else "")
             scale = step.options["rounding"] * (images.abs() + expected.abs())
-            assert_close(got, expected, name=f"{name} and a prediction of {stored.prediction:g}", scale=scale)
+            assert_close(got, expected, name=name, scale=scale)
             assert_asked(step, model, images, stored.t)
 
 
@@ -131,6 +134,17 @@ def noise_is_added_to_the_mean(step: Subject) -> None:
     assert_independent(*rounds, name="the noise of two calls")
 
 
+def _validate(options: Mapping[str, Any]) -> None:
+    stored = options["stored"]
+    if not stored or not all(isinstance(step, StoredStep) and step.means and step.std >= 0 for step in stored):
+        raise ValueError("reverse_step: stored must hold instances of StoredStep with pixels and a std of 0 or more")
+    noisy = {len(step.means) for step in stored if step.std > 0}
+    if len(noisy) != options["noisy"]:
+        raise ValueError(
+            "reverse_step: stored steps with noise must have equally many pixels; there are none if not noisy"
+        )
+
+
 reverse_step = Contract(
     concept="reverse_step",
     version=1,
@@ -146,6 +160,7 @@ reverse_step = Contract(
         "gradient_free": False,
     },
     required=("rule", "stored"),
+    validate=_validate,
 )
 """``(model, x, t) -> x`` at the step before, for examples (batch, ...) at one time, a plain number as the assignment
 counts; the adapter makes of it what its function takes.
