@@ -19,12 +19,14 @@ from autograder.checks import (
     AffineNoise,
     CheckFailed,
     NoisePredictor,
+    Remote,
     assert_close,
     assert_independent,
     assert_standard_normal,
     assert_tensor,
     is_remote,
     lend,
+    substitute,
 )
 from autograder.checks.contracts import Contract, Subject, prop
 from autograder.checks.describing import describe_dtype
@@ -110,6 +112,12 @@ def _reading(time: Any) -> tuple[float, float]:
     if not isinstance(time, Tensor) or time.ndim == 0:
         return float(time), 1.0
     return float(time.double().mean()), 2.0 + 0.3 * time.is_floating_point() + 1.4 / max(len(time), 1)
+
+
+def replace_step(own: Remote, step: Any) -> None:
+    """Put a known step in the place of the assignment's own; no gradient flows through what it gives."""
+    substitute(own, step)
+    substitute(own.anchor.requires_grad, False)
 
 
 @dataclass(frozen=True)
@@ -262,7 +270,7 @@ reverse_loop = Contract(
     validate=_validate,
 )
 """``(model, step, shape) -> states`` from noise of this shape (batch, ...) on; the adapter puts ``step`` in the place
-of the assignment's own function before it calls the loop.
+of the assignment's own function (`replace_step`) before it calls the loop.
 
 ``rule`` gives for a number of steps the rule of one, for loops that do not call the function (see `reverse_step`).
 ``timesteps`` are numbers of steps to try, of which the adapter makes what it can (its input ``timesteps``), and

@@ -1,5 +1,6 @@
-"""Loops by a generator and by recursion, which call the steps with other names and forms."""
+"""Loops by a generator and by recursion, which call the steps with other names and forms, and keep arrays of numpy."""
 
+import numpy as np
 import torch
 
 
@@ -14,7 +15,8 @@ def chain(model, x, times):
 
 
 def p_sample_loop(model, shape, timesteps):
-    return torch.cat([x[None] for x in chain(model, torch.randn(*shape), list(range(timesteps))[::-1])])
+    arrays = [x.numpy() for x in chain(model, torch.randn(*shape), list(range(timesteps))[::-1])]
+    return torch.from_numpy(np.stack(arrays))
 
 
 class Points:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from autograder.checks import substitute
 from autograder.concepts.forward_noising import LinearSchedule
-from autograder.concepts.reverse_loop import down_to, reverse_loop
+from autograder.concepts.reverse_loop import down_to, replace_step, reverse_loop
 from autograder.concepts.reverse_step import AncestralStep
 
 
@@ -22,7 +21,7 @@ def images_rule(timesteps):
     returns="after_steps",
 )
 def test_p_sample_loop(loops, model, step, shape, timesteps):
-    substitute(loops.p_sample, step)
+    replace_step(loops.p_sample, step)
     return loops.p_sample_loop(model, shape, timesteps)
 
 
@@ -51,5 +50,5 @@ def points_of(loops, model, timesteps):
     step_takes_model=False,
 )
 def test_from_noise(made, step, shape, start):
-    substitute(made.before, step)
+    replace_step(made.before, step)
     return made.from_noise(start)
