@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import assert_close, assert_independent, assert_standard_normal
+from autograder.checks import assert_close, assert_standard_normal
 from autograder.checks.contracts import Subject, prop
-from autograder.concepts.reverse_loop import ENTRIES, Run, assert_chained, run, start_of
+from autograder.concepts.reverse_loop import LONG, Run, assert_chained, assert_starts_from_noise, run
 from autograder.concepts.reverse_step import size_of
 from autograder_proofs.reverse_step.properties import predicted, truth_of
 
@@ -15,7 +15,7 @@ from autograder_proofs.reverse_step.properties import predicted, truth_of
 def the_whole_way_back(loop: Subject) -> None:
     """All steps are taken in order, each from the result of the one before, and the states come as they should."""
     for number, timesteps in enumerate(loop.options["timesteps"]):
-        rows, example = size_of(loop.options["example"], 1200 if timesteps < 20 else 120)
+        rows, example = size_of(loop.options["example"], 1200 if timesteps < LONG else 120)
         ran = run(loop, ((2 + number) * rows, *example), timesteps, (0.1, 0.002, -0.2), kept=0.7, frequency=1.3)
         assert_chained(loop, ran)
         if ran.own_way:
@@ -40,13 +40,7 @@ def assert_own_steps(loop: Subject, ran: Run, timesteps: int) -> None:
 @prop(weight=0.5, needs="draws")
 def the_start_is_new_noise(loop: Subject) -> None:
     """The chain starts from standard normal noise of the asked shape, fresh in every call and for each example."""
-    starts, timesteps = [], min(loop.options["timesteps"])
-    rows, example = size_of(loop.options["example"], ENTRIES // 3 + 1)
-    for _ in range(2):
-        ran = run(loop, (3 * rows, *example), timesteps, (0.3, 0.001, -0.1), kept=0.6)
-        starts.append(start_of(loop, ran))
-    assert_standard_normal(starts[0], name="the noise at the start", mean_effect=0.15, std_effect=1.15)
-    assert_independent(*starts)
+    assert_starts_from_noise(loop, 3, (0.3, 0.001, -0.1), kept=0.6)
 
 
 HIDDEN = (the_whole_way_back, the_start_is_new_noise)
