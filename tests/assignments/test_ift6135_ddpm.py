@@ -88,9 +88,9 @@ def test_right_solutions_pass_without_stand_ins_too(suite, assignment, name):
 SPECIFIED = """
 alphas-cumulative sqrt-recip-alphas-of-cumulative alphas-cumprod-prev-not-shifted alphas-cumprod-prev-padded-with-zero
 q-sample-image-not-scaled q-sample-variance-as-std q-sample-first-time-for-all
-p-sample-variance-as-std p-sample-whole-table p-sample-noise-at-index-0 p-sample-beta-noise-at-every-index
+p-sample-variance-as-std p-sample-whole-table p-sample-noise-in-the-last-step p-sample-beta-noise-in-every-step
 p-sample-model-time-too-high p-sample-model-time-too-low p-sample-index-too-high p-sample-index-too-low
-p-sample-loop-images-reversed p-sample-loop-forwards p-sample-loop-last-image-only
+p-sample-loop-reversed p-sample-loop-forwards p-sample-loop-last-only
 p-losses-absolute-error p-losses-squared-error p-losses-summed p-losses-first-time-for-all
 t-sample-one-too-many t-sample-never-last t-sample-float
 """
@@ -228,8 +228,8 @@ def test_messages_say_what_is_wrong(suite, reference, tmp_path):
     )
     assert "the image's share (noise of zeros) is wrong" in summary("q-sample-image-not-scaled")
     assert "all rows have the same noise" in summary("q-sample-one-noise-for-the-batch")
-    assert "must ask the model about that index" in summary("p-sample-model-time-too-high")
-    assert "is a list of 4 values" in summary("p-sample-loop-list")
+    assert "must ask the model about that time" in summary("p-sample-model-time-too-high")
+    assert "is a list of 6 values" in summary("p-sample-loop-list")
     assert "the loss of a model that is off by -3 everywhere is wrong" in summary("p-losses-half-squared-error")
     assert "contains 10, outside 0..9" in summary("t-sample-one-too-many")
 

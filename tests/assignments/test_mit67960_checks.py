@@ -95,8 +95,8 @@ encode-variance-for-logvar encode-latent-size-fixed reparameterize-variance-as-s
 decode-no-sigmoid decode-images forward-no-sample forward-sample-detached loss-kl-averaged loss-pixels-averaged
 plot-latents-decodes-random-z plot-latents-others-random plot-latents-reshaped plot-latents-arange
 plot-latents-not-drawn kl-determinant-once schedule-of-1000-steps q-sample-alpha-for-alpha-bar p-losses-noise-not-passed
-p-losses-absolute-error p-sample-clamped-start p-sample-printed-factor p-sample-sqrt-beta loop-without-start
-loop-turned-around snapshots-index-is-t snapshots-from-the-end
+p-losses-absolute-error p-sample-start-clamped p-sample-printed-factor p-sample-beta-as-variance loop-start-not-kept
+loop-reversed snapshots-index-is-t snapshots-from-the-end
 """
 """The mistakes of real hand-ins; the whole catalogue takes minutes."""
 

@@ -143,8 +143,8 @@ reparametrize-variance-as-std reparametrize-without-gradient
 loss-logvar-exp-squared loss-not-divided loss-kl-without-half
 cvae-init-decoder-without-class cvae-forward-class-first schedule-alpha-bar schedule-t-plus-1-steps
 q-sample-first-time-for-all q-sample-alpha-for-alpha-bar p-losses-squared-error p-losses-summed forward-never-last
-p-sample-not-clamped p-sample-noise-at-index-0 p-sample-printed-factor loop-clamped-before loop-forgets-the-step
-loop-time-of-one-entry sample-unnormalised-twice
+p-sample-start-not-clamped p-sample-noise-in-the-last-step p-sample-printed-factor loop-clamped-before
+loop-forgets-the-step loop-one-time-for-the-batch sample-unnormalised-twice
 """
 """The mistakes of real hand-ins; the whole catalogue takes minutes."""
 
@@ -281,7 +281,7 @@ def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:
     assert "cosine_schedule(10, 0.008) at the indices 0, 1, 2," in summary("schedule-alpha-bar")
     assert "the image's share (noise of zeros) is wrong" in summary("q-sample-image-not-scaled")
     assert "gives the largest value 9 0 times" in summary("forward-never-last")
-    assert "where the estimate of x_0 is 3.0" in summary("p-sample-not-clamped")
+    assert "where the estimates of x_0 are 3 and -2" in summary("p-sample-start-not-clamped")
     assert "the result of p_sample_loop" in summary("loop-not-unnormalised")
 
 

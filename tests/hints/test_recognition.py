@@ -113,8 +113,8 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_roundings_that_the_formula_amplifies_are_no_other_mistake(recogniser, form):
     """Without the clamp, x_0 is a difference of numbers that are a hundred times as large at the noisy end."""
-    mutant = next(mutant for mutant in recogniser.mutants() if mutant.id == "p-sample-not-clamped")
-    _, text = recogniser.catalogue.source(mutant)
+    mutant = next(mutant for mutant in recogniser.mutants() if mutant.id == "p-sample-start-not-clamped")
+    text = (recogniser.assignment.reference / "diffusion.py").read_text(encoding="utf-8")
     start = text.index("        predicted_noise = self.model(x, t)")
     end = text.index("        if t_index == 0:")
     text = text[:start] + UNCLAMPED.lstrip("\n") + FORMS[form].lstrip("\n") + text[end:]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autograder.sandbox.trusted.faults import AuthorError, SubmissionRaised
-from autograder.sandbox.trusted.remote import fetch, fresh, lend
+from autograder.sandbox.trusted.remote import fetch, fresh, lend, substitute
 
 USING = """
 import torch
@@ -29,6 +29,11 @@ def input_gradient(model, x):
     x = x.clone().requires_grad_()
     model(x).sum().backward()
     return x.grad
+class Chain(torch.nn.Module):
+    def step(self, x):
+        return x
+    def run(self, x):
+        return self.step(self.step(x))
 """
 REMEMBERING = """
 seen = []
@@ -49,6 +54,12 @@ def line():
         model.weight.fill_(2.0)
         model.bias.fill_(1.0)
     return model
+
+
+def test_a_lent_function_takes_the_place_of_a_method_of_a_module(start, backend, line):
+    chain = start(backend, USING).module("s").Chain()
+    substitute(chain.step, lend(line))
+    assert chain.run(torch.tensor([[1.0]])).tolist() == [[7.0]]
 
 
 def test_gradients_reach_the_parameters_of_a_lent_model(start, backend, line):

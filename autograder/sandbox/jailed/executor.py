@@ -138,8 +138,10 @@ class Executor:
         return self._answer(True)
 
     def _do_set(self, request: Any, decoder: Decoder) -> Reply:
-        owner = self._resolve(request["base"], request["path"][:-1])
-        setattr(owner, request["path"][-1], decoder.decode(request["args"]))
+        owner, name = self._resolve(request["base"], request["path"][:-1]), request["path"][-1]
+        of_class = isinstance(owner, torch.nn.Module) and hasattr(type(owner), name)
+        # torch would make a part of a lent model, and the method of that name would still be found first.
+        (object.__setattr__ if of_class else setattr)(owner, name, decoder.decode(request["args"]))
         return self._answer(None)
 
     def _do_gradients(self, request: Any, decoder: Decoder) -> Reply:

@@ -128,9 +128,11 @@ def p_sample_mean(tables: Tables, x: torch.Tensor, t: torch.Tensor, eps: torch.T
     return at(tables.sqrt_recip_alphas, t, x) * (x.double() - share * eps.double())
 
 
-def clamped_p_sample_mean(tables: Tables, x: torch.Tensor, t: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
-    """Mean of p(x_{t-1} | x_t) through the estimate of x_0, clamped to the data's range [-1, 1] (eq. 7)."""
-    return posterior_mean(tables, predict_start(tables, x, t, eps).clamp(-1, 1), x, t)
+def clamped_p_sample_mean(
+    tables: Tables, x: torch.Tensor, t: torch.Tensor, eps: torch.Tensor, low: float = -1.0, high: float = 1.0
+) -> torch.Tensor:
+    """Mean of p(x_{t-1} | x_t) through the estimate of x_0, clamped to the data's range (eq. 7)."""
+    return posterior_mean(tables, predict_start(tables, x, t, eps).clamp(low, high), x, t)
 
 
 def p_sample(tables: Tables, mean: torch.Tensor, t: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,6 @@ Each leaves a trace in what it returns, so that a check sees from the result alo
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import torch
@@ -15,7 +14,6 @@ from torch import Tensor
 from autograder.checks import Callback, StandIns
 
 FIELDS = ("known_timesteps",)
-KEPT = 0.8
 MAX_TIMESTEPS = 100_000
 """The submission picks the number, and the tables are made on the trusted side; the paper has 1,000."""
 
@@ -50,20 +48,6 @@ def p_losses(timesteps: int, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
     return torch.stack([t.to(x_0.dtype), x_0.flatten(1).mean(1), noise.flatten(1).mean(1)], dim=1)
 
 
-def moved(x: Tensor, t_index: int) -> Tensor:
-    """What the stand-in of p_sample makes of images: known, different at each index, and within [-1, 1] if x is."""
-    return KEPT * x.double() + (1 - KEPT) * math.sin(1.7 * t_index + 1)
-
-
-def p_sample(timesteps: int, x: Tensor, t: Tensor, t_index: int) -> Tensor:
-    """A step without chance; a time index that the real one cannot use is a `TypeError`."""
-    judge_times(x, t)
-    index = int(t_index)
-    if bool((t != index).any()) or not 0 <= index < timesteps:
-        raise TypeError(f"p_sample needs the same time index in t and in t_index, from 0 to {timesteps - 1}")
-    return moved(x, index).to(x.dtype)
-
-
 def p_sample_loop(img: Tensor) -> Tensor:
     """The noise that it started from, moved, so that a result that never came here is told from one that did."""
     return img + 7.0
@@ -95,7 +79,7 @@ STAND_INS: dict[str, StandIns] = {
     "diffusion.p_losses": _schedule_and("q_sample", Callback(q_sample, fields=FIELDS)),
     "diffusion.forward": _schedule_and("p_losses", Callback(p_losses, fields=FIELDS)),
     "diffusion.p_sample": SCHEDULE,
-    "diffusion.p_sample_loop": _schedule_and("p_sample", Callback(p_sample, fields=FIELDS)),
+    "diffusion.p_sample_loop": SCHEDULE,
     "diffusion.sample": _schedule_and("p_sample_loop", Callback(p_sample_loop, fields=())),
     "diffusion.forward_figure": SCHEDULE,
     "diffusion.backward_figure": SCHEDULE,

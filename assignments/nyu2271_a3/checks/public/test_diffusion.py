@@ -1,5 +1,7 @@
 """Part B, piece by piece, with a model whose prediction is known; numbers are stored here."""
 
+from functools import partial
+
 import torch
 from hypothesis import strategies as st
 
@@ -17,10 +19,11 @@ from autograder.checks import (
     substitute,
 )
 from autograder.checks.handwriting import coloured_digits
-from autograder.checks.normality import Unit
 from autograder.concepts.forward_noising import forward_noising
 from autograder.concepts.noise_prediction_loss import noise_prediction_loss
 from autograder.concepts.noise_schedule import CosineSchedule, noise_schedule
+from autograder.concepts.reverse_loop import replace_step, reverse_loop
+from autograder.concepts.reverse_step import AncestralStep, StoredStep, reverse_step
 from autograder.concepts.uniform_times import uniform_times
 
 T = 10
@@ -30,15 +33,6 @@ ALPHAS_OF_S = (0.786244625, 0.556706763, 0.284778654, 0.001)
 # At each index an image is multiplied by SIGNAL, noise by SPREAD.
 SIGNAL = (0.9859476, 0.948001, 0.8870798, 0.8046603, 0.7027401, 0.583789, 0.45069, 0.3066686, 0.1552151, 0.004908332)
 SPREAD = (0.1670547, 0.3182673, 0.4616162, 0.5937355, 0.7114467, 0.8119054, 0.8926805, 0.9518164, 0.9878807, 0.999988)
-# One reverse step, for a prediction of 2 everywhere: by index, pairs of a pixel before and the mean after it.
-STEPS = {
-    1: ((1.110535, 0.66159411), (-1.069867, -1.0182304)),
-    4: ((1.774263, 1.267807), (0.1579613, -0.28113721)),
-    8: ((2.053369, 1.0816518), (1.696374, 0.56330611)),
-}
-STD = {1: 0.144218763, 4: 0.40652062, 8: 0.830969964}
-# The standard deviation of the noise of a step, for T = 5.
-CHAIN_STD = {4: 0.9513851, 3: 0.7258339, 2: 0.5032799, 1: 0.2834158}
 INDICES = (4, 9, 0, 7, 1)
 """Time indices in no order, as in a batch of random ones."""
 
@@ -167,88 +161,66 @@ def test_forward(diffusion, diffusion_probes, timesteps, batch_size):
     return times_of(model, predictor, some_images(batch_size, 1, 1), some_noise(batch_size, 1, 1))
 
 
-# diffusion.p_sample
+# diffusion.p_sample, diffusion.p_sample_loop
 
-SIZE, EFFECTS = 36, {"mean_effect": 0.2, "std_effect": 1.2, "unit": Unit.ROW}
-"""Of each image 3 * 36 * 36 = 3888 entries: a mean off by 0.2 and a standard deviation off by a fifth are seen."""
-
-
-@item("diffusion.p_sample", weight=1)
-def test_the_last_step_adds_no_noise(diffusion, diffusion_probes):
-    """At index 0 the result is the clamped estimate of x_0: exact, and within [-1, 1]."""
-    t = torch.zeros(3).long()
-    for bias, target in ((-1.5, 3.0), (-1.5, -2.0), (0.5, 0.4), (0.5, -0.9)):
-        model, _ = built(diffusion, diffusion_probes, model=(0.0, 0.0, bias))
-        images = torch.full((3, 3, 6, 6), SIGNAL[0] * target + SPREAD[0] * bias)
-        due = torch.full(images.shape, max(-1.0, min(1.0, target)))
-        name = f"the result at index 0 where the estimate of x_0 is {target}"
-        assert_close(model.p_sample(images, t, 0), due, name=name, scale=4.0)
+STEPS = (
+    StoredStep(0, -1.5, {2.707261: 1, -2.222477: -1}, where="the estimates of x_0 are 3 and -2"),
+    StoredStep(
+        0, 0.5, {0.4779064: 0.400000011, -0.8038255: -0.899999964}, where="the estimates of x_0 are 0.4 and -0.9"
+    ),
+    StoredStep(1, 2.0, {1.110535: 0.661594107, -1.069867: -1.01823039}, 0.144218763),
+    StoredStep(4, 2.0, {1.774263: 1.26780704, 0.1579613: -0.281137213}, 0.40652062),
+    StoredStep(8, 2.0, {2.053369: 1.08165181, 1.696374: 0.563306114}, 0.830969964),
+)
+known_model = partial(AffineNoise, int64_times=True)
 
 
-@item("diffusion.p_sample", weight=1)
-def test_other_steps_add_noise_to_the_posterior_mean(diffusion, diffusion_probes):
-    """At index 1, 4 and 8, for estimates of x_0 inside and outside of [-1, 1]: mean and spread are right."""
-    rounds = []
-    for _ in range(2):
-        steps = []
-        for index, rows in STEPS.items():
-            model, predictor = built(diffusion, diffusion_probes, size=SIZE, model=(0.0, 0.0, 2.0))
-            images = torch.tensor([row[0] for row in rows]).reshape(-1, 1, 1, 1).expand(-1, 3, SIZE, SIZE)
-            t = torch.full((len(rows),), index)
-            step = assert_tensor(model.p_sample(images.clone(), t, index), shape=images.shape)
-            times = list(predictor.times)
-            if not times or times[-1].tolist() != t.tolist():
-                raise CheckFailed(f"p_sample at index {index} must ask the model about that index")
-            due = torch.tensor([row[1] for row in rows]).reshape(-1, 1, 1, 1)
-            steps.append((step.double() - due) / STD[index])
-        rounds.append(torch.cat(steps))
-    name = "the noise that is added (two images each at index 1, 4, 8)"
-    assert_standard_normal(rounds[0], name=name, **EFFECTS)
-    assert_independent(*rounds, name="the noise of two calls")
+def rule_of(timesteps):
+    """What a step is in a process of so many steps."""
+    return AncestralStep(CosineSchedule(timesteps), clamp=(-1, 1))
 
 
-# diffusion.p_sample_loop
+def diffusion_around(diffusion, diffusion_probes, model):
+    """Your Diffusion of 10 steps around a known model."""
+    return diffusion_probes.diffusion_of(diffusion.Diffusion, model, 6, 3, T)
 
 
-@item("diffusion.p_sample_loop", weight=1)
-def test_every_index_in_order(diffusion, diffusion_probes):
-    """The loop goes through p_sample from index T - 1 to 0, starting from `img`; the last image is moved to [0, 1].
-
-    Your own `p_sample` is asked to repeat each step: both results have the same mean, and independent noise.
-    """
-    for timesteps in (1, 5):
-        model, predictor = built(diffusion, diffusion_probes, timesteps=timesteps, model=(0.5, 0.1, -0.2))
-        start = some_noise(2, 3, SIZE).tanh()
-        result = assert_tensor(model.p_sample_loop(start), shape=start.shape, name="the result of p_sample_loop")
-        times, seen = list(predictor.times), list(predictor.images)
-        if not times:  # the grader's p_sample, which needs no model and knows no chance
-            x = start
-            for index in reversed(range(timesteps)):
-                x = assert_tensor(model.p_sample(x, torch.full((2,), index), index), shape=start.shape)
-            assert_close(result, (x.double() + 1) / 2, name="the result of p_sample_loop", scale=1.0)
-        else:
-            assert_chain(model, list(reversed(range(timesteps))), start, times, seen, result)
+@reverse_step(
+    "diffusion.p_sample",
+    call="p_sample(x, t, t_index)",
+    names=("model", "x", "t"),
+    once=diffusion_around,
+    rule=rule_of(T),
+    stored=STEPS,
+    model=known_model,
+    rounding=4.0,
+    weights={"mean_and_noise_at_other_times": 2},
+)
+def test_p_sample(made, x, t):
+    return made.p_sample(x, torch.full((len(x),), t), t)
 
 
-def assert_chain(model, order, start, times, seen, result):
-    """Raise `CheckFailed` unless the model saw a chain from ``start`` in this order, and ``result`` is its end."""
-    if [t.tolist() for t in times] != [[index] * 2 for index in order]:
-        raise CheckFailed(
-            "p_sample must be called once for each index, from the last to 0, with t of shape (b,)",
-            expected=f"t = {order}",
-            got=f"t = {[t.tolist() for t in times]}",
-        )
-    if not torch.equal(seen[0], start):
-        raise CheckFailed("the first step must start from `img` as it is")
-    differences = []
-    for index, before, after in zip(order[:-1], seen[:-1], seen[1:], strict=True):
-        again = assert_tensor(model.p_sample(before, torch.full((2,), index), index), shape=start.shape)
-        differences.append((after.double() - again.double()) / (2**0.5 * CHAIN_STD[index]))
-    if differences:
-        name = "the difference of an image of the chain and a repeated step (rows: index 4, 3, 2, 1)"
-        assert_standard_normal(torch.stack(differences), name=name, **EFFECTS)
-    last = assert_tensor(model.p_sample(seen[-1], torch.zeros(2).long(), 0), shape=start.shape).double()
-    assert_close(result, (last + 1) / 2, name="the result, next to the last step moved to [0, 1],", scale=1.0)
+def diffusion_of_steps(diffusion, diffusion_probes, model, shape, timesteps):
+    """Your Diffusion of so many steps for images of this shape around a known model."""
+    return diffusion_probes.diffusion_of(diffusion.Diffusion, model, shape[-1], shape[1], timesteps)
+
+
+@reverse_loop(
+    "diffusion.p_sample_loop",
+    call="p_sample_loop(img)",
+    names=("model", "p_sample", "shape", "img"),
+    once=diffusion_of_steps,
+    rule=rule_of,
+    timesteps=(5, 9, 1),
+    model=known_model,
+    returns="last",
+    finish=lambda state: (state + 1) / 2,
+    draws=False,
+    step_takes_model=False,
+)
+def test_p_sample_loop(made, step, start):
+    replace_step(made.p_sample, step)
+    return made.p_sample_loop(start)
 
 
 # diffusion.sample
