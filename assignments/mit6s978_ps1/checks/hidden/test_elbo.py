@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from autograder_proofs.oracles.gaussian import negative_log_likelihood
-from hypothesis import strategies as st
 from mit6s978_ps1.checks.public.test_pset1_elbo import judge_estimates, normal
 
 from autograder.checks import (
@@ -21,38 +20,6 @@ from autograder.checks import (
 def float64_leaves(*tensors):
     """The same values in float64, as leaves."""
     return [tensor.detach().double().requires_grad_() for tensor in tensors]
-
-
-# p2.log_normal_pdf
-
-
-@item("p2.log_normal_pdf", weight=2)
-@given(examples=12, q=diagonal_gaussians(min_batch=1, min_dim=1, requires_grad=True), seed=seeds())
-def test_the_log_density_and_its_gradients(pset1, q, seed):
-    """The log-density has all of its constants, and its gradients to sample, mean and logvar are right."""
-    sample = (2 * normal(*q.shape, seed=seed)).requires_grad_()
-    got = pset1.log_normal_pdf(sample, q.mean, q.logvar)
-    leaves = float64_leaves(sample, q.mean, q.logvar)
-    truth = -negative_log_likelihood(*leaves)
-    assert_close(got, truth, name="log_normal_pdf", scale=truth.detach().abs() + q.logvar.detach().abs().sum(1) + 1)
-    cotangent = normal(*truth.shape, seed=1)
-    expected = torch.autograd.grad(truth, leaves, cotangent.double())
-    found = gradients(got, [sample, q.mean, q.logvar], cotangent.to(got.dtype))
-    assert_gradients_close(found, expected, ["sample", "mean", "logvar"], of="log_normal_pdf", scale=1.0)
-
-
-@item("p2.log_normal_pdf", weight=1)
-@given(examples=8, seed=seeds(), batch=st.integers(1, 5), width=st.integers(2, 9), axis=st.sampled_from((0, 1, -1)))
-def test_shared_parameters_along_any_axis(pset1, seed, batch, width, axis):
-    """With single numbers for mean and logvar, log-density and gradient to the sample are right along every axis."""
-    sample = (2 * normal(batch, width, seed=seed)).requires_grad_()
-    mean, logvar = normal(2, seed=seed + 1).unbind()
-    got = pset1.log_normal_pdf(sample, mean, logvar, raxis=axis)
-    (leaf,) = float64_leaves(sample)
-    truth = -negative_log_likelihood(leaf, mean, logvar, (axis,))
-    assert_close(got, truth, name="log_normal_pdf", scale=truth.detach().abs() + width)
-    (expected,) = torch.autograd.grad(truth.sum(), [leaf])
-    assert_gradients_close(gradients(got, [sample]), [expected], ["sample"], of="log_normal_pdf", scale=1.0)
 
 
 # p3.kl
