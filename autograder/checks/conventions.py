@@ -39,6 +39,11 @@ class Reduction(Enum):
     SUM = "sum"
     MEAN = "mean"
 
+    @property
+    def phrase(self) -> str:
+        """Words that go in front of what is reduced, as in "averaged over the rows"."""
+        return {Reduction.NONE: "for each of", Reduction.SUM: "summed over", Reduction.MEAN: "averaged over"}[self]
+
     def over(self, values: torch.Tensor, dims: Sequence[int]) -> torch.Tensor:
         """Return the sum or the mean over dimensions, of which there may be none."""
         if self is Reduction.NONE or not dims:

@@ -25,4 +25,5 @@ def test_reductions():
     values = torch.arange(24.0).reshape(2, 3, 4)
     assert torch.equal(Reduction.SUM.over(values, [1, 2]), values.sum((1, 2)))
     assert torch.equal(Reduction.MEAN.over(values, range(1, 3)), values.mean((1, 2)))
+    assert [reduction.phrase for reduction in Reduction] == ["for each of", "summed over", "averaged over"]
     assert Reduction.NONE.over(values, [0]) is values and Reduction.SUM.over(values, []) is values

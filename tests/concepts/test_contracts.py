@@ -28,7 +28,7 @@ def course(tmp_path_factory):
 @prop(weight=3)
 @given(examples=2, x=tensors(4))
 def doubles(double: Subject, x) -> None:
-    """{call} is twice {value}; {function} is asked."""
+    """{call} is twice {value}; {function} is asked for {shapes}."""
     assert torch.equal(double(x), 2 * x)
 
 
@@ -41,7 +41,11 @@ def test_each_property_is_a_check_with_the_words_of_the_assignment():
         return module(value)
 
     ((name, public, check),) = double.checks(hidden=False)
-    assert (name, public, check.__doc__) == ("doubles", True, "double(x) is twice x; double() is asked.")
+    assert (name, public, check.__doc__) == (
+        "doubles",
+        True,
+        "double(x) is twice x; double() is asked for ().",
+    )
     declared = declaration_of(check)
     assert (declared.item, declared.weight, declared.examples, set(declared.strategies)) == ("an.item", 0.5, 2, {"x"})
     check(module=lambda x: x + x, x=torch.ones(4))

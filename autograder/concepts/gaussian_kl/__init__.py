@@ -104,7 +104,7 @@ def assert_kl_gradients(kl: Subject, got: Tensor, sent: list[Tensor], expected: 
 
 @prop(drawn=problems, examples=10)
 def agrees_with_monte_carlo(kl: Subject, problem: KlProblem) -> None:
-    """{call} agrees with the Monte-Carlo mean of the log-ratio of the densities q(z) and p(z)."""
+    """{call} agrees with the Monte-Carlo mean of the log-ratio of q(z) and p(z), {over_rows.phrase} the rows."""
     parameters = problem.parameters(kl.options)
     ratios = log_ratios([part.detach().double() for part in parameters], kl.options["spread"])
     assert_equals_monte_carlo_mean(ask(kl, parameters), as_asked(ratios, kl.options, 1), name=kl.call)
