@@ -1,6 +1,7 @@
 """The vocabulary for authors of checks: everything that a check needs is imported from here."""
 
 from autograder.checks.closeness import assert_close, assert_gradients_close, assert_no_gradient
+from autograder.checks.conventions import Reduction, Spread
 from autograder.checks.declaring import given, item
 from autograder.checks.either_shape import as_taken, first_that_fits, in_either_shape
 from autograder.checks.failure import CheckFailed
@@ -39,7 +40,9 @@ __all__ = [
     "NoisePredictor",
     "PValue",
     "Panel",
+    "Reduction",
     "Remote",
+    "Spread",
     "StandIns",
     "Unit",
     "Watched",

@@ -75,9 +75,9 @@ class Subject:
         return self._function(*inputs, **optional)
 
     def words(self, text: str) -> str:
-        """Put the assignment's names, and those of its options that are texts, into a text of the contract."""
-        words = {key: value for key, value in self.options.items() if isinstance(value, str)}
-        return text.format(call=self.call, function=self.call.partition("(")[0] + "()", **{**words, **self.names})
+        """Put the assignment's names, or what its options say (``{over_rows.phrase}``), into a text of the contract."""
+        function = self.call.partition("(")[0] + "()"
+        return text.format(**{**self.options, **self.names, "call": self.call, "function": function})
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def course(tmp_path_factory):
 @prop(weight=3)
 @given(examples=2, x=tensors(4))
 def doubles(double: Subject, x) -> None:
-    """{call} is twice {value}; {function} is asked."""
+    """{call} is twice {value}; {function} is asked for {shapes}."""
     assert torch.equal(double(x), 2 * x)
 
 
@@ -46,7 +46,7 @@ def test_each_property_is_a_check_with_the_words_of_the_assignment():
 
     ((name, public, check, exempt),) = double.checks(hidden=False)
     assert (name, public, exempt) == ("doubles", True, "")
-    assert check.__doc__ == "double(x) is twice x; double() is asked."
+    assert check.__doc__ == "double(x) is twice x; double() is asked for ()."
     declared = declaration_of(check)
     assert (declared.item, declared.weight, declared.examples, set(declared.strategies)) == ("an.item", 0.5, 2, {"x"})
     check(module=lambda x: x + x, x=torch.ones(4))

@@ -21,27 +21,37 @@ def kl_to_standard_normal(mean: torch.Tensor, logvar: torch.Tensor) -> torch.Ten
 def kl_between(
     mean_q: torch.Tensor, logvar_q: torch.Tensor, mean_p: torch.Tensor, logvar_p: torch.Tensor
 ) -> torch.Tensor:
-    """KL(q || p) of diagonal Gaussians, summed over all dimensions but the first: (batch, ...) -> (batch,).
+    """KL(q || p) of diagonal Gaussians, summed over all dimensions but the first: (batch, ...) -> (batch,)."""
+    return kl_of_coordinates(mean_q, logvar_q, mean_p, logvar_p).flatten(1).sum(1)
+
+
+def kl_of_coordinates(
+    mean_q: torch.Tensor, logvar_q: torch.Tensor, mean_p: torch.Tensor, logvar_p: torch.Tensor
+) -> torch.Tensor:
+    """KL(q || p) of univariate Gaussians, entry by entry; the parameters broadcast.
 
     Bishop, Pattern Recognition and Machine Learning (2006), from eqs. 1.110 and 1.113.
     """
     log_q, log_p = logvar_q.double(), logvar_p.double()
     squared = (mean_q.double() - mean_p.double()) ** 2
-    each = ((log_q - log_p).exp() + squared * (-log_p).exp() - 1 - (log_q - log_p)) / 2
-    return each.flatten(1).sum(1)
+    return ((log_q - log_p).exp() + squared * (-log_p).exp() - 1 - (log_q - log_p)) / 2
 
 
 def negative_log_likelihood(
     sample: torch.Tensor, mean: torch.Tensor, logvar: torch.Tensor, dims: Sequence[int] = (1,)
 ) -> torch.Tensor:
-    """-log N(sample; mean, diag exp(logvar)), summed over ``dims``; the arguments broadcast.
+    """-log N(sample; mean, diag exp(logvar)), summed over ``dims``; the arguments broadcast."""
+    return -log_density(sample, mean, logvar).sum(tuple(dims))
+
+
+def log_density(sample: torch.Tensor, mean: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
+    """log N(sample; mean, exp(logvar)) of each coordinate by itself; the arguments broadcast.
 
     Bishop (2006), eq. 1.46.
     """
     log_variance = logvar.double()
     standardised = (sample.double() - mean.double()) ** 2 * (-log_variance).exp()
-    each = (math.log(2 * math.pi) + log_variance + standardised) / 2
-    return each.sum(tuple(dims))
+    return -(math.log(2 * math.pi) + log_variance + standardised) / 2
 
 
 def importance_weighted_log_likelihood(

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
-from torch.distributions import AffineTransform, Normal
 
 from autograder.checks import (
-    CheckFailed,
-    DiagonalGaussian,
     assert_close,
-    assert_equals_monte_carlo_mean,
     assert_gradients_close,
     assert_tensor,
     diagonal_gaussians,
-    falls_below,
     given,
     gradients,
     item,
-    standardised_noise,
 )
+from autograder.concepts.gaussian_kl import gaussian_kl
+from autograder.concepts.gaussian_log_density import gaussian_log_density
 from autograder.concepts.reparameterization import reparameterization
 
 # vae.sample_gaussian
@@ -46,90 +40,25 @@ def test_sample(made, mean, logvar):
 # vae.kl
 
 
-@item("vae.kl", weight=1)
-@given(q=diagonal_gaussians(max_batch=8, max_dim=16))
-def test_kl_agrees_with_monte_carlo(vae_solution, q):
-    """KL(q || N(0, I)) equals the Monte-Carlo mean of log q(z) - log p(z), one number for each row."""
-    kl = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).kl()
-    # the noise behind the samples is standardised for each coordinate: their mean has no Monte-Carlo error
-    assert_equals_monte_carlo_mean(kl, samples=q.log_ratio_to_standard_normal, name="kl()")
-
-
-@item("vae.kl", weight=1)
-@given(examples=10, q=diagonal_gaussians(requires_grad=True))
-def test_gradients_of_kl_agree_with_monte_carlo(vae_solution, q):
-    """The gradient of the KL is that of the Monte-Carlo mean of log q(z) - log p(z), whose samples z move with q."""
-    kl = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).kl()
-    assert_tensor(kl, shape=q.shape[:1], name="kl()")
-    mean, logvar = (parameter.detach().double().requires_grad_() for parameter in (q.mean, q.logvar))
-    here = Normal(mean, logvar.exp().sqrt())
-    noise = standardised_noise(16, q.shape, torch.Generator().manual_seed(0))
-    z = AffineTransform(here.loc, here.scale)(noise)
-    ratio = (here.log_prob(z) - Normal(0.0, 1.0).log_prob(z)).mean(0).sum()
-    expected = torch.autograd.grad(ratio, [mean, logvar])
-    assert_gradients_close(gradients(kl, [q.mean, q.logvar]), expected, ["mean", "logvar"], of="the sum of kl()")
+@gaussian_kl("vae.kl", call="kl()", names=("mean", "logvar"), once=distribution_of)
+def test_kl(made, mean, logvar):
+    return made.kl()
 
 
 # vae.nll
 
-GRID = torch.linspace(-12.0, 12.0, 481)
-"""Distances from the mean in standard deviations; a normal density is 1e-31 of its peak at the ends."""
 
-
-@item("vae.nll", weight=2)
-def test_the_density_integrates_to_one(vae_solution):
-    """exp(-nll) is a density: it integrates to 1, its mean is the mean and its variance the variance."""
-    for mean, std in ((0.7, 0.25), (-1.3, 2.5)):  # not near 0.4, where log(2 pi) and logvar cancel
-        x = (mean + std * GRID)[:, None]  # (points, 1)
-        q = DiagonalGaussian(torch.full_like(x, mean), torch.full_like(x, 2 * math.log(std)))
-        got = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).nll(x, dims=[1])
-        assert_tensor(got, shape=x.shape[:1], name="nll()")
-        mass = (-got.detach().double()).exp() * std * float(GRID[1] - GRID[0])
-        centred = x[:, 0].double() - mean
-        moments = torch.stack([mass.sum(), (centred * mass).sum() / std, (centred**2 * mass).sum() / std**2])
-        truth = torch.tensor([1.0, 0.0, 1.0])
-        assert_close(moments, truth, name="mass, mean and variance of exp(-nll), in units of the due ones")
-
-
-@item("vae.nll", weight=1)
-@given(examples=10, q=diagonal_gaussians(max_dim=4, max_batch=4, image=True))
-def test_coordinates_add_up(vae_solution, q):
-    """The nll of an image is the sum of the nll of its pixels, which are independent; dims are [1, 2, 3] unless given.
-
-    What is not in dims keeps its place. Together with the density of one coordinate this says everything about nll.
-    """
-    x = q.sample(1, torch.Generator().manual_seed(0))[0].float()
-    pixels = [part.reshape(-1, 1) for part in (q.mean, q.logvar, x)]
-    each = vae_solution.DiagonalGaussianDistribution(*pixels[:2]).nll(pixels[2], dims=[1])
-    assert_tensor(each, shape=(x.numel(),), name="nll() of single pixels")
-    each = each.detach().double().reshape(len(x), -1)
-    if falls_below(each.sum(1).abs().max(), 1e-3):
-        raise CheckFailed("the nll of every pixel is 0, whatever the distribution and the pixel")
-    whole = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar)
-    scale = each.abs().sum(1)
-    for got in (whole.nll(x), whole.nll(x, dims=[1, 2, 3])):
-        assert_close(got, each.sum(1), name="nll() of images", scale=scale)
-    each = each.reshape(x.shape)
-    for dims in ([1], [2, 3]):
-        magnitude = each.abs().sum(dims)
-        assert_close(whole.nll(x, dims=dims), each.sum(dims), name=f"nll() of images, dims={dims}", scale=magnitude)
-
-
-@item("vae.nll", weight=0.5)
-@given(examples=5, q=diagonal_gaussians(requires_grad=True))
-def test_moving_sample_and_mean_together_changes_nothing(vae_solution, q):
-    """The nll has gradients with respect to sample, mean and logvar; it knows only how far the sample is from the mean.
-
-    So the gradients with respect to sample and mean cancel.
-    """
-    x = q.sample(1, torch.Generator().manual_seed(0))[0].float().requires_grad_()
-    got = vae_solution.DiagonalGaussianDistribution(q.mean, q.logvar).nll(x, dims=[1])
-    found = gradients(assert_tensor(got, shape=q.shape[:1], name="nll()"), [x, q.mean, q.logvar])
-    for gradient, name in zip(found, ("sample", "mean", "logvar"), strict=True):
-        if gradient is None or not bool((gradient != 0).any()):
-            raise CheckFailed(f"no gradient of nll() reaches {name}")
-    to_sample, to_mean, _ = found
-    assert_close(to_sample, -to_mean.double(), name="the gradient of nll() with respect to sample")
+@gaussian_log_density(
+    "vae.nll",
+    call="nll(sample, dims)",
+    names=("sample", "mean", "logvar", "dims"),
+    once=distribution_of,
+    negated=True,
+    dims={2: ((1,),), 4: (None, (1, 2, 3), (1,), (2, 3))},
+    default=(1, 2, 3),
+)
+def test_nll(made, sample, mean, logvar, dims):
+    return made.nll(sample) if dims is None else made.nll(sample, dims=list(dims))
 
 
 # vae.mode

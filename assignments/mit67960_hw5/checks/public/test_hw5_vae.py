@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import strategies as st
-from torch.distributions import AffineTransform, Bernoulli, Independent
+from torch.distributions import AffineTransform
 
 from autograder.checks import (
     CheckFailed,
@@ -12,20 +11,17 @@ from autograder.checks import (
     WatchedNetworks,
     assert_close,
     assert_tensor,
-    diagonal_gaussians,
     exceeds,
     fetch,
-    given,
     in_either_shape,
     is_remote,
-    item,
     lend,
     secret_generator,
-    seeds,
     substitute,
 )
 from autograder.checks.describing import describe_type
 from autograder.checks.untrained import Sizes
+from autograder.concepts.elbo_loss import Likelihood, elbo_loss
 from autograder.concepts.reparameterization import reparameterization
 from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
@@ -249,6 +245,14 @@ def tensors_in(args, kwargs, count):
     return found[:count]
 
 
+# q4.vae.loss
+
+
+@elbo_loss("q4.vae.loss", call="vae_loss(x_hat, x, mu, logvar)", likelihood=Likelihood.BERNOULLI, flat=True)
+def test_vae_loss(hw5, x_hat, x, mean, logvar):
+    return in_either_shape(lambda images: hw5.vae_loss(x_hat, images, mean, logvar), x)
+
+
 def known_methods(hw5, hw5_probes, known):
     """Known methods in the places of a VAE's own."""
     return known.place(hw5, hw5_probes)
@@ -266,49 +270,3 @@ def known_methods(hw5, hw5_probes, known):
 )
 def test_forward(made, x):
     return made.forward(x)
-
-
-# q4.vae.loss
-
-
-def loss_of(vae_loss, x_hat, x, mu, logvar):
-    """The loss of images, in the shape that it takes."""
-    return in_either_shape(lambda images: vae_loss(x_hat, images, mu, logvar), x)
-
-
-def drawn_images(batch, seed):
-    """Probabilities of ink (batch, 784), and images (batch, 1, 28, 28) of black and white pixels."""
-    generator = torch.Generator().manual_seed(seed)
-    x_hat = 0.05 + 0.9 * torch.rand(batch, 784, generator=generator)
-    return x_hat, (torch.rand(batch, 1, 28, 28, generator=generator) < 0.3).float()
-
-
-@item("q4.vae.loss", weight=2)
-@given(examples=10, q=diagonal_gaussians(min_batch=3, max_batch=6), seed=seeds())
-def test_the_loss_is_the_negative_elbo(hw5, q, seed):
-    """For black and white images the loss is -log p(x|z) + KL(q || N(0, I)), averaged over the images of the batch.
-
-    p(x|z) has independent pixels that are ink with probability x_hat. The KL divergence is a Monte-Carlo mean of
-    log q(z) - log p(z) whose noise is standardised: it has no Monte-Carlo error.
-    """
-    x_hat, x = drawn_images(len(q.mean), seed)
-    got = loss_of(hw5.vae_loss, x_hat, x, q.mean, q.logvar)
-    due = (q.log_ratio_to_standard_normal.mean(0) - log_likelihood(x_hat, x)).mean()
-    assert_close(got, due, name="the loss", scale=0.0)
-
-
-@item("q4.vae.loss", weight=1)
-@given(examples=8, q=diagonal_gaussians(min_batch=3, max_batch=6), seed=seeds(), rows=st.integers(1, 2))
-def test_images_add_up(hw5, q, seed, rows):
-    """Each image counts once: the loss of some images is the average of what each of them costs, however many."""
-    x_hat, x = drawn_images(len(q.mean), seed)
-    costs = q.log_ratio_to_standard_normal.mean(0) - log_likelihood(x_hat, x)
-    for part in (slice(None, rows), slice(rows, None), slice(None)):
-        loss = loss_of(hw5.vae_loss, x_hat[part], x[part], q.mean[part], q.logvar[part])
-        name = f"the loss of {len(x[part])} of {len(x)} images"
-        assert_close(loss, costs[part].mean(), name=name, scale=0.0)
-
-
-def log_likelihood(x_hat, x):
-    """log p(x|z) of each image."""
-    return Independent(Bernoulli(x_hat.double()), 1).log_prob(x.double().flatten(1))
