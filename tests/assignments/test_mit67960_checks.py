@@ -209,7 +209,7 @@ def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:
     assert "they need weights of their own" in summary("encode-one-head")
     assert "lies between 0 and 1" in summary("decode-no-sigmoid")
     assert "x_hat is the same at every call" in summary("forward-no-sample")
-    assert "the code behind x_hat, less mu and over the" in summary("forward-sample-from-prior")
+    assert "the code behind x_hat of forward(), less mu and over the" in summary("forward-sample-from-prior")
     assert "latent dimensions other than 0 and 1 must be 0" in summary("plot-latents-others-random")
     assert "symmetric around 0" in summary("plot-latents-arange")
     assert "put together in the right order" in summary("plot-latents-reshaped")

@@ -14,8 +14,6 @@ from autograder.checks.closeness import assert_close
 from autograder.checks.contracts import Contract, Subject, prop
 from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
 from autograder.checks.tensor_assertions import assert_tensor
-from autograder.concepts.noise_schedule import CosineSchedule as CosineSchedule
-from autograder.concepts.noise_schedule import LinearSchedule as LinearSchedule
 
 Factors = tuple[float, float]
 PIXELS = 3600

@@ -25,7 +25,7 @@ from autograder.checks import (
     assert_tensor,
 )
 from autograder.checks.contracts import Contract, Subject, prop
-from autograder.concepts.forward_noising import CosineSchedule, LinearSchedule
+from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule
 
 ENTRIES = 3600
 """Numbers of each image in checks of random ones: with two images, enough to see at each of 8 times by itself a mean

@@ -22,7 +22,7 @@ from autograder.checks import (
 )
 from autograder.checks.contracts import Subject, prop
 from autograder.checks.noise_predictors import per_image
-from autograder.concepts.forward_noising import CosineSchedule, LinearSchedule
+from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule
 from autograder.concepts.reverse_step import ENTRIES, AncestralStep, assert_asked, constant_images, size_of
 from autograder_proofs.oracles.diffusion import (
     Tables,

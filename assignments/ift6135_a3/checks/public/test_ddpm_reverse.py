@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from autograder.checks import AffineNoise
-from autograder.concepts.forward_noising import LinearSchedule
+from autograder.concepts.noise_schedule import LinearSchedule
 from autograder.concepts.reverse_loop import replace_step, reverse_loop
 from autograder.concepts.reverse_step import AncestralStep, StoredStep, reverse_step
 

@@ -40,7 +40,7 @@ def made(kind: type[nn.Module], sizes: Mapping[str, int], weights: str, seed: in
 
 def subclass(kind: type[nn.Module]) -> type[nn.Module]:
     """A class that is yours but for what is put in place there."""
-    return type(kind.__name__, (kind,), {})
+    return type(kind.__name__, (kind,), {"__module__": kind.__module__})
 
 
 def step(model: nn.Module) -> None:

@@ -120,7 +120,7 @@ def codes_of(pset1_probes, models, x):
     return tensors_of(found, len(models), (len(x), 2), "the code that forward decodes")
 
 
-@item("p1.autoencoder", weight=1)
+@item("p1.autoencoder", weight=2)
 def test_shapes_of_reconstructions(pset1, pset1_probes):
     """forward(x)["imgs"] has the shape of x, of two numbers for each image, for several widths."""
     for sizes in (IMAGES_TO_TWO, SMALLER):
@@ -130,7 +130,7 @@ def test_shapes_of_reconstructions(pset1, pset1_probes):
         codes_of(pset1_probes, several(pset1_probes, pset1.AE, sizes, 2), x)
 
 
-@item("p1.autoencoder", weight=2.5)
+@item("p1.autoencoder", weight=3)
 def test_codes_of_either_sign(pset1, pset1_probes):
     """The two numbers of a code can be negative and positive."""
     models = several(pset1_probes, pset1.AE, SMALLER)
@@ -162,8 +162,10 @@ def sizes_of(kind, latent, outputs, probabilities, arguments):
     sizes=tuple(sizes_of("AE", 2, sizes[0], None, sizes) for sizes in (IMAGES_TO_TWO, SMALLER)),
     result="decode(z)",
     weights={
-        "each_code_has_numbers_of_its_own": 1.5,
-        "the_decoder_can_be_trained": 0.5,
+        "each_code_has_numbers_of_its_own": 0.8,
+        "numbers_reach_all_of_their_range": 0.8,
+        "the_decoder_can_be_trained": 0.2,
+        "a_code_is_decoded_by_itself": 0.2,
     },
 )
 def test_decoder(pset1_probes, made, z, step):

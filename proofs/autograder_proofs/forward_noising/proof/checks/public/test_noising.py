@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from autograder.concepts.forward_noising import CosineSchedule, LinearSchedule, forward_noising
+from autograder.concepts.forward_noising import forward_noising
+from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule
 
 LINEAR = {
     37: [(0.738875129, 0.673842373)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.concepts.forward_noising import LinearSchedule
+from autograder.concepts.noise_schedule import LinearSchedule
 from autograder.concepts.reverse_loop import down_to, replace_step, reverse_loop
 from autograder.concepts.reverse_step import AncestralStep
 

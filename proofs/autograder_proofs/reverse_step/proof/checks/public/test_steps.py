@@ -7,7 +7,7 @@ from functools import partial
 import torch
 
 from autograder.checks import AffineNoise
-from autograder.concepts.forward_noising import CosineSchedule, LinearSchedule
+from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule
 from autograder.concepts.reverse_step import AncestralStep, StoredStep, reverse_step
 
 LINEAR = (
