@@ -14,7 +14,7 @@ from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.grading.trouble import blaming
 from autograder.references import NOTEBOOK, notebook_of_text
-from autograder.source.cells import CodeCell, code_cells, parse_notebook
+from autograder.source.cells import code_cells, parse_notebook, saved_cells
 from autograder.texts import read_text, read_toml
 
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ def _executed(folder: Path, module: str) -> Executed | None:
 
     notebook, text = (folder / f"{module}{suffix}" for suffix in (NOTEBOOK, ".py"))
     if notebook.is_file():
-        return read_executed(code_cells(parse_notebook(read_text(notebook))))
+        return read_executed(code_cells(saved_cells(parse_notebook(read_text(notebook)))))
     if not text.is_file():
         return None
     cells = notebook_of_text(read_text(text), str(text))["cells"]
-    return as_if_run(CodeCell.read(cell) for cell in cells if cell["cell_type"] == "code")
+    return as_if_run(cell for cell in cells if cell["cell_type"] == "code")
 
 
 def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
