@@ -13,7 +13,7 @@ from typing import Any
 
 from autograder.assignment import NOTEBOOK, Assignment
 from autograder.errors import UserError
-from autograder.source.cells import code_cells, join_cells, parse_notebook
+from autograder.source.cells import code_cells, join_cells, parse_notebook, saved_cells
 from autograder.source.magics import read_python
 from autograder.texts import read_text
 
@@ -55,7 +55,7 @@ def reference_code(assignment: Assignment, name: str) -> str:
     path = reference_path(assignment, name)
     text = read_text(path)
     if path.suffix == NOTEBOOK:
-        return join_cells(code_cells(parse_notebook(text))).text
+        return join_cells(code_cells(saved_cells(parse_notebook(text)))).text
     return _code_of_text(text) if name.endswith(NOTEBOOK) else text
 
 

@@ -17,7 +17,7 @@ from autograder.references import notebook_of_text
 from autograder.sandbox.in_process import InProcessChannel
 from autograder.sandbox.trusted.session import Context, OpenAnother, Session
 from autograder.sandbox.trusted.stand_ins import StandIns
-from autograder.source.cells import CodeCell, code_cells, parse_notebook
+from autograder.source.cells import code_cells, parse_notebook, saved_cells
 from autograder.submission.executed import as_if_run, read_executed
 from autograder.submission.model import Executed
 from autograder.texts import read_text, read_toml
@@ -80,11 +80,11 @@ def _executed(folder: Path, module: str) -> Executed | None:
     """How a trusted notebook had been run; one kept as text counts as run from top to bottom."""
     notebook, text = (folder / f"{module}{suffix}" for suffix in (NOTEBOOK, ".py"))
     if notebook.is_file():
-        return read_executed(code_cells(parse_notebook(read_text(notebook))))
+        return read_executed(code_cells(saved_cells(parse_notebook(read_text(notebook)))))
     if not text.is_file():
         return None
     cells = notebook_of_text(read_text(text), str(text))["cells"]
-    return as_if_run(CodeCell.read(cell) for cell in cells if cell["cell_type"] == "code")
+    return as_if_run(cell for cell in cells if cell["cell_type"] == "code")
 
 
 def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:

@@ -19,7 +19,7 @@ from autograder.release.projection import project
 from autograder.release.reference_cells import read_notebook
 from autograder.release.rubric import Rubric
 from autograder.release.stubs import Removed, Stripped, strip_python
-from autograder.source.cells import CodeCell
+from autograder.source.cells import cell_source, parse_cell
 from autograder.source.junk import is_junk
 from autograder.source.lines import Place
 from autograder.source.parsing import parse_or_none
@@ -150,5 +150,5 @@ def syntax_trees(name: str, data: bytes) -> list[ast.Module]:
         found = [parse_or_none(decode(data, name))]
     elif name.endswith(".ipynb"):
         cells = read_notebook(decode(data, name), name)["cells"]
-        found = [CodeCell.read(cell).parsed.tree for cell in cells if cell["cell_type"] == "code"]
+        found = [parse_cell(cell_source(cell)).tree for cell in cells if cell["cell_type"] == "code"]
     return [tree for tree in found if tree is not None]

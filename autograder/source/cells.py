@@ -31,18 +31,27 @@ class TooLong(ValueError):
 
 
 @dataclass(frozen=True)
-class CodeCell:
-    """A cell that holds code, as it was written and parsed; ``saved`` is what the notebook says about it."""
+class SavedCell:
+    """What matters of a cell as it was saved; ``count`` is None where it was never run."""
 
+    is_code: bool
     source: str
+    count: int | None = None
+    errors: tuple[str, ...] = ()
+    """Names of the exceptions among its outputs."""
+
+
+@dataclass(frozen=True)
+class CodeCell:
+    """A cell that holds code, as it was saved and parsed."""
+
+    saved: SavedCell
     parsed: ParsedSource
-    saved: Mapping[str, Any]
 
     @classmethod
-    def read(cls, saved: Mapping[str, Any]) -> CodeCell:
-        """Parse a cell of a notebook."""
-        source = cell_source(saved)
-        return cls(source, parse_cell(source), saved)
+    def read(cls, saved: SavedCell) -> CodeCell:
+        """Parse a cell."""
+        return cls(saved, parse_cell(saved.source))
 
     @property
     def holds_code(self) -> bool:
@@ -58,32 +67,39 @@ def looks_like_notebook(text: str) -> bool:
 def parse_file(text: str, wanted: Collection[str] = ()) -> ParsedSource:
     """Return a script, or the code cells of a notebook as one; see `code_cells` for ``wanted`` and what is raised."""
     is_notebook = looks_like_notebook(text)
-    return join_cells(code_cells(parse_notebook(text), wanted)) if is_notebook else read_python(text)
+    return join_cells(code_cells(saved_cells(parse_notebook(text)), wanted)) if is_notebook else read_python(text)
 
 
-def code_cells(notebook: Mapping[str, Any], wanted: Collection[str] = ()) -> list[CodeCell]:
-    """Return the code cells of a notebook (formats 3 and 4), parsed; raise ValueError where there are too many.
+def saved_cells(notebook: Mapping[str, Any]) -> list[SavedCell]:
+    """Return the cells of a notebook (formats 3 and 4), without what nobody reads of them."""
+    return [
+        SavedCell(cell.get("cell_type") == "code", cell_source(cell), _count(cell), tuple(_errors(cell.get("outputs"))))
+        for cell in notebook_cells(notebook)
+    ]
+
+
+def code_cells(cells: Sequence[SavedCell], wanted: Collection[str] = ()) -> list[CodeCell]:
+    """Return the code cells among all of a notebook, parsed; raise ValueError where there are too many.
 
     A cell of another type counts as code where it defines one of the ``wanted`` names and no code cell does: its type
     was changed by accident. Raises `TooLong` for code longer than ``MAX_SOURCE`` or of more than ``MAX_TOKENS``.
     """
-    cells = list(notebook_cells(notebook))
-    code = [cell_source(cell) for cell in cells if cell.get("cell_type") == "code"]
+    code = [cell.source for cell in cells if cell.is_code]
     if len(code) > MAX_CELLS:
         raise ValueError(f"it has more than {MAX_CELLS} code cells")
     if sum(map(len, code)) > MAX_SOURCE:
         raise TooLong(f"has more than {MAX_SOURCE // 2**20} MB of code: not read")
     tokens = sum(map(count_tokens, filter(is_python_cell, code)))
     _refuse_many(tokens)
-    found = [CodeCell.read(cell) if cell.get("cell_type") == "code" else None for cell in cells]
+    found = [CodeCell.read(cell) if cell.is_code else None for cell in cells]
     lost = set(wanted).difference(*(_defined(one, wanted) for one in found if one is not None))
     left = MAX_SOURCE  # no more is parsed of other cells than of code
     for place, (cell, one) in enumerate(zip(cells, found, strict=True)):
-        if one is None and _mentioned(source := cell_source(cell), lost):
-            left -= max(len(source), MAX_SOURCE // MAX_CELLS)
+        if one is None and _mentioned(cell.source, lost):
+            left -= max(len(cell.source), MAX_SOURCE // MAX_CELLS)
             if left >= 0 and _defined(read := CodeCell.read(cell), lost):
                 found[place] = read
-                _refuse_many(tokens := tokens + count_tokens(source))
+                _refuse_many(tokens := tokens + count_tokens(cell.source))
     return [one for one in found if one is not None]
 
 
@@ -186,11 +202,22 @@ def written_modules(cells: Sequence[CodeCell]) -> dict[str, str]:
     """Return what cells with ``%%writefile name.py`` write, by file name; what does not parse is left out."""
     written: dict[str, str] = {}
     for cell in cells:
-        if (found := _WRITES.match(cell.source)) and cell.parsed.tree is not None:
+        if (found := _WRITES.match(cell.saved.source)) and cell.parsed.tree is not None:
             before = written.get(found[2], "") if found[1] else ""
-            heading = len(split_lines(cell.source[: found.end()]))
+            heading = len(split_lines(cell.saved.source[: found.end()]))
             written[found[2]] = before + "\n".join(cell.parsed.text.split("\n")[heading:])
     return written
+
+
+def _count(cell: Mapping[str, Any]) -> int | None:
+    count = cell.get("execution_count", cell.get("prompt_number"))
+    return count if type(count) is int else None
+
+
+def _errors(outputs: Any) -> Iterator[str]:
+    for output in outputs if isinstance(outputs, list) else ():
+        if isinstance(output, dict) and output.get("output_type") in ("error", "pyerr"):
+            yield str(output.get("ename") or "an error")[:80]
 
 
 def _mentioned(source: str, names: Collection[str]) -> set[str]:
@@ -200,9 +227,9 @@ def _mentioned(source: str, names: Collection[str]) -> set[str]:
 
 def _defined(cell: CodeCell, names: Collection[str]) -> set[str]:
     """Return those of the names of which a cell, as Python, defines a function or class."""
-    mentioned, tree = _mentioned(cell.source, names), cell.parsed.tree
+    mentioned, tree = _mentioned(cell.saved.source, names), cell.parsed.tree
     if tree is None:
-        return mentioned.intersection(_NAMED_ON_A_LINE.findall(cell.source))
+        return mentioned.intersection(_NAMED_ON_A_LINE.findall(cell.saved.source))
     return mentioned.intersection(node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
 
 

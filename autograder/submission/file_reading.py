@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 
 from autograder.results import Notice
 from autograder.source.cells import (
+    SavedCell,
     TooLong,
-    cell_source,
     code_cells,
     join_cells,
     looks_like_notebook,
-    notebook_cells,
     other_language,
     parse_notebook,
+    saved_cells,
     written_modules,
 )
 from autograder.source.decoding import Remark, decode
@@ -28,6 +28,7 @@ from autograder.submission.entries import Entry
 from autograder.submission.executed import read_executed
 from autograder.submission.model import SubmittedFile
 from autograder.submission.notices import MAX_PER_FILE, Notices, Topic
+from autograder.submission.statements import Parts
 from autograder.submission.unbound import unbound_names
 
 MAX_PLACES = 6
@@ -40,8 +41,7 @@ class ReadSource:
 
     file: SubmittedFile
     tree: ast.Module | None
-    said: tuple[str, ...] = ()
-    """The text of all cells, or of all lines."""
+    said: Parts = tuple
 
 
 def read_source(name: str, entry: Entry, notices: Notices, wanted: Collection[str] = ()) -> ReadSource:
@@ -60,13 +60,12 @@ def read_source(name: str, entry: Entry, notices: Notices, wanted: Collection[st
         return ReadSource(file, ast.Module([], []))
     if looks_like_notebook(text):
         return _read_notebook(file, text, notices, wanted)
-    said = tuple(text.splitlines())
     if why := _foreign(text, entry.name):
-        return _unreadable(file, why, notices, said)
+        return _unreadable(file, why, notices, text.splitlines)
     if len(text) > MAX_SOURCE:
-        return _unreadable(file, f"is longer than {MAX_SOURCE // 2**20} MB: not read", notices, said)
+        return _unreadable(file, f"is longer than {MAX_SOURCE // 2**20} MB: not read", notices, text.splitlines)
     read = _read_python(file, text, notices)
-    return replace(_without_runs(read, notices, wanted) if name.endswith(".ipynb") else read, said=said)
+    return replace(_without_runs(read, notices, wanted) if name.endswith(".ipynb") else read, said=text.splitlines)
 
 
 def _foreign(text: str, name: str) -> str:
@@ -92,17 +91,22 @@ def _read_python(file: SubmittedFile, text: str, notices: Notices) -> ReadSource
 
 
 def _read_notebook(file: SubmittedFile, text: str, notices: Notices, wanted: Collection[str]) -> ReadSource:
-    said: tuple[str, ...] = ()
+    saved: list[SavedCell] = []
+
+    def said() -> list[str]:
+        return [cell.source for cell in saved]
+
     try:
         notebook = parse_notebook(text)
-        said = tuple(map(cell_source, notebook_cells(notebook)))
-        code = code_cells(notebook, wanted)
+        saved, language = saved_cells(notebook), other_language(notebook)
+        del notebook  # it may take 24 times the memory of its text, and syntax trees will take some, too
+        code = code_cells(saved, wanted)
     except TooLong as error:
         return _unreadable(file, str(error), notices, said)
     except ValueError as error:
         return _unreadable(file, f"is not a valid notebook: {printable(error, 200)}", notices, said)
     parsed = join_cells(code)
-    if parsed.problems and (language := other_language(notebook)):
+    if parsed.problems and language:
         return _unreadable(file, f"is written in {printable(language, 30)}: only Python is graded", notices, said)
     executed, written = read_executed(code), written_modules(code)
     file = replace(file, source=parsed.text, cells=parsed.cells, executed=executed, written=written)
@@ -133,7 +137,7 @@ def _without_runs(read: ReadSource, notices: Notices, wanted: Collection[str]) -
     return replace(read, file=replace(file, source=found.source), tree=found.tree)
 
 
-def _unreadable(file: SubmittedFile, why: str, notices: Notices, said: tuple[str, ...] = ()) -> ReadSource:
+def _unreadable(file: SubmittedFile, why: str, notices: Notices, said: Parts = tuple) -> ReadSource:
     notices.add(Topic.SYNTAX, file.notice(why))
     return ReadSource(replace(file, syntax_error=why, refused=True), None, said)
 

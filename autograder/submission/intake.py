@@ -20,7 +20,7 @@ from autograder.submission.helpers import Taken, is_free, packages_of_roots, rea
 from autograder.submission.model import Submission, SubmittedFile
 from autograder.submission.notices import Notices, Topic
 from autograder.submission.provided import provided_files, report_changed
-from autograder.submission.statements import report_statements
+from autograder.submission.statements import Parts, report_statements
 
 MAX_ARCHIVES_DEEP = 2
 """Archives within archives that are opened, within one budget."""
@@ -132,7 +132,7 @@ def _matched(
 
 def _read_matched(
     matches: dict[str, Match], assignment: Assignment, notices: Notices
-) -> tuple[dict[str, SubmittedFile], dict[str, str], list[str]]:
+) -> tuple[dict[str, SubmittedFile], dict[str, str], list[Parts]]:
     """Read the files one after the other, so that only one syntax tree is in memory.
 
     Returns the violations, and all that the files say, as well.
@@ -142,13 +142,13 @@ def _read_matched(
     graded = {item.file for item in assignment.manifest.items if item.is_auto}
     files: dict[str, SubmittedFile] = {}
     violations: dict[str, str] = {}
-    said: list[str] = []
+    said: list[Parts] = []
     for name, match in sorted(matches.items()):
         wanted = assignment.manifest.names_wanted(name)
         read = read_source(name, match.entry, notices if name in graded else Notices(), wanted)
         files[name] = read.file
         violations |= check_file(read, assignment.manifest, notices)
-        said += read.said
+        said.append(read.said)
     return files, violations, said
 
 

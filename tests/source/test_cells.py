@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.source.cells import code_cells, join_cells, parse_file, parse_notebook
+from autograder.source.cells import code_cells, join_cells, parse_file, parse_notebook, saved_cells
 from autograder.source.lines import Cell
 
 CELLS = (
@@ -27,6 +27,10 @@ CELLS = (
 )
 
 
+def saved(cells):
+    return saved_cells(notebook(cells))
+
+
 def notebook(cells):
     return {"nbformat": 4, "cells": [{"cell_type": "code", "source": cell} for cell in cells]}
 
@@ -34,7 +38,7 @@ def notebook(cells):
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(CELLS), max_size=5))
 def test_joined_trees_are_the_tree_of_the_joined_text(cells):
-    joined = join_cells(code_cells(notebook(cells)))
+    joined = join_cells(code_cells(saved(cells)))
     assert joined.tree is not None
     assert ast.dump(joined.tree, include_attributes=True) == ast.dump(ast.parse(joined.text), include_attributes=True)
     lines = [len(cell.replace("\r\n", "\n").split("\n")) for cell in cells]
@@ -43,7 +47,7 @@ def test_joined_trees_are_the_tree_of_the_joined_text(cells):
 
 
 def test_a_cell_that_does_not_parse_is_blank_and_the_others_are_not():
-    joined = join_cells(code_cells(notebook(["x = 1", "y = (", "z = 3"])))
+    joined = join_cells(code_cells(saved(["x = 1", "y = (", "z = 3"])))
     assert (joined.text, joined.cells) == ("x = 1\n\nz = 3", (Cell(1, 1, 1), Cell(2, 2, 1), Cell(3, 3, 1)))
     assert [remark.line for remark in joined.problems] == [2]
 

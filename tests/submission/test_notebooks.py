@@ -7,7 +7,7 @@ import json
 import pytest
 
 import autograder.source.cells as reading
-from autograder.source.cells import MAX_CELLS, TooLong, code_cells, parse_notebook
+from autograder.source.cells import MAX_CELLS, TooLong, code_cells, parse_notebook, saved_cells
 from autograder.source.lines import Cell
 from autograder.source.parsing import MAX_SOURCE
 from tests.pace import MOST, growth
@@ -129,7 +129,7 @@ def of_kind(kind, *cells):
 
 
 def code_of(text):
-    return [cell.source for cell in code_cells(parse_notebook(text), WANTED)]
+    return [cell.saved.source for cell in code_cells(saved_cells(parse_notebook(text)), WANTED)]
 
 
 @pytest.mark.parametrize("kind", ["code", "markdown"])
