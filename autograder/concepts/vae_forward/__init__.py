@@ -161,12 +161,11 @@ def forward_encodes_samples_and_decodes(forward: Subject) -> None:
         seen.append(image.detach())
     if falls_below((seen[0] - seen[1]).abs().max(), 1e-7):
         raise CheckFailed(f"{names[0]} is the same at every call: a fresh sample of q(z|x) must be decoded")
-    mean, deviation = names[1], "the standard deviation"
+    code = forward.words(
+        f"the code behind {names[0]} of {{function}}, less {names[1]} and over the standard deviation,"
+    )
     for whitened in noise:
-        assert_standard_normal(
-            whitened,
-            name=forward.words(f"the code behind {names[0]} of {{function}}, less {mean} and over {deviation},"),
-        )
+        assert_standard_normal(whitened, name=code)
     assert_independent(*noise, name=forward.words("the noise of two calls of {function}"))
 
 
@@ -176,11 +175,8 @@ def training_reaches_the_encoder(forward: Subject) -> None:
     known, x, c = example(forward, 3, 6, seed=1)
     x = x.requires_grad_()
     image, mean, logvar = names = forward.options["results"]
-    ways = {
-        mean: ("mean_bias",),
-        logvar: ("logvar_bias",),
-        image: LEAVES,
-    }  # what is cut off before the heads comes first
+    # x_hat comes last: what is cut off before the heads is cut off from it as well
+    ways = {mean: ("mean_bias",), logvar: ("logvar_bias",), image: LEAVES}
     for name, biases in ways.items():
         part = parts_of(forward, known, x, c)[names.index(name)]
         wanted = {bias: known.leaves[bias] for bias in biases if bias in known.leaves}
