@@ -14,11 +14,10 @@ from autograder.checks import (
     assert_standard_normal,
     assert_tensor,
     item,
-    substitute,
     teach,
 )
 from autograder.concepts.forward_noising import LinearSchedule, forward_noising
-from autograder.concepts.reverse_loop import reverse_loop
+from autograder.concepts.reverse_loop import replace_step, reverse_loop
 from autograder.concepts.reverse_step import AncestralStep, StoredStep, reverse_step
 
 T = 200
@@ -175,5 +174,5 @@ def test_p_sample(hw5, model, x, t):
     lists=True,
 )
 def test_p_sample_loop(hw5, model, step, shape):
-    substitute(hw5.p_sample, step)
+    replace_step(hw5.p_sample, step)
     return hw5.p_sample_loop(model, shape)

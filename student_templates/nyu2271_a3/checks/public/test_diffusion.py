@@ -21,7 +21,7 @@ from autograder.checks import (
 )
 from autograder.checks.handwriting import coloured_digits
 from autograder.concepts.forward_noising import CosineSchedule, forward_noising
-from autograder.concepts.reverse_loop import reverse_loop
+from autograder.concepts.reverse_loop import replace_step, reverse_loop
 from autograder.concepts.reverse_step import AncestralStep, StoredStep, reverse_step
 
 T = 10
@@ -212,7 +212,7 @@ def diffusion_of_steps(diffusion, diffusion_probes, model, shape, timesteps):
     step_takes_model=False,
 )
 def test_p_sample_loop(made, step, start):
-    substitute(made.p_sample, step)
+    replace_step(made.p_sample, step)
     return made.p_sample_loop(start)
 
 
