@@ -57,30 +57,33 @@ class Ancestral:
         first = self.rule.first_time
         return [first + index for index in reversed(range(len(self.tables.betas)))]
 
-    def mean(self, x: Tensor, t: int, prediction: Tensor) -> Tensor:
+    def _index(self, t: float) -> int:
+        return int(t) - self.rule.first_time
+
+    def mean(self, x: Tensor, t: float, prediction: Tensor) -> Tensor:
         """The mean of the step from examples at a time (eq. 11; eq. 7 where the estimate of x_0 is clamped)."""
-        indices = torch.full((len(x),), t - self.rule.first_time)
+        indices = torch.full((len(x),), self._index(t))
         if self.rule.clamp is None:
             return p_sample_mean(self.tables, x, indices, prediction)
         return clamped_p_sample_mean(self.tables, x, indices, prediction, *self.rule.clamp)
 
-    def std(self, t: int) -> float:
+    def std(self, t: float) -> float:
         """The standard deviation of the noise that is added; 0 in the last step (Algorithm 2)."""
-        index = t - self.rule.first_time
+        index = self._index(t)
         variances = self.tables.betas if self.rule.variance == "beta" else self.tables.posterior_variance
         return float(variances[index].sqrt()) if index else 0.0
 
-    def share(self, t: int) -> float:
+    def share(self, t: float) -> float:
         """By how much the mean falls where the prediction grows by 1, before anything is clamped."""
-        index = t - self.rule.first_time
+        index = self._index(t)
         tables = self.tables
         return float(
             tables.sqrt_recip_alphas[index] * tables.betas[index] / tables.sqrt_one_minus_alphas_cumprod[index]
         )
 
-    def images_of(self, targets: Tensor, t: int, prediction: float) -> Tensor:
+    def images_of(self, targets: Tensor, t: float, prediction: float) -> Tensor:
         """The x_t whose estimates of x_0 are these (eq. 4)."""
-        index = t - self.rule.first_time
+        index = self._index(t)
         signal, spread = self.tables.sqrt_alphas_cumprod[index], self.tables.sqrt_one_minus_alphas_cumprod[index]
         return signal * targets.double() + spread * prediction
 
