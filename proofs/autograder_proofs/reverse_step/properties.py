@@ -81,7 +81,7 @@ class Ancestral:
             tables.sqrt_recip_alphas[index] * tables.betas[index] / tables.sqrt_one_minus_alphas_cumprod[index]
         )
 
-    def images_of(self, targets: Tensor, t: int, prediction: float) -> Tensor:
+    def images_of(self, targets: Tensor, t: float, prediction: float) -> Tensor:
         """The x_t whose estimates of x_0 are these (eq. 4)."""
         index = self._index(t)
         signal, spread = self.tables.sqrt_alphas_cumprod[index], self.tables.sqrt_one_minus_alphas_cumprod[index]
