@@ -204,7 +204,8 @@ def assert_chained(loop: Subject, ran: Run) -> None:
     for state, time in zip(shown, times, strict=True):
         if time in known:
             expected = known[time].double()
-            name = f"the {'result' if returns == 'last' else 'state'} after the step at {time:g}"
+            what = loop.words("the result of {function}") if returns == "last" else "the state"
+            name = f"{what} after the step at {time:g}"
             assert_close(state, finish(expected) if finish else expected, name=name, scale=1.0)
 
 
