@@ -16,7 +16,6 @@ from autograder.verify.suite import CheckSuite
 ROOT = Path(__file__).resolve().parents[2]
 FORWARD, COSINE, LOSS = ITEMS = ("simsiam.forward", "simsiam.cosine_similarity", "simsiam.loss")
 FULL = dict.fromkeys(ITEMS, 2)
-ALTERNATIVES = ("simsiam_original_starter", "simsiam_two_passes", "simsiam_joint_batch", "simsiam_by_hand")
 
 
 @pytest.fixture(scope="module")
@@ -44,24 +43,6 @@ def variant(folder, source, *replacements):
         source = source.replace(old, new)
     (folder / "q3_solution.py").write_text(source, encoding="utf-8")
     return folder
-
-
-@pytest.mark.parametrize("seed", ["verify", "another", "a third"])
-def test_the_reference_gets_full_marks(suite, assignment, seed):
-    assert points(suite, assignment.reference, grading_seed=seed) == FULL
-
-
-@pytest.mark.parametrize("name", ALTERNATIVES)
-def test_other_right_solutions_get_full_marks(suite, assignment, name):
-    assert points(suite, assignment.folder / "alternatives" / name) == FULL
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ALTERNATIVES)
-def test_right_solutions_get_full_marks_whatever_the_seed(suite, assignment, name):
-    for folder in (assignment.reference, assignment.folder / "alternatives" / name):
-        for seed in range(10):
-            assert points(suite, folder, grading_seed=f"{name} {seed}") == FULL
 
 
 # Wrong variants: those of the catalogue
@@ -95,15 +76,6 @@ def test_a_mistake_that_people_make_costs_points(suite, reference, tmp_path, nam
     assert any(v.outcome is Outcome.FAIL and v.by_comparison for _, v in judged)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", WRONG)
-def test_a_bug_costs_points_of_its_item_alone(suite, reference, tmp_path, name):
-    item = MUTANTS[name].item
-    found = points(suite, mutated(tmp_path, reference, name))
-    assert found.pop(item) < FULL[item]
-    assert found == {other: due for other, due in FULL.items() if other != item}
-
-
 def test_a_wrong_similarity_costs_nothing_of_the_loss(suite, reference, tmp_path):
     assert points(suite, mutated(tmp_path, reference, "cosine-dot-product")) == {FORWARD: 2, COSINE: 0, LOSS: 2}
 
@@ -118,10 +90,6 @@ def test_a_loss_that_stops_gradients_itself_costs_nothing_and_is_told(suite, ref
     (note,) = notes(judged)
     assert "3.4" in note and "stop_gradient=False then changes nothing" in note
     assert notes(suite.score(reference, items=[LOSS])[LOSS]) == []
-
-
-def test_every_item_has_its_mistakes_named():
-    assert {MUTANTS[name].item for name in WRONG} == set(ITEMS)
 
 
 @pytest.mark.parametrize("name", sorted(set(MUTANTS) - set(WRONG)))

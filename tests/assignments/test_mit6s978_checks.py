@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,6 @@ FULL = {
 }
 ITEMS = tuple(FULL)
 BLANKS = ("p1.autoencoder", "p2.networks", "p2.reparameterize", "p2.log_normal_pdf")
-ALTERNATIVES = ("course_starter", "double_precision", "other_shapes", "torch_distributions")
 
 
 ASSIGNMENT: Assignment = load_assignment(ROOT, "mit6s978_ps1")
@@ -57,24 +55,6 @@ def changed(folder: Path, *replacements: tuple[str, str], start: str = SOURCE) -
 
 
 # right solutions
-
-
-@pytest.mark.parametrize("seed", ["verify", "another"])
-def test_the_reference_gets_full_marks(suite: CheckSuite, seed: str) -> None:
-    assert points(suite, REFERENCE, seed=seed) == FULL
-
-
-@pytest.mark.parametrize("name", ALTERNATIVES)
-def test_other_right_solutions_get_full_marks(suite: CheckSuite, name: str) -> None:
-    assert points(suite, ASSIGNMENT.folder / "alternatives" / name, seed=name) == FULL
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ALTERNATIVES)
-def test_right_solutions_get_full_marks_whatever_the_seed(suite: CheckSuite, name: str) -> None:
-    for seed in range(10):
-        assert points(suite, ASSIGNMENT.folder / "alternatives" / name, seed=str(seed)) == FULL
-        assert points(suite, REFERENCE, seed=f"reference {seed}") == FULL
 
 
 STYLES = {
@@ -230,12 +210,6 @@ def test_one_misconception_costs_a_sensible_part(suite: CheckSuite, tmp_path: Pa
     assert lost("vae-always-a-sigmoid") == pytest.approx(10 * 2 / 7, abs=1e-3)
     assert lost("log-normal-pdf-not-summed") == 6
     assert lost("kl-sign-of-the-closed-form") == 10
-
-
-def test_every_item_has_its_catalogue_of_mistakes() -> None:
-    counts = Counter(mutant.item for mutant in CATALOGUE.mutants)
-    assert set(counts) == set(ITEMS) and min(counts[item] for item in (*BLANKS, "p3.kl")) >= 10 and len(MUTANTS) >= 40
-    assert len({mutant.hint for mutant in CATALOGUE.mutants}) == len(MUTANTS)
 
 
 # stubs
