@@ -179,15 +179,21 @@ HALVES = {
 
 
 def assert_a_piece_works(pset1, pset1_probes):
-    """Raise `CheckFailed` unless your samples or your log-densities are right: both losses are there already."""
-
-    def judge(estimate: Estimate) -> None:
-        given = (estimate.z, estimate.q.mean, estimate.q.logvar)
-        truth = known_log_density(*(part.double() for part in given))
-        assert_close(pset1.log_normal_pdf(*given), truth, name="log_normal_pdf", scale=9.0 + truth.abs())
-
-    q = DiagonalGaussian(normal(3, 4, seed=5), normal(3, 4, seed=6))
-    judge_estimates(pset1, pset1_probes, q, 1000, judge)  # so many show a variance in the place of its root
+    """Raise `CheckFailed` unless your log-densities or your samples are right: both losses are there already."""
+    q, failures = DiagonalGaussian(normal(3, 4, seed=5), normal(3, 4, seed=6)), []
+    z = q.sample(1, torch.Generator().manual_seed(0))[0].float()
+    with collected(failures):
+        truth = known_log_density(z.double(), q.mean.double(), q.logvar.double())
+        assert_close(pset1.log_normal_pdf(z, q.mean, q.logvar), truth, name="log_normal_pdf", scale=9.0 + truth.abs())
+        return
+    with collected(failures):
+        wide = repeated(q, 1000)
+        samples = drawn(pset1_probes.sampler(pset1.VAE, 4), wide, 1000)
+        assert_standard_normal(
+            wide.whiten(samples), name="the noise of reparameterize", mean_effect=0.8, std_effect=1.8
+        )
+        return
+    raise failures[0]
 
 
 @gaussian_kl(
