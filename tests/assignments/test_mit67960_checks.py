@@ -91,8 +91,8 @@ def test_alternatives_are_as_different_as_hand_ins() -> None:
 
 SAMPLE_OF_MISTAKES = """
 encode-variance-for-logvar encode-latent-size-fixed reparameterize-variance-as-std reparameterize-without-gradient
-decode-no-sigmoid decode-images forward-no-sample forward-sample-detached loss-kl-mean-over-coordinates loss-pixels-averaged
-plot-latents-decodes-random-z plot-latents-others-random plot-latents-reshaped plot-latents-arange
+decode-no-sigmoid decode-images forward-no-sample forward-sample-detached loss-kl-mean-over-coordinates
+loss-pixels-averaged plot-latents-decodes-random-z plot-latents-others-random plot-latents-reshaped plot-latents-arange
 plot-latents-not-drawn kl-determinant-once schedule-of-1000-steps q-sample-alpha-for-alpha-bar p-losses-noise-not-passed
 p-losses-absolute-error p-sample-start-clamped p-sample-printed-factor p-sample-beta-as-variance loop-start-not-kept
 loop-reversed snapshots-index-is-t snapshots-from-the-end

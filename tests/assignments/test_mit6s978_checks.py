@@ -209,7 +209,7 @@ def test_one_misconception_costs_a_sensible_part(suite: CheckSuite, tmp_path: Pa
     assert lost("ae-relu-on-the-code") == pytest.approx(12 * 3 / 8, abs=1e-3)
     assert lost("vae-always-a-sigmoid") == pytest.approx(10 * 2 / 7, abs=1e-3)
     assert lost("log-normal-pdf-not-summed") == pytest.approx(5.6)
-    assert lost("kl-sign") == 10
+    assert lost("kl-sign") == 5, "one of the two forms"
 
 
 # stubs
