@@ -13,6 +13,7 @@ from autograder.results import Outcome
 from autograder.verify.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "assignments/ift6135_a3"
 FULL = {
     "ddpm.coefficients": 4,
     "ddpm.q_sample": 4,
@@ -55,6 +56,12 @@ def variant(folder, source, *replacements):
         source = source.replace(old, new)
     (folder / "ddpm_solution.py").write_text(source, encoding="utf-8")
     return folder
+
+
+@pytest.mark.parametrize("name", ["reference", *sorted(path.name for path in (FOLDER / "alternatives").glob("ddpm_*"))])
+def test_right_solutions_pass_without_stand_ins_too(suite, assignment, name):
+    folder = assignment.reference if name == "reference" else assignment.folder / "alternatives" / name
+    assert points(CheckSuite(assignment, suite.checks, {}), folder) == FULL
 
 
 # Wrong variants: those of the catalogue
