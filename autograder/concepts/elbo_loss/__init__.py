@@ -121,7 +121,8 @@ def images_add_up(loss: Subject, problem: ElboProblem) -> None:
 
 @prop(weight=0.5, drawn=problems, examples=5)
 def the_loss_can_be_trained_on(loss: Subject, problem: ElboProblem) -> None:
-    """Gradients of {call} reach {x_hat}, {mean} and {logvar}."""
+    """Gradients of {call}, where its value is right, reach {x_hat}, {mean} and {logvar}."""
+    assert_loss(loss, problem, loss.call)
     x_hat, x, *of_q = problem.inputs(loss.options)
     got = assert_tensor(loss(x_hat, x, *of_q), name=loss.call)
     for gradient, part in zip(gradients(got, [x_hat, *of_q]), ("x_hat", "mean", "logvar"), strict=True):

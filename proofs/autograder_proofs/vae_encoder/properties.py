@@ -6,6 +6,7 @@ import torch
 
 from autograder.checks.closeness import assert_close
 from autograder.checks.contracts import Subject, prop
+from autograder.checks.failure import CheckFailed
 from autograder.checks.untrained import FEW, Sizes, assert_every_input_counts, assert_moves, assert_seen
 from autograder.concepts.vae_encoder import assert_encodes, encoded, inputs_of
 
@@ -34,6 +35,8 @@ def an_input_is_encoded_by_itself(encode: Subject) -> None:
     for model in range(FEW):
         together, alone = encoded(encode, x, sizes, model), encoded(encode, x[1:2], sizes, model)
         for batch, single, name in zip(together, alone, encode.options["results"], strict=True):
+            if not bool((batch != batch[:1]).any()):
+                raise CheckFailed(f"{name} is the same for all inputs")
             assert_close(single, batch[1:2].double(), name=f"{name} of one input alone", scale=1.0)
 
 

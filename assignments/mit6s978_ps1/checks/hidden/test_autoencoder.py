@@ -20,8 +20,9 @@ MODELS = 8
 
 @item("p1.autoencoder", weight=0.5)
 def test_every_pixel_has_a_say(pset1, pset1_probes):
-    """All is differentiable; every pixel has a say in what comes back."""
+    """All is differentiable; every pixel has a say in what comes back, by way of a code of two numbers."""
     models, x = several(pset1_probes, pset1.AE, SIZES, MODELS), pictures(16, SIZES[0]).requires_grad_()
+    codes_of(pset1_probes, several(pset1_probes, pset1.AE, SIZES, 2), x.detach())
     name = 'forward(x)["imgs"]'
     seen = [assert_every_input_counts(images, x, name) for images in images_of(models, x)]
     assert_seen(torch.stack(seen).any(0), 1.0, name)
