@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from autograder.assignment import Assignment, load_assignment, slugs
 from autograder.mutants import read_catalogue
+from autograder.results import Outcome
 from autograder.verify import variants
 from autograder.verify.baselines import read_baselines
 from autograder.verify.handout_points import handout_problems
@@ -22,6 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SLUGS = slugs(ROOT)
 ASSIGNMENTS: dict[str, Assignment] = {slug: load_assignment(ROOT, slug) for slug in SLUGS}
 ALTERNATIVES = [(slug, found.name) for slug in SLUGS for found in variants.alternatives(ASSIGNMENTS[slug])]
+
+
+SHARING_HINTS = {"ift6135_a3"}
+"""Assignments in which mistakes of one kind have one hint."""
 
 
 @cache
@@ -35,23 +41,26 @@ def measured(slug: str, *, training: bool = False) -> dict[str, float]:
     return {item.id: item.points for item in items}
 
 
-def points(suite: CheckSuite, folder: Path, items: dict[str, float], seed: str) -> dict[str, float]:
-    return {item: found.points for item, found in suite.score(folder, items=items, grading_seed=seed).items()}
+def failing(suite: CheckSuite, folder: Path, items: Iterable[str], seed: str) -> list[str]:
+    """The checks of some items that do not pass; all of them must have checks."""
+    found = suite.score(folder, items=list(items), grading_seed=seed)
+    assert set(found) == set(items)
+    return [check.id for one in found.values() for check in one.checks if check.outcome is not Outcome.PASS]
 
 
-@pytest.mark.parametrize("seed", ["verify", "another"])
 @pytest.mark.parametrize("slug", SLUGS)
-def test_the_reference_gets_full_marks(slug: str, seed: str, tmp_path: Path) -> None:
+def test_the_reference_gets_full_marks(slug: str, tmp_path: Path) -> None:
+    """With a seed that no verification has tried."""
     variants.reference(ASSIGNMENTS[slug]).write(ASSIGNMENTS[slug], tmp_path)
-    assert points(suite_of(slug), tmp_path, measured(slug), seed) == measured(slug)
+    assert failing(suite_of(slug), tmp_path, measured(slug), "another") == []
 
 
 @pytest.mark.parametrize(("slug", "name"), ALTERNATIVES)
 def test_other_right_solutions_get_full_marks(slug: str, name: str, tmp_path: Path) -> None:
     found = next(one for one in variants.alternatives(ASSIGNMENTS[slug]) if one.name == name)
     found.write(ASSIGNMENTS[slug], tmp_path)
-    full = {item: worth for item, worth in measured(slug).items() if item in found.items}
-    assert points(suite_of(slug), tmp_path, full, name) == full
+    items = [item for item in measured(slug) if item in found.items]
+    assert failing(suite_of(slug), tmp_path, items, name) == []
 
 
 @pytest.mark.slow
@@ -60,9 +69,9 @@ def test_right_solutions_get_full_marks_whatever_the_seed(slug: str, name: str, 
     known = [variants.reference(ASSIGNMENTS[slug]), *variants.alternatives(ASSIGNMENTS[slug])]
     found = next(one for one in known if one.name == name)
     found.write(ASSIGNMENTS[slug], tmp_path)
-    full = {item: worth for item, worth in measured(slug).items() if item in found.items}
+    items = [item for item in measured(slug) if item in found.items]
     for seed in range(10):
-        assert points(suite_of(slug), tmp_path, full, f"{name} {seed}") == full
+        assert failing(suite_of(slug), tmp_path, items, f"{name} {seed}") == []
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -81,7 +90,9 @@ def test_every_item_is_proved_by_mistakes_and_every_training_by_trivial_methods(
     blank = {item.id for item in ASSIGNMENTS[slug].manifest.items if item.blanks}
     for item in measured(slug):
         hints = [mutant.hint for mutant in catalogue.of_item(item)]
-        assert len(hints) >= (6 if item in blank else 1) and len(set(hints)) == len(hints), item
+        assert len(hints) >= (6 if item in blank else 1), item
+        if slug not in SHARING_HINTS:
+            assert len(set(hints)) == len(hints), item
     assert set(read_baselines(ASSIGNMENTS[slug])) == set(measured(slug, training=True))
 
 
