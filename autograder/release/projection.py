@@ -8,7 +8,8 @@ from typing import Any
 
 from autograder.assignment import Manifest
 
-# A key that is not listed stays with the instructor, so a new one is private until somebody decides otherwise.
+# A key that is not listed stays with the instructor, so a new one is private until somebody decides otherwise. The
+# concepts are the whole table: the public checks apply them, and are told there in which version.
 PUBLIC_KEYS: Mapping[str, tuple[str, ...]] = {
     "": ("title", "version", "source"),
     "files": ("required", "optional", "provided", "preload"),
@@ -24,7 +25,8 @@ def project(manifest: Manifest) -> str:
     """Return the students' manifest as TOML: the allow-listed keys that the instructor wrote, in a fixed order."""
     data = manifest.model_dump(mode="json", exclude_unset=True)
     lines = [*_pairs(data, PUBLIC_KEYS[""])]
-    for table, keys in PUBLIC_KEYS.items():
+    tables = {**PUBLIC_KEYS, "concepts": tuple(sorted(data.get("concepts", ())))}
+    for table, keys in tables.items():
         entry = data.get(table)
         if isinstance(entry, dict) and (pairs := list(_pairs(entry, keys))):
             lines += ["", f"[{table}]", *pairs]

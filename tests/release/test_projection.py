@@ -31,6 +31,11 @@ def test_keys_that_are_not_listed_stay_with_the_instructor() -> None:
     assert "secret" not in text and tomllib.loads(text)["items"][0]["id"] == "vae.kl"
 
 
+def test_students_read_which_concepts_their_checks_apply() -> None:
+    named = {"reparameterization": 1, "noise_schedule": 2}
+    assert tomllib.loads(project(MANIFEST.model_copy(update={"concepts": named})))["concepts"] == named
+
+
 @given(title=TEXT, points=st.floats(0, 1e6, allow_nan=False))
 def test_any_title_and_any_points_survive(title: str, points: float) -> None:
     item = Item(id="a", title=title, points=points, kind=Kind.MANUAL)
