@@ -7,6 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.programs import pytest_runtest_makereport
+
+__all__ = ["pytest_runtest_makereport"]
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _single_threaded() -> Iterator[None]:

@@ -22,6 +22,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tests.programs import missing
+
 INSIDE = Path(__file__).with_name("inside_namespace.py")
 OUTPUT_LIMIT = 100_000
 FIRST_HAND_IN = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -78,8 +80,10 @@ def why_not() -> str:
     """Return why the harness cannot run here; nothing where it can."""
     if sys.platform != "linux":
         return "Gradescope's layout needs Linux namespaces"
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        return "Gradescope's layout needs root and the command unshare"
+    if os.geteuid() != 0:
+        return "Gradescope's layout needs root"
+    if reason := missing("unshare"):
+        return reason
     probe = subprocess.run([*_UNSHARE, "mount", "-t", "proc", "proc", "/proc"], capture_output=True, check=False)
     return "" if probe.returncode == 0 else "this machine does not permit new mount and process namespaces"
 

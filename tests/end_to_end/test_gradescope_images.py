@@ -17,8 +17,9 @@ import pytest
 from tests.end_to_end.conftest import ROOT, SLUG
 from tests.end_to_end.harness import Command, Gradescope, Verdict, why_not
 from tests.end_to_end.image import CANDIDATE, VERSION
+from tests.programs import missing
 
-REASON = why_not() or ("" if shutil.which("debootstrap") else "debootstrap is not installed")
+REASON = why_not() or missing("debootstrap")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(REASON), reason=REASON or "never")]
 PIP_SETTINGS = ("index-url", "extra-index-url", "find-links", "timeout", "proxy")
 BUILDS = "https://github.com/astral-sh/python-build-standalone/releases/download"

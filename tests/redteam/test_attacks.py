@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from autograder.sandbox.trusted.jail import interpreter_is_readable_by_others
+from tests.programs import missing
 from tests.redteam.arena import CANARIES, CANNED, HIDDEN_INPUT, WON, WRONG, Arena, Attack, Outcome
 from tests.redteam.attacks_forge import FORGERIES, LOADING
 from tests.redteam.attacks_leak import LEAKS
@@ -70,7 +71,7 @@ class Situation:
             return "this Python lies where an ordinary user cannot read it"
         if self.name != "user" and os.getuid() != 0:
             return "needs root"
-        return "" if not self.before or shutil.which("setpriv") else "needs setpriv"
+        return missing("setpriv") if self.before else ""
 
 
 def arena_of(folder: Path, attacks: tuple[Attack, ...], **options: int) -> Arena:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 import zipfile
 
@@ -12,6 +11,7 @@ from autograder.errors import UserError
 from autograder.release.building import stale_files
 from autograder.release.files import Tree
 from autograder.release.packing import unzip_bytes
+from tests.programs import missing
 from tests.release.course import FILES, Course
 
 STUDENT, GRADESCOPE = "tiny_student.zip", "tiny_gradescope.zip"
@@ -186,7 +186,7 @@ def test_stale_templates_are_named_file_by_file(course: Course) -> None:
     assert course.tree(".") == before, "asking builds nothing"
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.skipif(bool(missing("git")), reason=missing("git"))
 def test_copies_are_kept_from_git_and_may_be_missing_together(course: Course) -> None:
     course.write("assignments/tiny/provided/notes [1].md", "Notes.\n")
     course.edit(

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import missing
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def dom(page: Path) -> str:
     """Return the page's elements after it was loaded and its scripts had their time; skips without a browser."""
-    browser = next(filter(None, map(shutil.which, NAMES)), None)
-    if browser is None:
-        pytest.skip("needs Chromium")
+    if reason := missing(*NAMES):
+        pytest.skip(reason)
+    browser = next(filter(None, map(shutil.which, NAMES)))
     options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [browser, *options, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
