@@ -153,6 +153,7 @@ def run_checks(plugin: CheckPlugin) -> None:
     if not paths:
         return  # given no path, pytest would collect the current folder
     quiet = ["terminal", "cacheprovider", "faulthandler", "logging", "hypothesispytest", "junitxml", "pastebin"]
+    quiet += ["unraisableexception", "threadexception"]  # they collect garbage five times over
     quiet.append("autograder-bare")  # it stops whoever runs checks without us
     options = [option for name in quiet for option in ("-p", f"no:{name}")]
     options += [

@@ -29,6 +29,7 @@ from autograder.verify.variants import reference
 
 if TYPE_CHECKING:
     from autograder.checks.training import Criterion
+    from autograder.verify.suite import CheckSuite
 
 MARGINS = "margins.json"
 LEAST_RUNS = 20
@@ -119,13 +120,12 @@ def network_too_near(margin: Margin) -> Trouble | None:
     return what, "move the threshold, let the training go on for longer, or change the criterion"
 
 
-def unmeasured(assignment: Assignment, margins: Sequence[Margin], item: str = "") -> list[tuple[str, str]]:
+def unmeasured(suite: CheckSuite, margins: Sequence[Margin], item: str = "") -> list[tuple[str, str]]:
     """Return network and item for each network (of one item, or of all) that is not on record."""
-    from autograder.verify.suite import CheckSuite
-
-    item_of = {check.id: check.item for check, _ in CheckSuite.collect(assignment).checks}
+    item_of = {check.id: check.item for check, _ in suite.checks}
     measured = {(margin.network, item_of.get(margin.check)) for margin in margins}
-    due = [(network.id, one) for network in read_networks(assignment) for one in network.items if item in ("", one)]
+    networks = read_networks(suite.assignment)
+    due = [(network.id, one) for network in networks for one in network.items if item in ("", one)]
     return [pair for pair in due if pair not in measured]
 
 

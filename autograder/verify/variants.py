@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,8 +145,12 @@ def without_item(assignment: Assignment, item: Item, text: bytes) -> bytes | Non
 
 def imports_of(path: Path) -> frozenset[str]:
     """Return the names of the modules that a file imports."""
-    tree = parse_or_none(read_text(path)) if path.is_file() else None
-    if tree is None:
+    return _imported_by(read_text(path)) if path.is_file() else frozenset()
+
+
+@functools.lru_cache(maxsize=256)
+def _imported_by(text: str) -> frozenset[str]:
+    if (tree := parse_or_none(text)) is None:
         return frozenset()
     names: set[str] = set()
     for node in ast.walk(tree):

@@ -108,11 +108,11 @@ class _Verification:
 
     def _unmeasured(self) -> list[Problem]:
         """Networks that no record tells of: a threshold was never screened over them."""
-        assignment = self.bench.assignment
+        suite = self.bench.suite
         mend = f"build.py verify --margins {LEAST_RUNS}"
         return [
             Problem(trouble=Trouble.MARGIN, where=f"network {name!r}", what=f"is not on record for {item}", mend=mend)
-            for name, item in unmeasured(assignment, read_margins(assignment), self.item)
+            for name, item in unmeasured(suite, read_margins(suite.assignment), self.item)
         ]
 
     @property
