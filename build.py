@@ -91,9 +91,8 @@ def verify_command(
     it: the variant, the item's checks and their concepts, the files that they reach, the engine. A run that was
     interrupted goes on where it was.
 
-    With --item: this item's checks on the reference, the template, the alternatives and its own mutants. What a bug can
-    cost elsewhere is found out by leaving the item unwritten; only items that fail then are graded on its mutants.
-    Claims of equivalence are tried on 200 inputs. It counts for no release.
+    With --item: this item's checks on the reference, the template, the alternatives and its own mutants, and these on
+    what else they reach. Claims of equivalence are tried on 200 inputs. It counts for no release.
 
     With --concept: the proof of what assignments share, in proofs/, by itself.
 

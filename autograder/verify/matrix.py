@@ -7,7 +7,6 @@ else, ``version`` grows. It depends on the bytes of the assignment alone, not on
 - ``rows``: one for each variant: ``role`` is `Role`, ``own`` the item that the bug belongs to ("" where there is none).
   A row's ``cells`` are the items that it was graded on: ``lost`` points, and labels of the checks that failed by
   comparison (``killed_by``), by an exception (``raised_by``), or for a fault of their own (``errors``).
-  ``untouched`` are items that the bug cannot reach, which is proved by leaving the whole item unwritten.
   ``homes`` are the items in whose blanks a bug lies whose own item has none: these it may cost points.
   ``shown`` is the misconception whose hint a student with this bug would see, ``sees`` what that is worth, ``twins``
   the mutants that cannot be told from it, ``reads`` all that this student reads about the item.
@@ -40,8 +39,6 @@ class Role(StrEnum):
     MUTANT = "mutant"
     EQUIVALENT = "equivalent"
     """A mutant that is said to be right after all."""
-    UNWRITTEN = "unwritten"
-    """The reference with one item left unwritten: what still passes cannot be reached by a bug of that item."""
 
 
 class Sees(StrEnum):
@@ -188,7 +185,6 @@ class Row(Record):
     statistical: bool = False
     files: tuple[str, ...] = ()
     cells: tuple[Cell, ...] = ()
-    untouched: tuple[str, ...] = ()
     homes: tuple[str, ...] = ()
     shown: str = ""
     sees: Sees | None = None
@@ -199,6 +195,8 @@ class Row(Record):
     lacks: tuple[str, ...] = ()
     """Blanks whose names an alternative's files do not have."""
     exceptions: tuple[CheckException, ...] = ()
+    ran: tuple[str, ...] = ()
+    """Of the reference while it is graded: the functions that checks ran (`autograder.verify.reached_code`)."""
 
     def cell(self, item_id: str) -> Cell | None:
         """The cell of an item, None where the variant was not graded on it."""

@@ -106,7 +106,7 @@ def _line(row: Row, items: tuple[ItemColumn, ...]) -> Line:
 
 def _square(row: Row, cell: Cell | None, item: ItemColumn) -> Square:
     if cell is None:
-        return Square(GOOD, note="cannot be reached") if item.id in row.untouched else Square(OUTSIDE)
+        return Square(OUTSIDE)
     parts = (("", cell.killed_by), ("raised: ", cell.raised_by), ("ERROR: ", cell.errors))
     checks = tuple(head + " ".join(labels) for head, labels in parts if labels)
     lost = f"{MINUS}{round(cell.lost, 2):g}" if cell.failed else ""

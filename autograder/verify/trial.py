@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from autograder.verify import variants
 from autograder.verify.homes import homes_of
 from autograder.verify.margins import leads_of
 from autograder.verify.matrix import Cell, CheckColumn, CheckException, Exemption, Lead, Role, Row, Sees
+from autograder.verify.reached_code import recording
 from autograder.verify.suite import CheckSuite
 from autograder.verify.variants import Variant
 
@@ -98,7 +99,9 @@ def try_variant(bench: Workbench, variant: Variant) -> Row:
         judged: dict[str, list[tuple[Check, Verdict]]] = {}
         read = {variant.own} if variant.role is Role.MUTANT else set()
         leads: list[Lead] = []
-        with watching() as criteria:
+        training = any(bench.assignment.manifest.item(item_id).training for item_id in variant.items)
+        recorded = nullcontext(set[str]()) if against or training else recording(folder)
+        with watching() as criteria, recorded as ran:
             for items, shrinks in ((read, MAX_SHRINKS), (set(variant.items) - read, 0)):
                 verdicts = bench.suite.verdicts(folder, items, SEED, against_reference=against, max_shrinks=shrinks)
                 for check, verdict in verdicts:
@@ -110,7 +113,7 @@ def try_variant(bench: Workbench, variant: Variant) -> Row:
         if variant.role is Role.ALTERNATIVE:
             return row.model_copy(update={"lacks": _lacking(bench.assignment, variant)})
         if variant.mutant is None:
-            update = {"leads": tuple(leads), "exceptions": tuple(_exceptions(judged))}
+            update = {"leads": tuple(leads), "exceptions": tuple(_exceptions(judged)), "ran": tuple(sorted(ran))}
             return row if against else row.model_copy(update=update)
         row = row.model_copy(
             update={

@@ -11,7 +11,7 @@ from pathlib import Path
 from autograder.assignment import Assignment, Item
 from autograder.errors import UserError
 from autograder.mutants import CATALOGUE, Catalogue, Mutant
-from autograder.references import as_text, expected_names, reference_code, reference_name, reference_path
+from autograder.references import expected_names, reference_name, reference_path
 from autograder.release.files import read_tree
 from autograder.release.rubric import Rubric
 from autograder.release.stubs import strip_source
@@ -118,18 +118,6 @@ def reached_files(assignment: Assignment, file: str) -> set[str]:
     while more := {n for n, names in imported.items() if n not in reached and names & {Path(r).stem for r in reached}}:
         reached |= more
     return reached
-
-
-def unwritten(assignment: Assignment, item: Item) -> Variant | None:
-    """Return the reference with one item left unwritten, graded on the items beside it; None where it is not marked."""
-    assert item.file is not None
-    text = reference_code(assignment, item.file).encode()
-    stripped = without_item(assignment, item, text)
-    if stripped is None or stripped == text:
-        return None
-    items = auto_items(assignment, reached_files(assignment, item.file), training=False)
-    others = tuple(other for other in items if other != item.id)
-    return Variant(Role.UNWRITTEN, item.id, {as_text(item.file): stripped}, others, item.id)
 
 
 def without_item(assignment: Assignment, item: Item, text: bytes) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from autograder import __version__
 from autograder.assignment import Assignment
 from autograder.errors import UserError
 from autograder.mutants import Catalogue, read_catalogue
+from autograder.references import reference_name, reference_path
 from autograder.verify import variants
 from autograder.verify.baselines import Baselines, most_earned, read_baselines
 from autograder.verify.equivalence import INPUTS, QUICK_INPUTS, Chunk, chunks_of, try_chunk
@@ -22,6 +24,7 @@ from autograder.verify.margins import LEAST_RUNS, read_margins, unmeasured
 from autograder.verify.matrix import Baseline, Claim, Earnings, ItemColumn, Problem, Record, Report, Role, Row, Trouble
 from autograder.verify.pool import do_all
 from autograder.verify.progress import Progress
+from autograder.verify.reached_code import same_where_it_was_run
 from autograder.verify.suite import CheckSuite
 from autograder.verify.trial import Workbench, told_apart, try_exemptions, try_variant
 from autograder.verify.variants import Variant
@@ -39,9 +42,11 @@ def verify(
 ) -> Report:
     """Grade everything that proves a rubric, and return what was found.
 
+    Mutants are graded on all items that they can reach; where an item's checks run nothing of what is changed, the
+    reference's answer is theirs.
+
     With ``item`` this is the author's working loop: that item's checks on the reference, the template, the alternatives
-    and the item's mutants. What a bug of it can cost elsewhere is found out by leaving the whole item unwritten: only
-    items that this reaches are graded on its mutants. Claims of equivalence get `QUICK_INPUTS` inputs.
+    and the item's mutants, and the mutants on what else they reach. Claims of equivalence get `QUICK_INPUTS` inputs.
 
     What is ``kept`` of earlier verifications is not done again, unless something changed that has a say in it; what is
     new is kept.
@@ -85,7 +90,6 @@ class _Verification:
         if broken := broken_checks(first):
             return self._report(first, (), ()).model_copy(update={"problems": tuple(broken)})
         known = {item_id: one for item_id, one in read_baselines(self.bench.assignment).items() if self._wants(item_id)}
-        graded, untouched = self._narrowed(graded)
         claims = [variant for variant in graded if variant.role is Role.EQUIVALENT]
         chunks = [chunk for variant in claims for chunk in chunks_of(self.bench, variant, self._inputs)]
         tried = self._do(
@@ -94,8 +98,7 @@ class _Verification:
             self._try_chunk(chunks),
             Claim,
         )
-        rows = self._graded(graded, first)
-        rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in told_apart(rows)]
+        rows = told_apart(self._graded(graded, first))
         earned = self._do(
             [f"baselines of {name!r}" for name in known],
             [self.keys.of_baselines(name) for name in known],
@@ -130,26 +133,10 @@ class _Verification:
         base = [variants.reference(assignment), variants.template(assignment), *variants.alternatives(assignment)]
         if not self.item:
             return [*base, *mutants]
-        base = [variant.on([self.item]) for variant in base if self.item in variant.items]
-        return [*base, *(variant for variant in mutants if variant.own == self.item)]
-
-    def _narrowed(self, graded: list[Variant]) -> tuple[list[Variant], dict[str, tuple[str, ...]]]:
-        """Leave out of the one item's mutants the items that they provably cannot reach; say which these are."""
-        item = self.bench.assignment.manifest.item(self.item) if self.item else None
-        blank = variants.unwritten(self.bench.assignment, item) if item is not None and item.file else None
-        if item is None or blank is None:
-            return graded, {}
-        rows = self._tried([blank.on([other]) for other in blank.items])
-        safe = {cell.item for row in rows for cell in row.cells if not cell.failed and not cell.errors}
-        narrowed, untouched = [], {}
-        for variant in graded:
-            text = variants.without_item(self.bench.assignment, item, next(iter(variant.files.values()), b""))
-            if variant.mutant is not None and text == next(iter(blank.files.values())):
-                untouched[variant.name] = tuple(other for other in variant.items if other in safe)
-                kept = tuple(other for other in variant.items if other not in safe)
-                variant = variant.on(kept)
-            narrowed.append(variant)
-        return narrowed, untouched
+        own = [variant for variant in mutants if variant.own == self.item]
+        reached = {self.item, *(item for variant in own for item in variant.items)}
+        reference = base[0].on(item for item in base[0].items if item in reached)
+        return [reference, *(variant.on([self.item]) for variant in base[1:] if self.item in variant.items), *own]
 
     # doing it
 
@@ -187,8 +174,11 @@ class _Verification:
         """Grade all variants but for the rows that are there; what takes longest begins first, so that no process
         waits for it in the end."""
         parts = [variant.on([item]) for variant in graded for item in variant.items]
+        same = [row for part in parts if (row := self._as_reference(part, first)) is not None]
+        answered = {(row.name, row.cells[0].item) for row in same}
+        parts = [part for part in parts if part.mutant is None or (part.name, part.items[0]) not in answered]
         parts.sort(key=lambda part: not self.bench.assignment.manifest.item(part.items[0]).training)
-        tried = [*first, *self._tried(parts)]
+        tried = [*first, *same, *self._tried(parts)]
         order = {item.id: number for number, item in enumerate(self.bench.assignment.manifest.items)}
         rows = []
         for variant in graded:
@@ -199,8 +189,27 @@ class _Verification:
             whole = next((row for row in own if row.cell(variant.own)), own[0])
             lacks = tuple(dict.fromkeys(blank for row in own for blank in row.lacks))
             leads = sorted((lead for row in own for lead in row.leads), key=lambda lead: lead.check)
-            rows.append(whole.model_copy(update={"cells": tuple(cells), "leads": tuple(leads), "lacks": lacks}))
+            update = {"cells": tuple(cells), "leads": tuple(leads), "lacks": lacks, "ran": ()}
+            rows.append(whole.model_copy(update=update))
         return rows
+
+    def _as_reference(self, part: Variant, first: Sequence[Row]) -> Row | None:
+        """Return a mutant's row on another item whose checks run nothing of the bug; None where it must be tried."""
+        if part.mutant is None or part.items[0] == part.own:
+            return None
+        known = next((row for row in first if row.cell(part.items[0])), None)
+        if known is None or known.cells[0].failed or known.cells[0].errors:
+            return None
+        if not same_where_it_was_run(known.ran, self.reference, part.files):
+            return None
+        return Row(role=part.role, name=part.name, own=part.own, files=tuple(part.files), cells=known.cells)
+
+    @cached_property
+    def reference(self) -> dict[str, bytes]:
+        """The files of the reference."""
+        names = self.bench.assignment.manifest.files.required
+        paths = {reference_name(self.bench.assignment, n): reference_path(self.bench.assignment, n) for n in names}
+        return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
 
     def _tried(self, parts: Sequence[Variant]) -> list[Row]:
         names = [f"{part.role} {part.name!r} on {part.items[0]}" for part in parts]
@@ -220,7 +229,7 @@ class _Verification:
 
     def _report(self, rows: Sequence[Row], claims: Sequence[Claim], earned: Sequence[Baseline]) -> Report:
         manifest = self.bench.assignment.manifest
-        reached = {cell.item for row in rows for cell in row.cells} | {other for row in rows for other in row.untouched}
+        reached = {cell.item for row in rows for cell in row.cells}
         items = tuple(
             ItemColumn(id=i.id, title=i.title, points=i.points, file=i.file or "", training=i.training)
             for i in manifest.items

@@ -9,9 +9,10 @@ import pytest
 
 from autograder.assignment import Assignment, load_assignment
 from autograder.mutants import Catalogue, read_catalogue
+from autograder.references import reference_path
 from autograder.results import Outcome
 from autograder.verify.suite import CheckSuite
-from autograder.verify.variants import unwritten
+from autograder.verify.variants import reference, without_item
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = {
@@ -181,9 +182,11 @@ def test_a_mistake_costs_its_own_item_alone(suite: CheckSuite, tmp_path: Path, n
 @pytest.mark.parametrize("item", BLANKS)
 def test_what_is_not_written_costs_its_own_item_alone(suite: CheckSuite, tmp_path: Path, item: str) -> None:
     """That holds for `p3.kl` as well, which looks at the sampler and at the density one at a time."""
-    variant = unwritten(ASSIGNMENT, ASSIGNMENT.manifest.item(item))
-    assert variant is not None
-    variant.write(ASSIGNMENT, tmp_path)
+    path = reference_path(ASSIGNMENT, "pset1.ipynb")
+    left = without_item(ASSIGNMENT, ASSIGNMENT.manifest.item(item), path.read_bytes())
+    assert left is not None
+    reference(ASSIGNMENT).write(ASSIGNMENT, tmp_path)
+    (tmp_path / path.name).write_bytes(left)
     assert points(suite, tmp_path) == {**FULL, item: 0}
 
 

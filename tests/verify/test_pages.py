@@ -53,8 +53,7 @@ ROWS = (
         role=Role.MUTANT,
         name="sly",
         own="vae.kl",
-        cells=(Cell(item="vae.kl", lost=0, passed=("p1", "h1")),),
-        untouched=("vae.nll",),
+        cells=(Cell(item="vae.kl", lost=0, passed=("p1", "h1")), Cell(item="vae.nll", lost=0, passed=("p1",))),
         sees=Sees.NONE,
     ),
 )
@@ -135,8 +134,8 @@ def test_prices_checks_and_hints_of_every_variant(reader):
     assert own == ("cell own", "\N{MINUS SIGN}2 p1 raised: h1")
     assert other == ("cell bad", "\N{MINUS SIGN}0.75 p1")
     assert hint == ("bad", "wrong: kl-other, same as kl-twin")
-    _, survives, untouched, none = row(reader, "sly")
-    assert survives == ("cell bad", "survives") and untouched == ("cell good", "") and none == ("", "none")
+    _, survives, good, none = row(reader, "sly")
+    assert survives == ("cell bad", "survives") and good == ("cell good", "") and none == ("", "none")
     assert row(reader, "reference")[1:3] == [("cell good", ""), ("cell outside", "")]
 
 
