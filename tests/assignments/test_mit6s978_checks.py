@@ -9,7 +9,7 @@ import pytest
 
 from autograder.assignment import Assignment, load_assignment
 from autograder.mutants import Catalogue, read_catalogue
-from autograder.references import reference_path
+from autograder.references import reference_code
 from autograder.results import Outcome
 from autograder.verify.suite import CheckSuite
 from autograder.verify.variants import reference, without_item
@@ -182,11 +182,11 @@ def test_a_mistake_costs_its_own_item_alone(suite: CheckSuite, tmp_path: Path, n
 @pytest.mark.parametrize("item", BLANKS)
 def test_what_is_not_written_costs_its_own_item_alone(suite: CheckSuite, tmp_path: Path, item: str) -> None:
     """That holds for `p3.kl` as well, which looks at the sampler and at the density one at a time."""
-    path = reference_path(ASSIGNMENT, "pset1.ipynb")
-    left = without_item(ASSIGNMENT, ASSIGNMENT.manifest.item(item), path.read_bytes())
+    code = reference_code(ASSIGNMENT, "pset1.ipynb")
+    left = without_item(ASSIGNMENT, ASSIGNMENT.manifest.item(item), code.encode())
     assert left is not None
     reference(ASSIGNMENT).write(ASSIGNMENT, tmp_path)
-    (tmp_path / path.name).write_bytes(left)
+    (tmp_path / "pset1.py").write_bytes(left)
     assert points(suite, tmp_path) == {**FULL, item: 0}
 
 

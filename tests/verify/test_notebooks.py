@@ -9,6 +9,7 @@ import jupytext
 import pytest
 
 from autograder.errors import UserError
+from autograder.references import reference_code
 from autograder.release.template import make_template
 from autograder.verify.matrix import Trouble
 from autograder.verify.variants import without_item
@@ -104,7 +105,7 @@ def test_an_alternative_may_be_a_notebook(course):
 
 
 def test_an_item_can_be_left_unwritten_beside_written_answers(course):
-    left = without_item(course.loaded, course.loaded.manifest.item("one.double"), TEXT.encode())
+    left = without_item(course.loaded, course.loaded.manifest.item("one.double"), reference_code(course.loaded, "one.ipynb").encode())
     assert left is not None
     text = left.decode()
     assert "return x * 2" not in text and "return double(double(x))" in text
