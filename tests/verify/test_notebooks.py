@@ -105,7 +105,8 @@ def test_an_alternative_may_be_a_notebook(course):
 
 
 def test_an_item_can_be_left_unwritten_beside_written_answers(course):
-    left = without_item(course.loaded, course.loaded.manifest.item("one.double"), reference_code(course.loaded, "one.ipynb").encode())
+    code = reference_code(course.loaded, "one.ipynb").encode()
+    left = without_item(course.loaded, course.loaded.manifest.item("one.double"), code)
     assert left is not None
     text = left.decode()
     assert "return x * 2" not in text and "return double(double(x))" in text
