@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.programs import pytest_runtest_makereport
+from tests.tiny import Tiny
+from tests.warm import command
 
 __all__ = ["pytest_runtest_makereport"]
 
@@ -23,6 +25,16 @@ def _single_threaded() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def warm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small courses are graded by the command without its start, which takes longer than the grading.
+
+    A test marked ``cold``, in a module that uses this, gets the command as it is.
+    """
+    if request.node.get_closest_marker("cold") is None:
+        monkeypatch.setattr(Tiny, "command", staticmethod(command))
 
 
 @pytest.fixture(autouse=True)

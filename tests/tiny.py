@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 MANIFEST = """
 title = "A tiny assignment"
@@ -132,7 +132,12 @@ class Run:
 
 
 class Tiny:
-    """The assignment ``tiny`` below a folder; its parts may be overwritten before it is graded."""
+    """The assignment ``tiny`` below a folder; its parts may be overwritten before it is graded.
+
+    ``command`` is how it is graded: the real command, unless a test has the fixture ``warm``.
+    """
+
+    command: ClassVar[Command]
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -166,7 +171,7 @@ class Tiny:
     def grade(self, path: Path, *options: str, environment: dict[str, str] | None = None) -> Run:
         """Grade a hand-in with the real command."""
         out = self.root / "out"
-        done = command(
+        done = Tiny.command(
             "grade", "tiny", str(path), "--root", str(self.root), "--out", str(out), *options, environment=environment
         )
         file = out / "results.json"
@@ -187,3 +192,14 @@ def command(
         timeout=300,
         check=False,
     )
+
+
+class Command(Protocol):
+    """Runs the command ``autograder``."""
+
+    def __call__(
+        self, *arguments: str, cwd: Path | None = None, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+Tiny.command = staticmethod(command)

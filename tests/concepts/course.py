@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.assignment import PROOFS, PROOFS_PACKAGE
-from tests.tiny import Run, command
+from tests.tiny import Run, Tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 CONCEPT = "reparameterization"
@@ -36,7 +36,7 @@ class ConceptCourse:
         for stem, text in files.items():
             (folder / f"{stem}.py").write_text(text, encoding="utf-8")
         out = self.root / "out"
-        done = command("grade", self.concept, str(folder), "--root", str(self.root), "--out", str(out), *options)
+        done = Tiny.command("grade", self.concept, str(folder), "--root", str(self.root), "--out", str(out), *options)
         return Run(done.returncode, done.stdout, done.stderr, read_json(out / "results.json"))
 
 

@@ -19,7 +19,9 @@ from autograder.errors import UserError
 from autograder.release.declared import refuse_wrong_checks
 from tests.concepts.course import ROOT, ConceptCourse
 from tests.concepts.searching import FIRST_LINE, NOTHING, modules_of, searching
-from tests.tiny import command
+from tests.tiny import Tiny
+
+pytestmark = pytest.mark.usefixtures("warm")
 
 WRONG = ("std = torch.exp(0.5 * logvar)", "std = torch.exp(logvar)")
 
@@ -154,7 +156,7 @@ def test_students_run_the_public_properties_alone(course, tmp_path):
     for name in ("assignment.toml", "checks/public/test_sampling.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((folder / name).read_bytes())
-    done = command("check", "--folder", str(tmp_path))
+    done = Tiny.command("check", "--folder", str(tmp_path))
     assert done.returncode == 0 and "2 of 2 points in the public checks" in done.stdout, done.stdout + done.stderr
 
 
@@ -222,6 +224,7 @@ class Sampler:
 """
 
 
+@pytest.mark.cold
 def test_no_module_of_a_proof_can_be_imported_or_opened_by_a_submission(course):
     proofs = course.root / "proofs"
     files = sorted(str(path) for path in proofs.rglob("*") if path.is_file())

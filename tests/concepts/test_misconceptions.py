@@ -13,6 +13,8 @@ from autograder.misconceptions import Planting, planted, read_misconceptions
 from autograder.mutants import read_catalogue
 from tests.concepts.course import CONCEPT, ROOT, ConceptCourse
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 CODE = '''
 import torch
 

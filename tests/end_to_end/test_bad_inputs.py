@@ -12,6 +12,8 @@ import pytest
 
 from tests.tiny import ONE, TWO, Tiny
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 FULL = {"one.double": 2.0, "one.quadruple": 3.0, "two.shift": 1.0}
 
 

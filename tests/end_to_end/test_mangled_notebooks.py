@@ -13,6 +13,8 @@ import pytest
 
 from tests.tiny import Run, Tiny
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 MANIFEST = """
 title = "A tiny notebook"
 version = "1"

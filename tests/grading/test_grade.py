@@ -9,6 +9,8 @@ import pytest
 
 from tests.tiny import HIDDEN, MANIFEST, ONE, TWO, Run, Tiny
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 FULL = {"one.double": 2.0, "one.quadruple": 3.0, "two.shift": 1.0}
 
 
@@ -30,6 +32,7 @@ def test_files_of_the_course_as_windows_saves_them_cost_nobody_anything(tiny: Ti
     assert (run.status, set(run.outcomes.values())) == (0, {"PASS"}), run.stderr
 
 
+@pytest.mark.cold
 def test_two_gradings_agree_to_the_byte_but_for_times(tiny: Tiny) -> None:
     wrong = tiny.hand_in(one=ONE.replace("x * 2", "x * 2 if x.sum() > 0 else print(hash('a')) or object()"))
     runs = [tiny.grade(wrong).results for _ in range(2)]
@@ -264,6 +267,7 @@ def test_a_wrong_manifest_names_file_key_and_the_likely_name(tiny: Tiny) -> None
     assert "assignment.toml" in run.stderr and 'did you mean "banned_imports"?' in run.stderr
 
 
+@pytest.mark.cold
 def test_the_environment_of_the_caller_does_not_reach_a_worker(tiny: Tiny) -> None:
     spy = ONE.replace(
         "return x * 2", "import os; raise ValueError(open('/proc/self/environ').read() + str(os.environ))"

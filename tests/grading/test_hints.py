@@ -13,6 +13,8 @@ from autograder.grading.hints import distance
 from autograder.sandbox.trusted.example import MAX_REMEMBERED_BYTES, Example, Raised
 from tests.tiny import ONE, TWO, Tiny
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 ENTRY = """
 [[mutants]]
 id = "{id}"

@@ -17,6 +17,8 @@ from autograder.grading.late import lateness
 from autograder.platforms.gradescope.metadata import parse_metadata
 from tests.tiny import MANIFEST, ONE, Tiny
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 BOSTON = ZoneInfo("America/New_York")
 SECOND = timedelta(seconds=1)
 COURSE = Late(policy="per_day", zone="America/New_York", days=7, lowest=0.5)

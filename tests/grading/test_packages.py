@@ -8,6 +8,8 @@ import pytest
 
 from tests.tiny import MANIFEST, ONE, Tiny
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 HELPERS = "def twice(x):\n    return x * 2\n"
 
 

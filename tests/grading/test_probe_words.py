@@ -7,6 +7,8 @@ import pytest
 from autograder.grading.probe_words import read_probe_words
 from tests.tiny import ONE, PUBLIC, Tiny
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 PROBES = '''
 def outcome(double, values, scale=1.0):
     """`double` of each value, from e.g. a list. Nothing else."""

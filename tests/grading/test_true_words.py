@@ -12,6 +12,8 @@ from autograder.errors import UserError
 from tests.submission.toy import CODE, hand_in
 from tests.tiny import HIDDEN, MANIFEST, Tiny
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 @pytest.mark.parametrize("points", ['"2"', "true", "1e308", "nan", "-1"])
 def test_points_are_numbers(tmp_path, points):

@@ -12,6 +12,8 @@ from tests.sources.lists import FOLDER, Kind, SourceList, differences, ours
 from tests.sources.recording import sources_of_checks
 from tests.tiny import Tiny
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 ROOT = Path(__file__).resolve().parents[2]
 RENEW = "after a look at each, renew the list with `python -m tests.sources {}` (and --training)"
 

@@ -21,6 +21,8 @@ from autograder.verify.trial import Workbench, try_variant
 from autograder.verify.variants import mutants, reached_files
 from tests.verify.proving import COMPLETE, ONE, SUM, Proving, mutant
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 @pytest.fixture(scope="module")
 def proving(tmp_path_factory):

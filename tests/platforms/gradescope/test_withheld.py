@@ -16,6 +16,8 @@ from tests.platforms.gradescope.test_results_json import by_item
 from tests.reports.samples import HIDDEN_KL, check, failed_check, hidden_check, item, sample
 from tests.tiny import MANIFEST, ONE, Tiny
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 LATER = [Showing.AFTER_DUE_DATE, Showing.AFTER_PUBLISHED]
 
 
