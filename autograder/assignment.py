@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autograder.errors import UserError, did_you_mean
+from autograder.proofs import PROOFS as PROOFS
+from autograder.proofs import PROOFS_PACKAGE as PROOFS_PACKAGE
+from autograder.proofs import refuse_missing
 from autograder.texts import read_toml
 
 MANIFEST = "assignment.toml"
-PROOFS, PROOFS_PACKAGE = "proofs", "autograder_proofs"
-"""The folder beside ``assignments/`` with the hidden halves of the concepts, and the package in it."""
 NOTEBOOK = ".ipynb"
 SUBMITTABLE = (".py", NOTEBOOK)
 
@@ -336,13 +337,20 @@ def slugs(root: Path) -> list[str]:
 
 
 def load_assignment(root: Path, slug: str) -> Assignment:
-    """Load one assignment of the repository at ``root``; an unknown slug raises `UserError` with the nearest known."""
+    """Load one assignment of the repository at ``root``.
+
+    Raises `UserError` for an unknown slug, with the nearest known, and where it applies concepts whose hidden halves
+    are not there.
+    """
     root = root.resolve()  # which checks are public is told by their paths
     known = slugs(root)
     if slug not in known:
         raise UserError(f"{root / 'assignments'}: no assignment {slug!r}{did_you_mean(slug, known)}")
     folder = root / "assignments" / slug
-    return Assignment(slug, folder, read_manifest(folder / MANIFEST), root / "solutions" / slug, root / PROOFS)
+    manifest = read_manifest(folder / MANIFEST)
+    if manifest.concepts:
+        refuse_missing(root / PROOFS)
+    return Assignment(slug, folder, manifest, root / "solutions" / slug, root / PROOFS)
 
 
 def find_root() -> Path:

@@ -9,6 +9,7 @@ import sys
 
 from autograder.doctor_libraries import PARTS_OF_PYTHON, Finding, examine_libraries
 from autograder.errors import what_went_wrong
+from autograder.proofs import exposed
 from autograder.sandbox.trusted.faults import SubmissionFault, WorkerLost, WorkersLost
 
 FOR_WORKERS = frozenset({"autograder", "numpy", "pydantic", "torch"})
@@ -18,17 +19,19 @@ FOR_WORKERS = frozenset({"autograder", "numpy", "pydantic", "torch"})
 def examine(*, strict: bool, private_user: bool = False) -> int:
     """Print one line for everything that grading needs; return the exit status.
 
-    It is 1 where Python is no final release, a library is missing, too old or broken, no worker can be started or one
-    cannot do what correct code needs, if ``strict``, where a wall is missing without which strict grading refuses, and
-    if ``private_user``, where workers keep the grader's user.
+    It is 1 where Python is no final release, submissions could import the hidden halves of the concepts, a library is
+    missing, too old or broken, no worker can be started or one cannot do what correct code needs, if ``strict``, where
+    a wall is missing without which strict grading refuses, and if ``private_user``, where workers keep the grader's
+    user.
     """
     python_is_right = _show_python()
+    nothing_is_exposed = _show_exposed()
     broken = examine_libraries(_show)
     if lacking := sorted(broken & FOR_WORKERS):
         print(f"      workers were not tried: they need {', '.join(lacking)}")
         return 1
     workers_are_right = _examine_workers(strict=strict, private_user=private_user)
-    return 0 if python_is_right and workers_are_right and not broken else 1
+    return 0 if python_is_right and nothing_is_exposed and workers_are_right and not broken else 1
 
 
 def _show_python() -> bool:
@@ -37,6 +40,12 @@ def _show_python() -> bool:
     note = "" if final else ": not a final release of Python 3.11 or later; libraries count on one"
     print(f"{'ok   ' if final else 'FAIL '} Python {version}{note}")
     return final
+
+
+def _show_exposed() -> bool:
+    if problem := exposed():
+        print(f"FAIL  {problem}")
+    return not problem
 
 
 def _show(finding: Finding) -> None:

@@ -22,6 +22,7 @@ from autograder.grading.options import Options, Progress
 from autograder.grading.trouble import GraderTrouble
 from autograder.platforms.gradescope import results_json
 from autograder.platforms.gradescope.metadata import Metadata, read_metadata
+from autograder.proofs import refuse_exposed
 from autograder.reports.console import render
 from autograder.reports.html import render_html
 from autograder.results import GradingResult, Outcome
@@ -75,6 +76,7 @@ def check(request: CheckRequest) -> int:
 
 def grade(request: GradeRequest) -> int:
     """Grade a hand-in, deliver the results, and return the exit status."""
+    refuse_exposed()
     assignment = load_assignment(request.root or find_root(), request.slug)
     _prepare(request, assignment)
     with Interruption() as interruption:  # a signal may end the checks, but not the writing of what they found

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from autograder.assignment import PROOFS_PACKAGE, Assignment, Flag, Table
 from autograder.errors import UserError, did_you_mean
@@ -26,7 +26,8 @@ class Misconception(Table):
     """One wrong implementation; ``body`` is that of the function, in the contract's names.
 
     A line ``...`` of the body stands for all that the reference has there. In texts, ``{logvar}`` is what an assignment
-    calls the contract's ``logvar``. What has a ``part`` is planted only where that is asked for.
+    calls the contract's ``logvar``. What has a ``part`` is planted only where that is asked for, and what is
+    ``not_for`` a part nowhere that it is.
     """
 
     id: Id
@@ -34,6 +35,7 @@ class Misconception(Table):
     hint: _Text
     body: _Text
     part: str = ""
+    not_for: tuple[_Text, ...] = ()
     raises: Flag = False
     statistical: Flag = False
 
@@ -45,27 +47,38 @@ class Misconception(Table):
         return body
 
 
-class _Catalogue(Table):
+class ConceptCatalogue(Table):
+    """The misconceptions of a concept; ``names`` and ``words`` are those of an assignment that gives no other."""
+
+    names: dict[str, str] = Field(default_factory=dict)
+    words: dict[str, str] = Field(default_factory=dict)
     misconceptions: tuple[Misconception, ...]
+
+
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
 
 
 class Planting(Table):
     """Where an assignment has a concept: a table ``[[concepts]]`` of its ``mutants.toml``.
 
     ``function`` is the qualified name in the item's file, of a function or of a variable that a module or a function
-    assigns; ``names`` say what it calls the contract's inputs, as Python expressions (``self.mean``); mutants get
-    ``prefix-misconception`` as their id.
+    assigns; ``names`` say what it calls the contract's inputs, as Python expressions (``self.mean``), and ``words``
+    what hints call them where that is something else; mutants get ``prefix-misconception`` as their id.
     """
 
     concept: _Text
     item: _Text
     function: _Text
     prefix: Id
-    part: str = ""
-    """Which of the misconceptions that belong to a part of the concept, such as one of several tables."""
+    part: Annotated[tuple[str, ...], BeforeValidator(_one_or_more)] = ()
+    """Which of the misconceptions that belong to a part of the concept, such as one of several tables; or a list."""
     names: dict[str, str] = Field(default_factory=dict)
+    words: dict[str, _Text] = Field(default_factory=dict)
     without: dict[str, _Text] = Field(default_factory=dict)
     """Misconceptions that nobody can have here, each with the reason."""
+    raises: tuple[str, ...] = ()
+    """Misconceptions that show as an exception here."""
 
 
 def planted(assignment: Assignment, planting: Planting, code: str, where: str) -> Iterator[tuple[str, Misconception]]:
@@ -73,27 +86,32 @@ def planted(assignment: Assignment, planting: Planting, code: str, where: str) -
 
     Raises `UserError` where the concept cannot be planted.
     """
-    everything = read_misconceptions(assignment, planting.concept, where)
-    known = {one.id: one for one in everything if one.part in ("", planting.part)}
-    used = {name for one in known.values() for name in _names(one)}
-    parts = {one.part for one in everything}
-    asked = [("part", [planting.part] if planting.part else [], parts), ("misconception", planting.without, known)]
-    for kind, names, there in (*asked, ("name", planting.names, used)):
+    catalogue = read_misconceptions(assignment, planting.concept, where)
+    everything = catalogue.misconceptions
+    chosen = [one for one in everything if _belongs(one, planting.part)]
+    known, used = {one.id for one in chosen}, {name for one in chosen for name in _names(one)}
+    parts = {part for one in everything for part in (one.part, *one.not_for)}
+    asked = [("part", planting.part, parts), ("name", planting.names, used), ("name", planting.words, used)]
+    asked += [("misconception", planting.without, known), ("misconception", planting.raises, known)]
+    for kind, names, there in asked:
         for name in names:
             if name not in there:
                 raise UserError(f"{where}: {planting.concept} has no {kind} {name!r}{did_you_mean(name, there)}")
     old, indentation, variable = _place(code, planting.function, where)
-    for one in known.values():
+    names = {**catalogue.names, **planting.names}
+    words = {**catalogue.words, **planting.names, **planting.words}
+    for one in chosen:
         if one.id in planting.without:
             continue
-        new = _renamed(one.body, planting.names, where)
+        new = _renamed(one.body, names, where)
         lines = textwrap.indent(_assigning(new, variable) if variable else new, indentation).split("\n")
         body = "\n".join(old if line == f"{indentation}..." else line for line in lines)
-        words = {"misconception": _worded(one.misconception, planting), "hint": _worded(one.hint, planting)}
-        yield old, one.model_copy(update={"id": f"{planting.prefix}-{one.id}", "body": body, **words})
+        texts = {"misconception": _worded(one.misconception, words), "hint": _worded(one.hint, words)}
+        kept = {"id": f"{planting.prefix}-{one.id}", "body": body, "raises": one.raises or one.id in planting.raises}
+        yield old, one.model_copy(update={**kept, **texts})
 
 
-def read_misconceptions(assignment: Assignment, concept: str, where: str) -> tuple[Misconception, ...]:
+def read_misconceptions(assignment: Assignment, concept: str, where: str) -> ConceptCatalogue:
     """Return the misconceptions of a concept; raise `UserError` for an unknown concept or a wrong file."""
     assert assignment.proofs is not None
     package = assignment.proofs / PROOFS_PACKAGE
@@ -102,11 +120,15 @@ def read_misconceptions(assignment: Assignment, concept: str, where: str) -> tup
         concepts = sorted(found.parent.name for found in package.glob(f"*/{CATALOGUE}"))
         raise UserError(f"{where}: no concept {concept!r} in {package}{did_you_mean(concept, concepts)}")
     try:
-        found = _Catalogue.model_validate(read_toml(path))
+        found = ConceptCatalogue.model_validate(read_toml(path))
     except ValidationError as error:
         problem = error.errors()[0]
         raise UserError(f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
-    return found.misconceptions
+    return found
+
+
+def _belongs(one: Misconception, parts: Sequence[str]) -> bool:
+    return one.part in ("", *parts) and not set(one.not_for) & set(parts)
 
 
 def _names(one: Misconception) -> Iterator[str]:
@@ -114,8 +136,8 @@ def _names(one: Misconception) -> Iterator[str]:
     yield from re.findall(r"\{(\w+)\}", one.misconception + one.hint)
 
 
-def _worded(text: str, planting: Planting) -> str:
-    return re.sub(r"\{(\w+)\}", lambda match: planting.names.get(match[1], match[1]), text)
+def _worded(text: str, words: Mapping[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: words.get(match[1], match[1]), text)
 
 
 def _renamed(body: str, names: Mapping[str, str], where: str) -> str:

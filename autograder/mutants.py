@@ -148,7 +148,9 @@ def _planted(assignment: Assignment, catalogue: _Catalogue, path: Path) -> Itera
             near = did_you_mean(planting.item, known)
             raise UserError(f"{where}: no auto item {planting.item!r} with a file{near}")
         for old, one in planted(assignment, planting, reference_code(assignment, known[planting.item]), where):
-            yield Mutant(item=planting.item, old=old, new=one.body, **one.model_dump(exclude={"body", "part"}))
+            yield Mutant(
+                item=planting.item, old=old, new=one.body, **one.model_dump(exclude={"body", "part", "not_for"})
+            )
 
 
 def _judge(assignment: Assignment, catalogue: _Catalogue, path: Path) -> None:

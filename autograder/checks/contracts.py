@@ -114,7 +114,8 @@ class Contract:
 
         ``call`` is how students call their function, with their names of the inputs, ``reparametrize(mu, logvar)``;
         ``names`` are these names where they are not in the call. The adapter's parameters are fixtures (modules and
-        probes), the contract's inputs, and ``made``: what ``once`` returned, a function of fixtures and inputs (makes
+        probes; ``model_module`` is a module ``model`` where the contract has an input of that name), the contract's
+        inputs, and ``made``: what ``once`` returned, a function of fixtures and inputs (makes
         a model, say) that is called again only when those are others. ``weights`` gives properties another weight, by
         name; ``exempt`` names those that the assignment does not ask for, each with the reason: a verification tries
         them on the reference, and one that holds is a problem. Raises `TypeError` or `ValueError` for what does not
@@ -205,16 +206,19 @@ class Applied:
         inputs = {*self.contract.inputs, *self.contract.optional, "made"}
         asked = [name for adapter in (self.adapter, self.once) if adapter for name in _parameters(adapter)]
         fixtures = list(dict.fromkeys(name for name in asked if name not in inputs))
-
-        def check(**values: Any) -> None:
-            given = {name: values.pop(name) for name in fixtures}
-            each.body(self._subject(given), **values)
-
         weight = self.weights.get(each.name, each.weight)
         declared = declaration_of(each.body) or Declaration()
         if each.drawn is not None:
             declared = Declaration(strategies=dict(each.drawn(self.options)), examples=each.examples)
-        declare(check, replace(declared, item=self.item, weight=weight))
+        # a module may have the name of something that the property draws, such as `latent`
+        drawn = {name + "_" * (name in fixtures): name for name in declared.strategies}
+
+        def check(**values: Any) -> None:
+            given = {name: values.pop(name) for name in fixtures}
+            each.body(self._subject(given), **{drawn[name]: value for name, value in values.items()})
+
+        strategies = {name: declared.strategies[of] for name, of in drawn.items()}
+        declare(check, replace(declared, strategies=strategies, item=self.item, call=self.call, weight=weight))
         check.__name__ = each.name
         check.__doc__ = self._subject({}).words(inspect.getdoc(each.body) or each.name)
         kinds = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in fixtures]

@@ -24,6 +24,10 @@ class Spread(Enum):
             return value.exp()
         return value.sqrt() if self is Spread.VARIANCE else value
 
+    def logvar(self, value: torch.Tensor) -> torch.Tensor:
+        """Return the log-variance that a value of this form stands for; differentiable."""
+        return value if self is Spread.LOGVAR else 2 * self.std(value).log()
+
     def of_logvar(self, logvar: torch.Tensor) -> torch.Tensor:
         """Return a log-variance in this form."""
         if self is Spread.LOGVAR:

@@ -20,6 +20,8 @@ class Declaration:
     """What the decorators of one check say."""
 
     item: str = ""
+    call: str = ""
+    """How students call what is checked, ``kl(mu, logvar)``; its names are those of arguments in reports."""
     weight: float = 1.0
     strategies: dict[str, SearchStrategy[Any]] = field(default_factory=dict)
     examples: int = 25

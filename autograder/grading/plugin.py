@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,13 +141,13 @@ class CheckPlugin:
 
 
 def run_checks(plugin: CheckPlugin) -> None:
-    """Collect and run an assignment's checks; its modules are remote fixtures.
+    """Collect and run an assignment's checks; its modules are remote fixtures, ``model`` and also ``model_module``.
 
     Raises the first problem that is the grader's own: `GraderTrouble` or `UserError`.
     """
     fixtures = types.ModuleType("autograder_fixtures")
-    for name in plugin.assignment.modules:
-        setattr(fixtures, name, pytest.fixture(name=name)(_give(name)))
+    for name, module in _fixtures_of(plugin.assignment.modules).items():
+        setattr(fixtures, name, pytest.fixture(name=name)(_give(module)))
     folders = [plugin.assignment.public_checks, *([plugin.assignment.hidden_checks] if plugin.hidden else [])]
     paths = [str(folder) for folder in folders if folder.is_dir()]
     if not paths:
@@ -169,6 +169,11 @@ def run_checks(plugin: CheckPlugin) -> None:
     pytest.main([*options, *paths], plugins=[plugin, fixtures])
     if plugin.problems:
         raise plugin.problems[0]
+
+
+def _fixtures_of(modules: Sequence[str]) -> dict[str, str]:
+    """Return the module of each fixture. The longer name is for adapters of contracts that have an input ``model``."""
+    return {f"{name}_module": name for name in modules} | {name: name for name in modules}
 
 
 def _last_error(text: str) -> str:

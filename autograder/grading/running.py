@@ -280,11 +280,23 @@ class CheckRunner:
             failure = _of_another_kind(fault.came)
         call = fault.calls[-1] if fault.calls else None
         if call is not None:
-            inputs = tuple(f"{name} = {describe(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs)
+            names = _names_of_arguments(self.declaration.call, call.place)
+            inputs = tuple(
+                f"{names.get(name, name)} = {describe(value)[:MAX_INPUT_TEXT]}" for name, value in call.inputs
+            )
             failure = failure.model_copy(update={"call": call.text, "inputs": inputs})
         stopped, limit = isinstance(error, WorkerLost), error.limit if isinstance(error, WorkerLost) else ""
         failure = _without_addresses(failure)
         return Verdict(Outcome.FAIL, failure, builtin, note, fault.evidence, stopped=stopped, limit=limit)
+
+
+def _names_of_arguments(declared: str, place: str) -> dict[str, str]:
+    """Return the names of positional arguments in a call of what a check is about, as students call it."""
+    function, _, arguments = declared.removesuffix(")").partition("(")
+    if function != place.rpartition(".")[2]:
+        return {}
+    names = [name.strip() for name in arguments.split(",")]
+    return {f"argument {number}": name for number, name in enumerate(names, start=1) if name}
 
 
 def _of_another_kind(came: Any) -> Failure:

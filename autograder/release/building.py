@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from autograder.assignment import NOTEBOOK, PROOFS, Assignment, load_assignment, slugs
+from autograder.assignment import NOTEBOOK, Assignment, load_assignment, slugs
 from autograder.errors import UserError
+from autograder.proofs import HIDDEN_HALVES
 from autograder.references import reference_name
 from autograder.release.confidential import Collector, Secrets
 from autograder.release.declared import refuse_wrong_checks
@@ -156,7 +157,7 @@ def collect_secrets(root: Path, assignment: Assignment, template: Template) -> S
     reference = f"solutions/{assignment.slug}/"
     solutions = read_tree(root / reference, prefix=reference)
     checks = read_tree(assignment.hidden_checks, prefix=f"assignments/{assignment.slug}/checks/hidden/")
-    checks |= read_tree(root / PROOFS, prefix=f"{PROOFS}/")
+    checks |= read_tree(root / HIDDEN_HALVES, prefix=f"{HIDDEN_HALVES}/")
     variants = read_tree(assignment.folder / "alternatives", prefix=f"assignments/{assignment.slug}/alternatives/")
     handed_out = set(template.files.values())
     collector.add_files({name: data for name, data in solutions.items() if data not in handed_out})

@@ -170,9 +170,11 @@ class Collector:
             if isinstance(shape.node, _ONLY_AROUND_A_VALUE):
                 continue
             self._add_shape(shape, origin, blind_size=BLIND_ANSWER_SIZE, longest_idiom=longest_idiom)
-            for fragment in _texts(code.positions, shape.node):
-                idiom = shape.size < longest_idiom and self._given.shows_text(fragment)
-                if len(fragment) >= ANSWER_CHARACTERS and not idiom:
+            texts = _texts(code.positions, shape.node)
+            if shape.size < longest_idiom and any(map(self._given.shows_text, texts)):
+                continue  # given code is known as Python would write it
+            for fragment in texts:
+                if len(fragment) >= ANSWER_CHARACTERS:
                     self.secrets.fragments[fragment] = origin
 
     def _add_lines(self, code: _Code, origin: str) -> None:

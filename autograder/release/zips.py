@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from autograder.assignment import PROOFS, Assignment
+from autograder.assignment import Assignment
 from autograder.errors import UserError
+from autograder.proofs import HIDDEN_HALVES
 from autograder.release.files import Tree, read_tree
 from autograder.release.packing import zip_bytes
 from autograder.release.readme import README, readme
@@ -40,7 +41,7 @@ def student_zip(assignment: Assignment, files: Tree) -> bytes:
 
 def gradescope_zip(root: Path, assignment: Assignment, wheel: tuple[str, bytes], platform: dict[str, bytes]) -> bytes:
     """Return the autograder zip: the platform's files at its root, the wheel, the assignment, proofs, reference."""
-    folders = (f"assignments/{assignment.slug}", PROOFS, f"solutions/{assignment.slug}")
+    folders = (f"assignments/{assignment.slug}", HIDDEN_HALVES, f"solutions/{assignment.slug}")
     tree: Tree = {f"wheels/{wheel[0]}": wheel[1]}
     for folder in folders:
         tree |= read_tree(root / folder, prefix=f"{folder}/")

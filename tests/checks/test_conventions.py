@@ -11,6 +11,7 @@ LOGVAR = torch.linspace(-3, 3, 7, dtype=torch.float64)
 @pytest.mark.parametrize("spread", Spread)
 def test_a_spread_and_back(spread):
     torch.testing.assert_close(spread.std(spread.of_logvar(LOGVAR)), (LOGVAR / 2).exp())
+    torch.testing.assert_close(spread.logvar(spread.of_logvar(LOGVAR)), LOGVAR)
 
 
 def test_forms_of_a_spread():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from autograder.checks import AffineNoise
 from autograder.checks.describing import describe, describe_type
 
 
@@ -89,3 +90,7 @@ def test_types_are_named_for_people():
     assert describe_type(np.zeros(2)) == "a NumPy array of shape (2,)"
     assert describe_type((1, 2)) == "a tuple of 2 values"
     assert describe_type(0.5) == "the float 0.5"
+
+
+def test_a_model_that_is_lent_is_told_by_its_kind():
+    assert describe(AffineNoise(0.0, 0.0, 1.0).lent) == "the checks' own AffineNoise"

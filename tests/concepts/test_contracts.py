@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ from autograder.checks.strategies import tensors
 from autograder.concepts.noise_prediction_loss import noise_prediction_loss
 from autograder.concepts.noise_schedule import LinearSchedule, noise_schedule
 from autograder.concepts.reparameterization import reparameterization
+from autograder.concepts.reverse_step import DdimStep, StoredStep, reverse_step
 from autograder.errors import UserError
 from autograder.release.declared import refuse_wrong_checks
 from tests.concepts.course import ROOT, ConceptCourse
@@ -54,6 +57,17 @@ def test_each_property_is_a_check_with_the_words_of_the_assignment():
     check(module=lambda x: x + x, x=torch.ones(4))
     with pytest.raises(AssertionError):
         check(module=lambda x: x, x=torch.ones(4))
+
+
+def test_a_module_may_have_the_name_of_something_that_is_drawn():
+    @TWICE("an.item", call="double(x)")
+    def double(x, value):
+        return x.double(value)
+
+    ((_, _, check, _),) = double.checks(hidden=False)
+    (drawn,) = declaration_of(check).strategies
+    assert inspect.signature(check).parameters.keys() == {"x"} and drawn != "x"
+    check(x=SimpleNamespace(double=lambda value: 2 * value), **{drawn: torch.ones(4)})
 
 
 def test_what_is_made_once_is_made_again_for_other_inputs_only():
@@ -100,6 +114,7 @@ def test_an_option_that_everybody_must_choose_is_asked_for():
 
 LINEAR = LinearSchedule(1e-3, 0.08, 100)
 LOSS = {"schedule": LINEAR, "stored": {0: [(0.9, 0.4)]}, "distance": "squared", "prices": {1.0: (1.0, 2.0)}}
+DDIM = {"rule": DdimStep(LINEAR), "stored": (StoredStep(0, 1.0, {1.0: 0.9}),), "noisy": False}
 TABLES = {"schedule": LINEAR, "stored": {LINEAR: {"betas": {0: 1e-3}}}, "betas": "`betas`"}
 
 
@@ -112,12 +127,13 @@ TABLES = {"schedule": LINEAR, "stored": {LINEAR: {"betas": {0: 1e-3}}}, "betas":
         (noise_prediction_loss, LOSS, {"given": False}, "noise is given or drawn"),
         (noise_schedule, TABLES, {"alphas": "`alphas`"}, r"every table that is asked for \(alphas, betas\)"),
         (noise_schedule, TABLES, {"start": 2}, "start is 0 or 1"),
+        (reverse_step, DDIM, {"noisy": True}, "DdimStep adds no noise: say noisy=False"),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused_in_words(contract, options, changes, says):
-    contract("an.item", call="f(x_0, t)", **options)
+    contract("an.item", call="f(x_0, t, noise)", **options)
     with pytest.raises(ValueError, match=f"{contract.concept}: .*{says}"):
-        contract("an.item", call="f(x_0, t)", **{**options, **changes})
+        contract("an.item", call="f(x_0, t, noise)", **{**options, **changes})
 
 
 def test_an_adapter_must_take_every_input():
@@ -139,12 +155,12 @@ def test_a_weight_or_an_exemption_of_no_property_is_refused_by_the_grader(monkey
 
 def test_a_right_hand_in_gets_full_marks_and_a_wrong_one_its_hint(course):
     right = course.grade(sampling=course.reference("sampling.py"))
-    assert right.status == 0 and right.scores == {"sample": 1.0, "sampler": 1.0}
+    assert right.status == 0 and right.scores == {"sample": 1.0, "spread_out": 1.0, "sampler": 1.0}
     wrong = course.grade(sampling=course.reference("sampling.py").replace(*WRONG))
     assert wrong.scores["sample"] < 0.5 and wrong.scores["sampler"] == 1.0
     output = wrong.output("sample")
     assert "sample(mean, logvar), less mean and over the standard deviation, is independent N(0, 1) noise" in output
-    assert "call:     sample(...)" in output and "argument 2 = float32 tensor (256, 12)" in output
+    assert "call:     sample(...)" in output and "logvar = float32 tensor (256, 12)" in output
     assert "Which quantity has the unit of a sample" in output and "hidden check" in output
     assert "test_sample" not in output and "adapter" not in output
     assert "less mu and over the standard deviation" in wrong.output("sampler")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -53,8 +54,15 @@ def test_every_misconception_of_every_concept_fits_its_own_proof(concept):
     assert catalogue.mutants
     texts = [catalogue.source(mutant)[1] for mutant in catalogue.mutants]
     assert len({ast.dump(ast.parse(text)) for text in texts}) == len(texts)
-    hints = [one.hint for one in read_misconceptions(assignment, concept, "here")]
-    assert len(set(hints)) == len(hints)
+    everything = read_misconceptions(assignment, concept, "here").misconceptions
+    for one, other in itertools.combinations(everything, 2):
+        assert one.hint != other.hint or never_together(one, other), (one.id, other.id)
+
+
+def never_together(one, other):
+    """Whether no assignment has both: they have different parts, or one is not for the part of the other."""
+    apart = one.part != other.part and one.part and other.part
+    return apart or one.part in other.not_for or other.part in one.not_for
 
 
 def test_a_body_may_go_on_where_the_reference_ends(tmp_path):
@@ -86,6 +94,52 @@ def test_what_belongs_to_a_part_is_planted_only_there():
     assert not list(planted(proof, Planting.model_validate(fields), code, "mutants.toml"))
 
 
+CATALOGUE = """
+[names]
+results = "(lambda value: [value])"
+[words]
+logvar = "the log-variance"
+"""
+ENTRIES = {"one": "", "two": 'part = "log_std"', "three": 'not_for = ["log_std"]', "four": 'part = "other"'}
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ([], {"one", "three"}),
+        ("log_std", {"one", "two"}),
+        (["log_std", "other"], {"one", "two", "four"}),
+    ],
+)
+def test_parts_say_which_conventions_hold(tmp_path, part, expected):
+    found = {one.id.removeprefix("draw-") for _, one in planted_of(tmp_path, part=part)}
+    assert found == expected
+
+
+def test_a_catalogue_has_names_and_words_for_assignments_that_give_none(tmp_path):
+    (_, one), _ = planted_of(tmp_path)
+    assert one.body.strip() == "return (lambda value: [value])(logvar)" and one.hint == "Look at the log-variance: one."
+    own = {"names": {"results": "tuple", "logvar": "(2 * log_sigma)"}, "words": {"logvar": "`log_sigma`"}}
+    (_, one), _ = planted_of(tmp_path, **own)
+    assert one.body.strip() == "return tuple(2 * log_sigma)" and one.hint == "Look at `log_sigma`: one."
+
+
+def test_a_misconception_may_show_as_an_exception_in_one_assignment(tmp_path):
+    assert [one.raises for _, one in planted_of(tmp_path, raises=["three"])] == [False, True]
+
+
+def planted_of(folder, **changes):
+    """Plant a catalogue of four."""
+    path = folder / PROOFS_PACKAGE / CONCEPT / "misconceptions.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entry = '[[misconceptions]]\nid = "{0}"\n{1}\nmisconception = "m"\nhint = "Look at {{logvar}}: {0}."\n'
+    texts = [entry.format(*pair) + 'body = "return results(logvar)"\n' for pair in ENTRIES.items()]
+    path.write_text(CATALOGUE + "".join(texts), encoding="utf-8")
+    fields = {"concept": CONCEPT, "item": "sample", "function": "Gaussian.sample", "prefix": "draw"}
+    course = replace(load_concept(ROOT, CONCEPT), proofs=folder)
+    return list(planted(course, Planting.model_validate({**fields, **changes}), CODE, "mutants.toml"))
+
+
 def test_what_nobody_can_do_here_is_left_out_by_name():
     everything = plant()
     fewer = plant(without={"seeded": "the seed of the function is given"})
@@ -102,6 +156,7 @@ def test_what_nobody_can_do_here_is_left_out_by_name():
         ({"names": {"men": "self.mu"}}, "reparameterization has no name 'men'; did you mean \"mean\""),
         ({"names": {"mean": "self."}}, "names.mean is no Python expression: 'self.'"),
         ({"part": "mean"}, "reparameterization has no part 'mean'"),
+        ({"raises": ["seed"]}, "reparameterization has no misconception 'seed'; did you mean \"seeded\""),
         ({"without": {"seed": "why"}}, "reparameterization has no misconception 'seed'; did you mean \"seeded\""),
     ],
 )

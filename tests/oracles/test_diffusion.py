@@ -7,6 +7,8 @@ import pytest
 import torch
 from autograder_proofs.oracles import diffusion
 
+from autograder.concepts.noise_schedule import ScaledLinearSchedule
+
 STEPS = 50
 BETAS = diffusion.linear_betas(1e-3, 0.2, STEPS)
 TABLES = diffusion.Tables(BETAS)
@@ -128,6 +130,31 @@ def test_targets_are_the_derivatives_that_they_stand_for():
     (score,) = torch.autograd.grad(torch.distributions.Normal(signal * image, spread).log_prob(x_t), x_t)
     truth = {"eps": noise, "x0": image, "v": velocity, "score": score}
     assert target == pytest.approx({name: value.item() for name, value in truth.items()}, rel=1e-12)
+
+
+def test_scaled_linear_betas_have_roots_in_an_arithmetic_series():
+    roots = diffusion.scaled_linear_betas(4e-4, 0.09, 8).sqrt()
+    torch.testing.assert_close(roots.diff(), torch.full((7,), (0.3 - 0.02) / 7, dtype=torch.float64))
+    assert roots[0].item() == pytest.approx(0.02) and roots[-1].item() == pytest.approx(0.3)
+    schedule = ScaledLinearSchedule(4e-4, 0.09, 8)
+    torch.testing.assert_close(diffusion.tables_of(schedule).betas, roots.square())
+
+
+def test_steps_of_ddim_stay_on_the_path_of_their_image_and_noise():
+    tables = diffusion.Tables(diffusion.linear_betas(0.01, 0.3, 12))
+    start, noise = torch.randn(2, 5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = diffusion.q_sample(tables, start, torch.full((5,), 11), noise)
+    for index in range(11, -1, -1):
+        t = torch.full((5,), index)
+        of_image, of_noise = diffusion.target_shares(
+            "v", float(tables.sqrt_alphas_cumprod[index]), float(tables.sqrt_one_minus_alphas_cumprod[index])
+        )
+        found = diffusion.start_and_noise_of_velocity(tables, x, t, of_image * start + of_noise * noise)
+        torch.testing.assert_close(found, (start, noise))
+        x = diffusion.ddim_step(tables, t, *found)
+        if index:
+            torch.testing.assert_close(x, diffusion.q_sample(tables, start, t - 1, noise))
+    torch.testing.assert_close(x, start)
 
 
 def test_betas_outside_the_range_are_refused():

@@ -156,6 +156,13 @@ def test_what_alternatives_share_with_given_code_is_no_secret(course: Course) ->
     assert [release.assignment.slug for release in course.build()] == ["tiny"]
 
 
+def test_a_tuple_that_python_would_write_otherwise_may_be_given(course: Course) -> None:
+    given = "def keep(self, encoder, decoder):\n    self.encoder, self.decoder = encoder, decoder\n"
+    course.edit("solutions/tiny/vae.py", "class Normal:", f"{given}\n\nclass Normal:")
+    course.write("assignments/tiny/alternatives/one/vae.py", given)
+    course.build()
+
+
 def test_mutants_alternatives_and_answer_keys_are_secret_too(course: Course) -> None:
     mutant = "torch.prod(self.mean**3 - torch.exp(2 * self.logvar), dim=0)"
     course.write("assignments/tiny/mutants.toml", f'[[mutants]]\nid = "a"\nnew = "return {mutant}"\n')

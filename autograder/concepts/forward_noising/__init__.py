@@ -5,6 +5,7 @@ Ho, Jain and Abbeel, Denoising Diffusion Probabilistic Models (2020), equation 4
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -42,10 +43,16 @@ def nearest(readings: list[list[Factors]], shares: Tensor, images: Tensor) -> tu
     return signal, spread
 
 
+def times_of(subject: Subject, indices: Sequence[int] | Tensor) -> Tensor:
+    """The times of indices, as the assignment counts."""
+    first: int = subject.options["first_time"]
+    return torch.as_tensor(indices) + first
+
+
 @prop(weight=1)
 def image_and_noise_have_their_own_factor(noised: Subject) -> None:
-    """With {noise} given, the share of {x_0} and that of {noise} are right at each time index, and they add up."""
-    readings, t = list(noised.options["stored"].values()), torch.tensor(list(noised.options["stored"]))
+    """With {noise} given, the share of {x_0} and that of {noise} are right at each time, and they add up."""
+    readings, t = list(noised.options["stored"].values()), times_of(noised, list(noised.options["stored"]))
     images, steps = some_images(len(t), noised.options["channels"], 6, 6), noised.options["stored_timesteps"]
     noise, nothing = torch.randn(images.shape, generator=torch.Generator().manual_seed(1)), torch.zeros_like(images)
     of_images = assert_tensor(
@@ -63,7 +70,7 @@ def image_and_noise_have_their_own_factor(noised: Subject) -> None:
 def noise_is_drawn_where_none_is_given(noised: Subject) -> None:
     """Without {noise}, standard normal noise is added, of its own for each image and pixel, fresh at every call."""
     stored, channels = noised.options["stored"], noised.options["channels"]
-    t, height = torch.tensor(list(stored)), -(-PIXELS // channels) // 40
+    t, height = times_of(noised, list(stored)), -(-PIXELS // channels) // 40
     images, steps = some_images(len(t), channels, height, 40), noised.options["stored_timesteps"]
     factors = torch.tensor([several[0] for several in stored.values()], dtype=torch.float64)
     draws = [assert_tensor(noised(images, t, timesteps=steps), shape=images.shape).detach() for _ in range(2)]
@@ -78,13 +85,14 @@ forward_noising = Contract(
     inputs=("x_0", "t"),
     optional={"noise": None, "timesteps": None},
     public=(image_and_noise_have_their_own_factor, noise_is_drawn_where_none_is_given),
-    options={"schedule": None, "stored": {}, "stored_timesteps": None, "channels": 3, "draws": True},
+    options={"schedule": None, "stored": {}, "stored_timesteps": None, "channels": 3, "draws": True, "first_time": 0},
     required=("schedule", "stored"),
 )
-"""``(x_0, t, noise=None) -> x_t`` for images (batch, channels, height, width), time indices (batch,) from 0, int64.
+"""``(x_0, t, noise=None) -> x_t`` for images (batch, channels, height, width), times (batch,), int64.
 
 ``schedule`` is the assignment's, as in `noise_schedule`. ``stored`` has for some time indices, in no
 order, the factors of image and noise, ``{index: [(signal, spread)]}``, in float64 and rounded, several where the index
 can be read in several ways; they are of ``stored_timesteps`` steps where a model can be made for a number of them (the
-adapter's ``timesteps``). ``draws`` says whether noise is drawn where none is given; it needs factors of noise above 0.
+adapter's ``timesteps``). ``first_time`` is the time of index 0. ``draws`` says whether noise is drawn where none is
+given; it needs factors of noise above 0.
 """

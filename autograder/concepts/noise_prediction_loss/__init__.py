@@ -20,7 +20,7 @@ from autograder.checks.failure import CheckFailed
 from autograder.checks.noise_predictors import AffineNoise, NoisePredictor, per_image, teach
 from autograder.checks.normality import assert_independent
 from autograder.checks.tensor_assertions import assert_tensor
-from autograder.concepts.forward_noising import PIXELS, assert_noise_of_each_image, scaled, some_images
+from autograder.concepts.forward_noising import PIXELS, assert_noise_of_each_image, scaled, some_images, times_of
 
 READ_OFF = 10.0
 """The scale of `assert_close` where noise is read off float32 images: of the noise at an early index a hundredth enters
@@ -87,12 +87,6 @@ def stored_loss(loss: Subject, images: Tensor, model: NoisePredictor, noise: Ten
     t, steps = times_of(loss, list(loss.options["stored"])), loss.options["stored_timesteps"]
     value = loss(images, t, noise=noise, model=model.lent, timesteps=steps)
     return assert_tensor(value, shape=(), name=loss.call)
-
-
-def times_of(loss: Subject, indices: list[int]) -> Tensor:
-    """The times of indices."""
-    first: int = loss.options["first_time"]
-    return torch.tensor(indices) + first
 
 
 def assert_fresh_noise(loss: Subject, factors: dict[int, tuple[float, float]], timesteps: int | None) -> None:

@@ -28,6 +28,18 @@ class LinearSchedule:
 
 
 @dataclass(frozen=True)
+class ScaledLinearSchedule:
+    """Betas whose square roots are at equal distances, from the first beta to the last.
+
+    Rombach et al., High-Resolution Image Synthesis with Latent Diffusion Models (2022), in their code.
+    """
+
+    beta_start: float
+    beta_end: float
+    timesteps: int
+
+
+@dataclass(frozen=True)
 class CosineSchedule:
     """The cosine schedule with its offset s; at the last index alpha-bar may be clipped or not."""
 
@@ -47,25 +59,29 @@ class GivenSchedule:
         return len(self.betas)
 
 
-Schedule = LinearSchedule | CosineSchedule | GivenSchedule
+Schedule = LinearSchedule | ScaledLinearSchedule | CosineSchedule | GivenSchedule
 
 
 def table_of(tables: Subject, table: str, schedule: Schedule) -> tuple[Tensor, str]:
     """An assignment's table for a schedule, and what to call it in messages."""
     name = tables.options[table]
     if schedule != tables.options["schedule"]:
-        name = _called(name, vars(schedule))
+        name = _called(name, schedule)
     length = schedule.timesteps + 1 - tables.options["start"]
     return assert_tensor(tables(table=table, schedule=schedule), shape=(length,), name=name).detach(), name
 
 
-def _called(name: str, values: Mapping[str, Any]) -> str:
+def _called(name: str, schedule: Schedule) -> str:
     """``beta_schedule(40)`` for ``beta_schedule(timesteps)``; where it has other arguments, the values after it."""
+    if isinstance(schedule, GivenSchedule):
+        first = ", ".join(f"{beta:.4g}" for beta in schedule.betas[:3])
+        return f"{name} for {schedule.timesteps} betas, {first}{', ...' if schedule.timesteps > 3 else ''}"
+    values = vars(schedule)
     function, _, listed = name.rstrip(")").partition("(")
     arguments = [part.strip() for part in listed.split(",")]
     if set(arguments) <= set(values):
         return f"{function}({', '.join(f'{values[key]:.4g}' for key in arguments)})"
-    return f"{name} for " + ", ".join(f"{key} = {value:.4g}" for key, value in values.items() if key != "betas")
+    return f"{name} for " + ", ".join(f"{key} = {value:.4g}" for key, value in values.items())
 
 
 @prop(weight=0.5)
@@ -121,8 +137,8 @@ noise_schedule = Contract(
 
 Options that are named like a table, ``alphas="`alphas`"``, say that the assignment has it, and what students call it;
 the adapter gets the option's name as ``table``. ``schedule`` is the assignment's one schedule (`LinearSchedule`,
-`CosineSchedule`, `GivenSchedule`) or, where its code takes parameters of one, a strategy for schedules, from which the
-hidden checks draw. ``stored`` has some entries, in float64 and rounded: ``{schedule: {table: {index: number}}}``.
-``start`` is the t of index 0: 1, or 0 where all tables begin with an entry for the clean image. ``formula`` goes
-on with the title of the public check, ": what the handout asks of the values".
+`ScaledLinearSchedule`, `CosineSchedule`, `GivenSchedule`) or, where its code takes parameters of one, a strategy for
+schedules, from which the hidden checks draw. ``stored`` has some entries, in float64 and rounded: ``{schedule: {table:
+{index: number}}}``. ``start`` is the t of index 0: 1, or 0 where all tables begin with an entry for the clean image.
+``formula`` goes on with the title of the public check, ": what the handout asks of the values".
 """

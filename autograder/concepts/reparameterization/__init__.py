@@ -10,6 +10,7 @@ from torch import Tensor
 
 from autograder.checks.closeness import assert_gradients_close
 from autograder.checks.contracts import Contract, Subject, prop
+from autograder.checks.conventions import Spread
 from autograder.checks.declaring import given
 from autograder.checks.failure import CheckFailed
 from autograder.checks.gaussians import DiagonalGaussian
@@ -20,15 +21,25 @@ from autograder.sandbox.trusted.remote import gradients
 
 
 def repeated(q: DiagonalGaussian, times: int) -> DiagonalGaussian:
-    """The same Gaussians, every row so many times in turn: leaves of their own."""
-    parts = (part.detach().repeat_interleave(times, dim=0) for part in (q.mean, q.logvar))
-    return DiagonalGaussian(*(part.requires_grad_(q.mean.requires_grad) for part in parts))
+    """The same Gaussians, every row so many times in turn."""
+    return DiagonalGaussian(*(part.detach().repeat_interleave(times, dim=0) for part in (q.mean, q.logvar)))
 
 
-def sample_of(draw: Subject, q: DiagonalGaussian, times: int = 1) -> Tensor:
+def parameters_of(draw: Subject, q: DiagonalGaussian) -> list[Tensor]:
+    """What the function gets for Gaussians: their mean and their spread, as the assignment has it, as leaves."""
+    parts = (q.mean, draw.options["spread"].of_logvar(q.logvar))
+    return [part.detach().clone().requires_grad_() for part in parts]
+
+
+def sample_of(draw: Subject, parameters: list[Tensor], times: int = 1) -> Tensor:
     """A sample of the shape of its parameters, whose rows are repeated already."""
     name = draw.call if times == 1 else f"{draw.call.removesuffix(')')}, {times})"
-    return assert_tensor(draw(q.mean, q.logvar, times=times), shape=q.shape, name=name)
+    return assert_tensor(draw(*parameters, times=times), shape=parameters[0].shape, name=name)
+
+
+def noise_of(draw: Subject, q: DiagonalGaussian, times: int = 1) -> Tensor:
+    """The noise behind a sample of Gaussians whose rows are repeated already, float64."""
+    return q.whiten(sample_of(draw, [part.detach() for part in parameters_of(draw, q)], times))
 
 
 @prop(weight=2)
@@ -39,20 +50,21 @@ def samples_have_the_mean_and_spread(draw: Subject) -> None:
         rows = DiagonalGaussian(*(scale * torch.randn(shape, generator=generator) for scale in (1, 2)))
         for times in draw.options["repeats"]:
             q = repeated(rows, times)
-            noise = [q.whiten(sample_of(draw, q, times)) for _ in range(2)]
+            noise = [noise_of(draw, q, times) for _ in range(2)]
             for whitened in noise:
                 assert_standard_normal(whitened, name=draw.words("the noise of {function}"))
             assert_independent(*noise, name=draw.words("the noise of two calls of {function}"))
 
 
 @prop()
-@given(examples=10, rows=diagonal_gaussians(requires_grad=True))
+@given(examples=10, rows=diagonal_gaussians())
 def gradients_reach_both_parameters(draw: Subject, rows: DiagonalGaussian) -> None:
     """A sample depends on {mean} and {logvar} through differentiable operations; moving {mean} moves it as much."""
     for times in draw.options["repeats"]:
-        q = repeated(rows, times)
-        to_mean, to_logvar = gradients(sample_of(draw, q, times), [q.mean, q.logvar])
-        assert_gradients_close([to_mean], [torch.ones(q.shape)], [draw.names["mean"]], of="the sum of the samples")
+        sent = parameters_of(draw, repeated(rows, times))
+        to_mean, to_logvar = gradients(sample_of(draw, sent, times), sent)
+        ones = torch.ones(sent[0].shape)
+        assert_gradients_close([to_mean], [ones], [draw.names["mean"]], of="the sum of the samples")
         if to_logvar is None or not bool((to_logvar != 0).any()):
             why = "the noise must be scaled by a function of {logvar}, not drawn so"
             raise CheckFailed(draw.words(f"no gradient reaches {{logvar}}: {why}"))
@@ -64,10 +76,12 @@ reparameterization = Contract(
     inputs=("mean", "logvar"),
     optional={"times": 1},
     public=(samples_have_the_mean_and_spread, gradients_reach_both_parameters),
-    options={"shapes": ((256, 12),), "repeats": (1,)},
+    options={"shapes": ((256, 12),), "repeats": (1,), "spread": Spread.LOGVAR},
 )
-"""``(mean, logvar) -> sample``, all of one shape, the batch first; ``logvar`` is the logarithm of the variance.
+"""``(mean, logvar) -> sample``, all of one shape, the batch first.
 
+``spread`` is the form in which the function takes what is called ``logvar`` here: the log-variance unless another is
+chosen.
 ``shapes`` are those on which mean and spread of the samples are looked at, each of at least 2,000 numbers. Where rows
 come repeated and the function is told how often (``times``), ``repeats`` are numbers to try.
 """

@@ -25,7 +25,7 @@ from autograder.checks import (
     assert_tensor,
 )
 from autograder.checks.contracts import Contract, Subject, prop
-from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule
+from autograder.concepts.noise_schedule import Schedule
 
 ENTRIES = 3600
 """Numbers of each image in checks of random ones: with two images, enough to see at each of 8 times by itself a mean
@@ -40,7 +40,7 @@ class AncestralStep:
     clamped, None where it is not; ``first_time`` what the assignment calls the time of the last step.
     """
 
-    schedule: LinearSchedule | CosineSchedule
+    schedule: Schedule
     variance: Literal["posterior", "beta"] = "posterior"
     clamp: tuple[float, float] | None = None
     first_time: int = 0
@@ -50,6 +50,26 @@ class AncestralStep:
             raise ValueError(f"variance is 'posterior' or 'beta', not {self.variance!r}")
         if self.clamp is not None and not self.clamp[0] < self.clamp[1]:
             raise ValueError(f"clamp is a range (low, high), not {self.clamp!r}")
+
+
+@dataclass(frozen=True)
+class DdimStep:
+    """The rule of DDIM without noise: image and noise, as predicted, are mixed as at the step before.
+
+    ``parametrisation`` is what the model predicts: the noise ("eps") or the velocity ("v"). ``first_time`` is that of
+    `AncestralStep`.
+
+    Song, Meng and Ermon, Denoising Diffusion Implicit Models (2021), equation 12 with sigma = 0; Salimans and Ho,
+    Progressive Distillation for Fast Sampling of Diffusion Models (2022), section 4.
+    """
+
+    schedule: Schedule
+    parametrisation: Literal["eps", "v"] = "eps"
+    first_time: int = 0
+
+    def __post_init__(self) -> None:
+        if self.parametrisation not in ("eps", "v"):
+            raise ValueError(f"parametrisation is 'eps' or 'v', not {self.parametrisation!r}")
 
 
 @dataclass(frozen=True)
@@ -139,6 +159,8 @@ def refused(options: Mapping[str, Any]) -> str:
     stored = options["stored"]
     if not stored or not all(isinstance(step, StoredStep) and step.means and step.std >= 0 for step in stored):
         return "stored must hold instances of StoredStep with pixels and a std of 0 or more"
+    if isinstance(options["rule"], DdimStep) and options["noisy"]:
+        return "DdimStep adds no noise: say noisy=False"
     noisy = {len(step.means) for step in stored if step.std > 0}
     if len(noisy) != options["noisy"]:
         return "stored steps with noise must have equally many pixels; there are none if not noisy"
@@ -165,9 +187,9 @@ reverse_step = Contract(
 """``(model, x, t) -> x`` at the step before, for examples (batch, ...) at one time, a plain number as the assignment
 counts; the adapter makes of it what its function takes.
 
-``rule`` says which step it is (`AncestralStep`), and ``stored`` has numbers of some steps (`StoredStep`), the last one
-among them; those with noise have equally many pixels. ``model`` makes a known model from gain, tilt and bias
-(`AffineNoise`, or a `partial` of it); the function gets it as the assignment calls it, ``model(x, t)`` with times
+``rule`` says which step it is (`AncestralStep`, `DdimStep`), and ``stored`` has numbers of some steps (`StoredStep`),
+the last one among them; those with noise have equally many pixels. ``model`` makes a known model from gain, tilt and
+bias (`AffineNoise`, or a `partial` of it); the function gets it as the assignment calls it, ``model(x, t)`` with times
 (batch,). ``example`` is the shape of one example, None for sizes that may be any. ``rounding`` is what a right function
 loses in float32 in a mean, in units of `assert_close`'s tolerance: about 2**-9 / (1 - alpha-bar) at the first index.
 ``noisy`` is false for rules that never add noise, and ``gradient_free`` true where no graph may be kept.

@@ -14,7 +14,7 @@ from autograder.checks.uniformity import assert_uniform_integers
 
 def assert_uniform_times(draw: Subject, timesteps: int, batch_size: int, distance: float) -> None:
     """Raise `CheckFailed` unless the times of two calls are uniform, and drawn for each image and call."""
-    name, first = draw.options["times"], draw.options["first_time"]
+    name, first = draw.options["times"] or draw.call, draw.options["first_time"]
     draws = [assert_integers(draw(timesteps, batch_size), shape=(batch_size,), name=name) for _ in range(2)]
     assert_uniform_integers(torch.stack(draws), first, first + timesteps - 1, name=name, distance=distance)
 
@@ -30,10 +30,10 @@ uniform_times = Contract(
     version=1,
     inputs=("timesteps", "batch_size"),
     public=(ten_times_come_equally_often,),
-    options={"first_time": 0, "times": "the result"},
+    options={"first_time": 0, "times": ""},
 )
 """``(timesteps, batch_size) -> times``, int64 (batch_size,), uniform over as many times as there are steps.
 
 ``first_time`` is the first of them. Where they are drawn inside of a training loss, the adapter returns those that the
-model was asked about, and the loss depends on the time; ``times`` is what messages call them.
+model was asked about, and the loss depends on the time; ``times`` is what messages call them if not by the call.
 """

@@ -60,9 +60,9 @@ def each_code_has_numbers_of_its_own(decode: Subject) -> None:
 
 @prop()
 def numbers_reach_all_of_their_range(decode: Subject) -> None:
-    """With weights and codes a hundred times as large, probabilities come near 0 and near 1, each pixel by itself.
+    """With weights and codes a hundred times as large, {call} reaches all of its range, each number by itself.
 
-    Numbers that are no probabilities go far beyond 1 and -1.
+    Probabilities come near 0 and near 1, other numbers go far beyond 1 and -1.
     """
     for sizes in decode.options["sizes"]:
         z = 100 * sizes.some_codes(8)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from autograder.checks.closeness import assert_close
 from autograder.checks.contracts import Contract, Subject, prop
+from autograder.checks.conventions import Spread
 from autograder.checks.describing import describe_type
 from autograder.checks.either_shape import UNFIT
 from autograder.checks.failure import CheckFailed
@@ -66,14 +67,14 @@ def assert_encodes(encode: Subject, sizes: Sizes) -> None:
 
 @prop(weight=2)
 def each_input_has_a_mean_and_a_logvar(encode: Subject) -> None:
-    """{call} gives mean and log-variance, (batch, latent) each: of every input its own, the same at every call."""
+    """{call} gives mean and {spread.value}, (batch, latent) each: of every input its own, the same at every call."""
     for sizes in encode.options["sizes"]:
         assert_encodes(encode, sizes)
 
 
 @prop()
 def both_can_have_either_sign(encode: Subject) -> None:
-    """In untrained models, numbers of the mean can be negative and positive, and so can those of the log-variance."""
+    """In untrained models, numbers of the mean can be negative and positive, and so can those of the {spread.value}."""
     sizes = max(encode.options["sizes"], key=lambda one: one.latent)
     models = range(-(-SIGNS // sizes.latent))
     x = inputs_of(encode, sizes, 8)
@@ -101,6 +102,7 @@ vae_encoder = Contract(
         "others": (),
         "results": ("the mean", "the log-variance"),
         "flat_too": False,
+        "spread": Spread.LOGVAR,
         "logvar_above_zero": True,
         "seen": 1.0,
     },
@@ -112,7 +114,8 @@ The adapter makes a model of ``sizes`` by ``once``, and moves its parameters at 
 initialisation is special. With ``step`` it moves all parameters of that model before it encodes.
 
 ``sizes`` are `Sizes` of models to make (those with the most latent variables also show signs), ``others`` further ones
-that an assignment promises to work for. ``results`` are what messages call mean and log-variance. ``flat_too`` says
-that images may be wanted flat, ``logvar_above_zero`` that a log-variance must be able to be positive, too, and ``seen``
-which part of an input's numbers must count: strided convolutions may leave out rows and columns at the border.
+that an assignment promises to work for. ``results`` are what messages call mean and log-variance, and ``spread`` the
+form of the second (`Spread.LOG_STD`). ``flat_too`` says that images may be wanted flat, ``logvar_above_zero`` that a
+log-variance must be able to be positive, too, and ``seen`` which part of an input's numbers must count: strided
+convolutions may leave out rows and columns at the border.
 """

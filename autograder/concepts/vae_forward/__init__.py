@@ -15,6 +15,7 @@ from torch import Tensor
 
 from autograder.checks.closeness import assert_close
 from autograder.checks.contracts import Contract, Subject, prop
+from autograder.checks.conventions import Spread
 from autograder.checks.describing import describe_type
 from autograder.checks.either_shape import as_taken
 from autograder.checks.failure import CheckFailed
@@ -41,6 +42,8 @@ class KnownVae:
     classes: int
     image: tuple[int, ...]
     seed: int = 0
+    spread: Spread = Spread.LOGVAR
+    """The form in which the head that is called ``logvar`` here gives the spread."""
     leaves: dict[str, Tensor] = field(default_factory=dict)
     """Parameters that gradients can be taken with respect to; they take the places of those in `tensors`."""
 
@@ -81,7 +84,7 @@ class KnownVae:
         return {**self.tensors, **self.leaves}
 
     def heads(self, x: Tensor, *c: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z|x), float64."""
+        """Mean and spread of q(z|x), float64."""
         w = self.wide
         features = _beside(x.flatten(1), *c) @ w["encoder_weight"].T + w["encoder_bias"]
         mean, logvar = (features @ w[f"{head}_weight"].T + w[f"{head}_bias"] for head in ("mean", "logvar"))
@@ -89,7 +92,8 @@ class KnownVae:
 
     def posterior(self, x: Tensor, *c: Tensor) -> DiagonalGaussian:
         """q(z|x), of what was encoded last."""
-        return DiagonalGaussian(*self.heads(x, *c))
+        mean, value = self.heads(x, *c)
+        return DiagonalGaussian(mean, self.spread.logvar(value))
 
     def decoded(self, z: Tensor, *c: Tensor) -> Tensor:
         """The flat images of codes, float64."""
@@ -123,6 +127,7 @@ def example(forward: Subject, batch: int, latent: int, seed: int = 0) -> tuple[K
     image, classes = forward.options["image"], forward.options["classes"]
     x = torch.rand(batch, *image, generator=torch.Generator().manual_seed(seed))
     known: KnownVae = forward.options["known"](latent, classes, image, seed)
+    known.spread = forward.options["spread"]
     c = [torch.eye(classes)[torch.arange(batch) % classes]] if classes else []
     if forward.options["flat_too"]:
         x = as_taken(lambda images: forward(images, known=known, c=c[0] if c else None), x)
@@ -149,13 +154,13 @@ def parts_of(forward: Subject, known: KnownVae, x: Tensor, c: Sequence[Tensor]) 
 
 @prop(weight=2)
 def forward_encodes_samples_and_decodes(forward: Subject) -> None:
-    """{call} gives mean and log-variance as encoded, and a decoded sample of q(z|x), fresh for each image and call."""
+    """{call} gives mean and {spread.value} as encoded, and a decoded sample of q(z|x), new for each image and call."""
     known, x, c = example(forward, BATCH, LATENT)
     noise, seen, names = [], [], forward.options["results"]
     for _ in range(2):
         image, *heads = parts_of(forward, known, x, c)
         q = known.posterior(x, *c)
-        for part, due, name in zip(heads, (q.mean, q.logvar), names[1:], strict=True):
+        for part, due, name in zip(heads, (q.mean, known.spread.of_logvar(q.logvar)), names[1:], strict=True):
             assert_close(part, due, name=forward.words(f"the {name} that {{function}} returns"))
         noise.append(q.whiten(known.codes(image, *c)))
         seen.append(image.detach())
@@ -200,6 +205,7 @@ vae_forward = Contract(
         "known": KnownVae,
         "flat_too": False,
         "min_batch": 1,
+        "spread": Spread.LOGVAR,
     },
     required=("results",),
 )
@@ -210,7 +216,7 @@ heads and decoder, with ``known.with_leaves()`` as parameters. A sample must be 
 know: by a stand-in with a generator of its own.
 
 ``image`` is the shape of one image, ``classes`` the width of ``c`` (0: there is none), ``results`` what messages call
-the three results. ``flat_too`` says that images may be wanted flat, and x_hat may have any shape. ``known`` is another
-class than `KnownVae` where the known parts are no networks, or code may go past them: ``posterior``, ``codes`` and
-``is_exact`` say what happened then, for ``min_batch`` images or more.
+the three results, and ``spread`` the form of the last of them. ``flat_too`` says that images may be wanted flat, and
+x_hat may have any shape. ``known`` is another class than `KnownVae` where the known parts are no networks, or code may
+go past them: ``posterior``, ``codes`` and ``is_exact`` say what happened then, for ``min_batch`` images or more.
 """

@@ -16,6 +16,7 @@ from autograder.concepts.forward_noising import (
     PIXELS,
     assert_noise_of_each_image,
     some_images,
+    times_of,
 )
 from autograder.concepts.noise_schedule import CosineSchedule, Schedule
 from autograder_proofs.oracles.diffusion import cosine_alphas_cumprod, tables_of
@@ -52,9 +53,9 @@ def assert_noisy(got: object, problem: NoisingProblem, schedule: Schedule) -> No
 
 @prop(weight=1.5, drawn=problems, examples=12)
 def noisy_images(noised: Subject, problem: NoisingProblem) -> None:
-    """With {noise} given, each image becomes its own mixture of image and noise, as its own time index says."""
+    """With {noise} given, each image becomes its own mixture of image and noise, as its own time says."""
     schedule = noised.options["schedule"]
-    got = noised(problem.images, problem.t, noise=problem.noise, timesteps=schedule.timesteps)
+    got = noised(problem.images, times_of(noised, problem.t), noise=problem.noise, timesteps=schedule.timesteps)
     assert_noisy(got, problem, schedule)
 
 
@@ -65,7 +66,9 @@ def gradients_of_noisy_images(noised: Subject, problem: NoisingProblem) -> None:
     known = factors_of(schedule)
     t = problem.t.clamp_max(max(index for index, several in enumerate(known) if len(several) == 1))
     images, noise = problem.images.clone().requires_grad_(), problem.noise.clone().requires_grad_()
-    result = assert_tensor(noised(images, t, noise=noise, timesteps=schedule.timesteps), shape=images.shape)
+    result = assert_tensor(
+        noised(images, times_of(noised, t), noise=noise, timesteps=schedule.timesteps), shape=images.shape
+    )
     cotangent = problem.images.flip(0) + 2
     factors = torch.tensor([known[index][0] for index in t.tolist()], dtype=torch.float64)
     truth = [factors[:, part, None, None, None] * cotangent.double() for part in (0, 1)]
@@ -83,7 +86,11 @@ def noise_of_its_own(noised: Subject) -> None:
     signal, spread = torch.tensor([known[index][0] for index in t.tolist()], dtype=torch.float64).unbind(1)
     noise = []
     for _ in range(2):
-        x_t = assert_tensor(noised(images, t, timesteps=schedule.timesteps), shape=images.shape).detach().double()
+        x_t = (
+            assert_tensor(noised(images, times_of(noised, t), timesteps=schedule.timesteps), shape=images.shape)
+            .detach()
+            .double()
+        )
         noise.append((x_t - signal[:, None, None, None] * images.double()) / spread[:, None, None, None])
     assert_noise_of_each_image(noise[0])
     assert_independent(*noise)

@@ -7,7 +7,7 @@ import torch
 from autograder.checks import assert_close, assert_gradients_close, assert_tensor, teach
 from autograder.checks.contracts import Subject, prop
 from autograder.checks.strategies import NoisingProblem
-from autograder.concepts.forward_noising import scaled
+from autograder.concepts.forward_noising import scaled, times_of
 from autograder.concepts.noise_prediction_loss import (
     READ_OFF,
     affine_model,
@@ -15,7 +15,6 @@ from autograder.concepts.noise_prediction_loss import (
     assert_fresh_noise,
     nearest_mixtures,
     noise_in,
-    times_of,
 )
 from autograder_proofs.forward_noising.properties import factors_of, problems
 from autograder_proofs.oracles.diffusion import at, mean_distance, target_shares
@@ -25,7 +24,7 @@ from autograder_proofs.oracles.diffusion import at, mean_distance, target_shares
 def loss_and_its_gradient(loss: Subject, problem: NoisingProblem) -> None:
     """The loss compares the prediction for the noisy images with its target, and trains the model."""
     known, timesteps = factors_of(loss.options["schedule"]), loss.options["schedule"].timesteps
-    t = times_of(loss, problem.t.tolist())
+    t = times_of(loss, problem.t)
     model, given = affine_model(loss, timesteps), problem.noise if loss.options["given"] else None
     value = loss(problem.images, t, noise=given, model=model.lent, timesteps=timesteps)
     assert_tensor(value, shape=(), name=loss.call)

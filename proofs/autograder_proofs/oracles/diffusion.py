@@ -11,13 +11,18 @@ from dataclasses import dataclass
 
 import torch
 
-from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule, Schedule
+from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule, ScaledLinearSchedule, Schedule
 
 
 def linear_betas(beta_start: float, beta_end: float, timesteps: int) -> torch.Tensor:
     """Betas (timesteps,) at equal distances, both ends included (section 4)."""
     steps = torch.arange(timesteps, dtype=torch.float64)
     return beta_start + (beta_end - beta_start) * steps / max(timesteps - 1, 1)
+
+
+def scaled_linear_betas(beta_start: float, beta_end: float, timesteps: int) -> torch.Tensor:
+    """Betas (timesteps,) whose square roots are at equal distances (Rombach et al., 2022, in their code)."""
+    return linear_betas(math.sqrt(beta_start), math.sqrt(beta_end), timesteps).square()
 
 
 def cosine_alphas(timesteps: int, s: float = 0.008, smallest: float = 0.001) -> torch.Tensor:
@@ -93,6 +98,8 @@ def tables_of(schedule: Schedule) -> Tables:
     """All coefficients of a schedule; the cosine schedule's are those of its clipped alphas."""
     if isinstance(schedule, LinearSchedule):
         return Tables(linear_betas(schedule.beta_start, schedule.beta_end, schedule.timesteps))
+    if isinstance(schedule, ScaledLinearSchedule):
+        return Tables(scaled_linear_betas(schedule.beta_start, schedule.beta_end, schedule.timesteps))
     if isinstance(schedule, CosineSchedule):
         return Tables(1 - cosine_alphas(schedule.timesteps, schedule.s))
     return Tables(torch.tensor(schedule.betas, dtype=torch.float64))
@@ -113,6 +120,24 @@ def predict_start(tables: Tables, x: torch.Tensor, t: torch.Tensor, eps: torch.T
     """The x_0 that eq. 4 gives for x_t and this noise."""
     spread, signal = at(tables.sqrt_one_minus_alphas_cumprod, t, x), at(tables.sqrt_alphas_cumprod, t, x)
     return (x.double() - spread * eps.double()) / signal
+
+
+def start_and_noise_of_velocity(
+    tables: Tables, x: torch.Tensor, t: torch.Tensor, velocity: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The x_0 and the noise of x_t and its v (Salimans and Ho, 2022, appendix D: a rotation)."""
+    signal, spread = at(tables.sqrt_alphas_cumprod, t, x), at(tables.sqrt_one_minus_alphas_cumprod, t, x)
+    image, v = x.double(), velocity.double()
+    return signal * image - spread * v, spread * image + signal * v
+
+
+def ddim_step(tables: Tables, t: torch.Tensor, x_start: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """x_{t-1} by DDIM without noise: the same x_0 and noise, mixed as one step before.
+
+    Song, Meng and Ermon, Denoising Diffusion Implicit Models (2021), eq. 12 with sigma = 0.
+    """
+    before = at(tables.alphas_cumprod_prev, t, x_start)
+    return before.sqrt() * x_start.double() + (1 - before).sqrt() * noise.double()
 
 
 def posterior_mean(tables: Tables, x_start: torch.Tensor, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

@@ -15,18 +15,21 @@ from autograder.checks import (
     gradients,
 )
 from autograder.checks.contracts import Subject, prop
-from autograder.concepts.reparameterization import repeated, sample_of
+from autograder.concepts.reparameterization import noise_of, parameters_of, repeated, sample_of
 
 
 @prop()
-@given(examples=15, q=diagonal_gaussians(min_batch=1, min_dim=1, requires_grad=True))
+@given(examples=15, q=diagonal_gaussians(min_batch=1, min_dim=1))
 def gradients_of_a_sample(draw: Subject, q: DiagonalGaussian) -> None:
     """Both gradients of a sample are exact: that to {logvar} follows from how far the sample is from {mean}."""
-    z = sample_of(draw, q)  # z = m + exp(l / 2) e, so dz/dm = 1 and dz/dl = exp(l / 2) e / 2 = (z - m) / 2
+    sent = parameters_of(draw, q)
+    z = sample_of(draw, sent)
     cotangent = torch.randn(q.shape, generator=torch.Generator().manual_seed(1))
-    half_way = (z.detach().double() - q.mean.detach().double()) / 2
-    truth = [cotangent.double(), half_way * cotangent.double()]
-    found = gradients(z, [q.mean, q.logvar], cotangent.to(z.dtype))
+    mean, value = (part.detach().double().requires_grad_() for part in sent)
+    noise = (z.detach().double() - mean.detach()) / draw.options["spread"].std(value.detach())
+    same = mean + draw.options["spread"].std(value) * noise  # the sample, as a function of its parameters
+    truth = torch.autograd.grad(same, [mean, value], cotangent.double())
+    found = gradients(z, sent, cotangent.to(z.dtype))
     assert_gradients_close(found, truth, [draw.names["mean"], draw.names["logvar"]], of="a sample", scale=2.0)
 
 
@@ -37,7 +40,7 @@ def every_number_has_noise_of_its_own(draw: Subject) -> None:
     rows = DiagonalGaussian(mean, torch.linspace(-3, 3, 5).expand(400, 5).clone())
     for times in draw.options["repeats"]:
         q = repeated(rows, times)
-        noise = [q.whiten(sample_of(draw, q, times)) for _ in range(2)]
+        noise = [noise_of(draw, q, times) for _ in range(2)]
         for whitened in noise:
             assert_standard_normal(whitened, unit=Unit.COORDINATE, mean_effect=0.6, std_effect=1.6)
         assert_independent(*noise)

@@ -22,26 +22,20 @@ from autograder.checks import (
 )
 from autograder.checks.contracts import Subject, prop
 from autograder.checks.noise_predictors import per_image
-from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule
-from autograder.concepts.reverse_step import ENTRIES, AncestralStep, assert_asked, constant_images, size_of
+from autograder.concepts.reverse_step import ENTRIES, AncestralStep, DdimStep, assert_asked, constant_images, size_of
 from autograder_proofs.oracles.diffusion import (
     Tables,
     clamped_p_sample_mean,
-    cosine_alphas,
-    linear_betas,
+    ddim_step,
     p_sample_mean,
+    predict_start,
+    start_and_noise_of_velocity,
+    tables_of,
 )
 
 GAIN = 0.6
 TARGETS = (0.675, 0.2, 1.75, -0.45)
 """Estimates of x_0 before they are clamped, one for each image, in parts of the range to which they are."""
-
-
-def tables_of(schedule: LinearSchedule | CosineSchedule) -> Tables:
-    """All coefficients of a schedule, float64."""
-    if isinstance(schedule, LinearSchedule):
-        return Tables(linear_betas(schedule.beta_start, schedule.beta_end, schedule.timesteps))
-    return Tables(1 - cosine_alphas(schedule.timesteps, schedule.s))
 
 
 @dataclass(frozen=True)
@@ -88,9 +82,45 @@ class Ancestral:
         return signal * targets.double() + spread * prediction
 
 
-def truth_of(rule: AncestralStep) -> Ancestral:
+@dataclass(frozen=True)
+class Ddim:
+    """The truth about steps of DDIM without noise, at times as the assignment counts."""
+
+    rule: DdimStep
+    tables: Tables
+
+    @property
+    def times(self) -> list[int]:
+        """All times, in the order of sampling."""
+        first = self.rule.first_time
+        return [first + index for index in reversed(range(len(self.tables.betas)))]
+
+    def mean(self, x: Tensor, t: float, prediction: Tensor) -> Tensor:
+        """The state before the one at a time."""
+        indices = torch.full((len(x),), int(t) - self.rule.first_time)
+        if self.rule.parametrisation == "v":
+            start, noise = start_and_noise_of_velocity(self.tables, x, indices, prediction)
+        else:
+            start, noise = predict_start(self.tables, x, indices, prediction), prediction
+        return ddim_step(self.tables, indices, start, noise)
+
+    def std(self, t: float) -> float:
+        """No noise is added."""
+        return 0.0
+
+    def share(self, t: float) -> float:
+        """By how much the mean falls where the prediction grows by 1."""
+        one = torch.ones(1, 1, dtype=torch.float64)
+        return -float(self.mean(0 * one, t, one))
+
+
+Truth = Ancestral | Ddim
+
+
+def truth_of(rule: AncestralStep | DdimStep) -> Truth:
     """The truth about the steps of a rule."""
-    return Ancestral(rule, tables_of(rule.schedule))
+    tables = tables_of(rule.schedule)
+    return Ancestral(rule, tables) if isinstance(rule, AncestralStep) else Ddim(rule, tables)
 
 
 def predicted(model: NoisePredictor, x: Tensor, t: float) -> Tensor:
@@ -110,7 +140,7 @@ def spread_out(times: list[int]) -> list[int]:
     return [times[place] for place in sorted({0, 1, last // 3, 2 * last // 3, last - 1, last} & set(range(last + 1)))]
 
 
-def assert_exact(step: Subject, truth: Ancestral, x: Tensor, t: int) -> None:
+def assert_exact(step: Subject, truth: Truth, x: Tensor, t: int) -> None:
     """Raise `CheckFailed` unless a step without noise gives the mean, twice.
 
     The bias of the model moves the mean by 0.3.
@@ -155,6 +185,7 @@ def problem(step: Subject, truth: Ancestral, t: int, seed: int) -> tuple[NoisePr
 def mean_and_noise_at_other_times(step: Subject) -> None:
     """In all other steps mean and variance are those of the time, and the noise is fresh for each image and call."""
     truth = truth_of(step.options["rule"])
+    assert isinstance(truth, Ancestral)  # the contract refuses noise for the other rules
     times, rounds = spread_out([t for t in truth.times if truth.std(t) > 0]), []
     for _ in range(2):
         noise = []

@@ -13,7 +13,7 @@ from autograder.concepts.vae_encoder import assert_encodes, encoded, inputs_of
 
 @prop()
 def the_encoder_can_be_trained(encode: Subject) -> None:
-    """Gradients pass to all of {x} from mean and log-variance, and training moves both."""
+    """Gradients pass to all of {x} from mean and {spread.value}, and training moves both."""
     sizes: Sizes = encode.options["sizes"][-1]
     x, seen = inputs_of(encode, sizes, 16).requires_grad_(), []
     for model in range(FEW):

@@ -46,11 +46,11 @@ def true_gradients(
     known: KnownVae, k: int, x: Tensor, c: Sequence[Tensor], noise: Tensor, biases: Sequence[str], cotangent: Tensor
 ) -> Sequence[Tensor]:
     """Gradients of result ``k`` with respect to images and biases, in float64, with this noise in the sample."""
-    truth = type(known)(known.latent, known.classes, known.image, known.seed)
+    truth = type(known)(known.latent, known.classes, known.image, known.seed, known.spread)
     pixels = x.detach().double().requires_grad_()
     leaves = [truth.wide[bias].requires_grad_() for bias in biases]
-    mean, logvar = truth.heads(pixels, *c)
-    due = (truth.decoded(mean + (logvar / 2).exp() * noise, *c), mean, logvar)[k]
+    mean, value = truth.heads(pixels, *c)
+    due = (truth.decoded(mean + truth.spread.std(value) * noise, *c), mean, value)[k]
     return torch.autograd.grad(due, [pixels, *leaves], cotangent.double().reshape(due.shape))
 
 

@@ -11,6 +11,13 @@ def sample(mean, logvar):
     ### END SOLUTION
 
 
+def spread_out(log_sigma, mu):
+    """A sample of N(mu, sigma^2), element by element."""
+    ### BEGIN SOLUTION
+    return mu + torch.randn_like(mu) * torch.exp(log_sigma)
+    ### END SOLUTION
+
+
 class Sampler:
     """A diagonal Gaussian."""
 

@@ -8,6 +8,10 @@ def sample(mean, logvar):
     return torch.addcmul(mean, logvar.exp().sqrt(), noise)
 
 
+def spread_out(log_sigma, mu):
+    return torch.addcmul(mu, (2 * log_sigma).exp().sqrt(), torch.empty(mu.shape, dtype=mu.dtype).normal_())
+
+
 class Sampler:
     def __init__(self, mu, log_sigma_squared):
         self.mean, self.variance = mu.double(), log_sigma_squared.double().exp()

@@ -24,6 +24,16 @@ def p_sample(model, x, t, t_index):
     return torch.stack(images)
 
 
+def ddim(model, x, t):
+    noises = model(x, t)
+    images = []
+    for image, noise, index in zip(x, noises, t.tolist(), strict=True):
+        _, before, level = coefficients(index)
+        change = math.sqrt(1 - before) - math.sqrt(before / level * (1 - level))
+        images.append(math.sqrt(before / level) * image + change * noise)
+    return torch.stack(images)
+
+
 class Points:
     def __init__(self, model):
         self.model = model

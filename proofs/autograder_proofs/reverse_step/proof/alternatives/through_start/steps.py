@@ -17,6 +17,13 @@ def p_sample(model, x, t, t_index):
         return mean + (beta * (1 - before) / (1 - level)).sqrt() * torch.randn(x.shape)
 
 
+def ddim(model, x, t):
+    index, noise = int(t[0]), model(x, t).double()
+    level, before = LEVEL[index], LEVEL[index] / (1 - BETAS[index])
+    start = (x - (1 - level).sqrt() * noise) / level.sqrt()
+    return before.sqrt() * start + (1 - before).clamp(min=0).sqrt() * noise
+
+
 class Points:
     def __init__(self, model):
         self.model = model
