@@ -22,6 +22,9 @@ from autograder.checks.failure import CheckFailed
 MAX_WEIGHTS = 2**24
 """Numbers in all tensors of a trained model that are carried from one worker to another."""
 
+CHUNK = 25
+"""Steps of a training in a worker that are taken in one call."""
+
 BLUR = 1e-3
 """Of a code's spread: so much noise is added before it is decoded."""
 
@@ -93,6 +96,29 @@ def in_chunks(steps: int, chunk: int) -> Iterator[slice]:
     """Yield the steps in chunks, one call each, so that the way to the worker costs little."""
     for start in range(0, steps, chunk):
         yield slice(start, min(start + chunk, steps))
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model of a size is trained with Adam: steps of batches, at a learning rate that stays.
+
+    With ``one_cycle`` the rate rises to ``learning_rate`` and falls again (Smith and Topin 2018).
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    size: Any = None
+    one_cycle: bool = False
+
+
+def learn(trainee: Any, data: Sequence[Tensor], plan: Tensor, training: Training) -> list[float]:
+    """Let a trainee in a worker learn from batches, the rows of ``plan``; return the losses that it told."""
+    trainee.begin(list(data), training.learning_rate, len(plan) if training.one_cycle else 0)
+    losses: list[float] = []
+    for chunk in in_chunks(len(plan), CHUNK):
+        losses += told_losses(trainee.steps(plan[chunk]))
+    return losses
 
 
 def blurred(codes: Tensor, generator: torch.Generator) -> Tensor:
