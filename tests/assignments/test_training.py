@@ -78,10 +78,8 @@ def verdicts(
 
 def broken_suite(slug: str, folder: Path, broken: dict[str, str]) -> tuple[CheckSuite, Path]:
     """The suite and the folder of a variant: another training loop in a probe, or another reference."""
-    suite, name = (
-        suite_of(slug),
-        broken.get("file") or as_text(str(ASSIGNMENTS[slug].manifest.item(broken["item"]).file)),
-    )
+    suite, copy = suite_of(slug), ASSIGNMENTS[slug]
+    name = broken.get("file") or as_text(str(copy.manifest.item(broken["item"]).file))
     if "file" in broken:
         copy = replace(copy, folder=shutil.copytree(copy.folder, folder / slug))
     source = copy.public_checks / name if "file" in broken else reference(slug) / name

@@ -14,10 +14,10 @@ import torch
 
 from autograder.assignment import load_concept
 from autograder.checks import contracts
+from autograder.checks.pictures import Digits
 from autograder.checks.pixel_disguise import PixelDisguise
 from autograder.checks.training import Training, batches
 from autograder.concepts.vae_training import vae_training
-from autograder.concepts.vae_training.data import Digits
 from autograder.grading.running import Verdict
 from autograder.results import Outcome
 from autograder.sandbox.jailed.training import Trainee

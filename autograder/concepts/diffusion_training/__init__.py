@@ -121,8 +121,8 @@ diffusion_training = Contract(
 """``(model) -> Diffusion``: a network, which is lent by the grader, or the assignment's own where none is given, with
 the loss that it learns from.
 
-``network()`` makes the grader's, and is called on the grader's side alone; ``pictures(generator, held_out)`` gives
-images for training, or held-out ones; ``schedule`` (`noise_schedule`) says how they are noised. ``training``
+``network()`` makes the grader's, and is called on the grader's side alone (`ours`); ``pictures(generator, held_out)``
+gives images for training, or held-out ones; ``schedule`` (`noise_schedule`) says how they are noised. ``training``
 (`Training`) says how the grader trains, ``few`` how a network of the assignment learns ``few_pictures`` pictures. The
 rates are the highest of a one-cycle schedule, and the rate itself, respectively.
 

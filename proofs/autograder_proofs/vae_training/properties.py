@@ -14,6 +14,7 @@ from torch import Tensor
 from autograder.checks import secret_generator, show_curves, show_images
 from autograder.checks.contracts import Subject, prop
 from autograder.checks.handwriting import CLASSES
+from autograder.checks.pictures import Disguised
 from autograder.checks.training import Criterion, assert_learned, batches, learn
 from autograder.concepts.vae_training import (
     NEEDS_CLASSES,
@@ -26,7 +27,6 @@ from autograder.concepts.vae_training import (
     one_hot,
     posterior,
 )
-from autograder.concepts.vae_training.data import Disguised
 from autograder_proofs.oracles.bernoulli import cross_entropy
 from autograder_proofs.oracles.gaussian import kl_to_standard_normal
 from autograder_proofs.oracles.training import principal_components

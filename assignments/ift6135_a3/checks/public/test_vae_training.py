@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from autograder.checks import CheckFailed, assert_tensor, exists, fetch, gradients, is_remote
+from autograder.checks.pictures import ColouredDigits
 from autograder.checks.training import Training
 from autograder.concepts.vae_training import Vae, vae_training
-from autograder.concepts.vae_training.data import ColouredDigits
 
 
 def distribution(value):

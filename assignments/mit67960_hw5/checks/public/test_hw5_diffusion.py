@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from autograder.checks import (
     CheckFailed,
     Reduction,
 )
-from autograder.checks.training import Training
+from autograder.checks.training import Training, ours
 from autograder.concepts.diffusion_training import Diffusion, diffusion_training, grey_digits
 from autograder.concepts.forward_noising import forward_noising
 from autograder.concepts.gaussian_kl import gaussian_kl
@@ -162,19 +164,12 @@ def test_p_sample_loop(hw5, model, step, shape):
 # q11.diffusion.training
 
 
-def small_denoiser():
-    """The network that the grader trains, on its own side."""
-    from mit67960_hw5.checks.public.hw5_networks import SmallDenoiser
-
-    return SmallDenoiser(T)
-
-
 @diffusion_training(
     "q11.diffusion.training",
     call="p_losses(model, x_0, t)",
     schedule=schedule_of(T),
     pictures=grey_digits,
-    network=small_denoiser,
+    network=partial(ours("mit67960_hw5.checks.public.hw5_networks.SmallDenoiser"), T),
     training=Training(200, 32, 4e-3),
     error_below=0.7,
     few=Training(100, 32, 4e-3),

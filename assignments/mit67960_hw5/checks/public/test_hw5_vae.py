@@ -22,6 +22,7 @@ from autograder.checks import (
     substitute,
 )
 from autograder.checks.describing import describe_type
+from autograder.checks.pictures import Digits
 from autograder.checks.pixel_disguise import turned_negatives
 from autograder.checks.training import Training
 from autograder.checks.untrained import Sizes
@@ -31,7 +32,6 @@ from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
 from autograder.concepts.vae_forward import BATCH, KnownVae, vae_forward
 from autograder.concepts.vae_training import Vae, vae_training
-from autograder.concepts.vae_training.data import Digits
 
 GAIN = 3.0
 """Of the networks that take the places of a VAE's own: their log-variances are far from 0, where all spreads agree."""

@@ -17,13 +17,13 @@ from autograder.checks import (
     secret_generator,
 )
 from autograder.checks.describing import describe_type
+from autograder.checks.pictures import Digits
 from autograder.checks.pixel_disguise import shuffled_negatives
 from autograder.checks.training import Training
 from autograder.checks.untrained import Sizes, assert_varies
 from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
 from autograder.concepts.vae_training import Vae, vae_training
-from autograder.concepts.vae_training.data import Digits
 
 IMAGES_TO_TWO = (784, [128, 32, 16, 2])
 SMALLER = (50, [40, 24, 12, 2])

@@ -19,7 +19,7 @@ from autograder.checks import (
     substitute,
 )
 from autograder.checks.handwriting import coloured_digits
-from autograder.checks.training import Training
+from autograder.checks.training import Training, ours
 from autograder.concepts.diffusion_training import Diffusion, diffusion_training
 from autograder.concepts.forward_noising import forward_noising
 from autograder.concepts.noise_prediction_loss import noise_prediction_loss
@@ -330,16 +330,7 @@ CATS = {False: 1000, True: 200}
 
 def drawn_cats(generator, held_out):
     """Cats that the grader draws, on its own side, in [-1, 1]."""
-    from nyu2271_a3.provided.cats import draw_cats
-
-    return 2 * draw_cats(CATS[held_out], 16, generator=generator) - 1
-
-
-def small_unet():
-    """The network that the grader trains, on its own side."""
-    from nyu2271_a3.provided.unet import Unet
-
-    return Unet(16, (1, 2, 4))
+    return 2 * ours("nyu2271_a3.provided.cats.draw_cats")(CATS[held_out], 16, generator=generator) - 1
 
 
 @diffusion_training(
@@ -347,7 +338,7 @@ def small_unet():
     call="forward(images, noise)",
     schedule=CosineSchedule(TIMESTEPS),
     pictures=drawn_cats,
-    network=small_unet,
+    network=partial(ours("nyu2271_a3.provided.unet.Unet"), 16, (1, 2, 4)),
     training=Training(300, 32, 4e-3),
     distance="absolute",
     error_below=0.75,

@@ -12,6 +12,7 @@ from autograder.checks import (
     is_remote,
 )
 from autograder.checks.describing import describe_type
+from autograder.checks.pictures import Digits
 from autograder.checks.pixel_disguise import mosaic
 from autograder.checks.training import Training
 from autograder.checks.untrained import Sizes
@@ -19,7 +20,6 @@ from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
 from autograder.concepts.vae_forward import vae_forward
 from autograder.concepts.vae_training import Vae, vae_training
-from autograder.concepts.vae_training.data import Digits
 
 IMAGE = (1, 28, 28)
 PIXELS = 784

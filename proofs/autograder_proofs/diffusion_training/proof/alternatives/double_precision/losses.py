@@ -10,7 +10,7 @@ ALPHAS_CUMPROD = torch.cumprod(1 - BETAS, dim=0)
 def noised(x, t, noise):
     """x_t for images (batch, 1, 8, 8), time indices (batch,) and noise."""
     level = ALPHAS_CUMPROD[t].reshape(-1, 1, 1, 1)
-    return level.sqrt() * x + (1 - level).sqrt() * noise
+    return (level.sqrt() * x + (1 - level).sqrt() * noise).float()
 
 
 def squared_loss(model, x):
@@ -23,4 +23,4 @@ def absolute_loss(model, x, t):
     """The mean absolute error of the predicted noise, at these times."""
     noise = torch.randn_like(x)
     level = ALPHAS_CUMPROD[t].reshape(-1, 1, 1, 1)
-    return (model(level.sqrt() * x + (1 - level).sqrt() * noise, t) - noise).abs().mean()
+    return (model((level.sqrt() * x + (1 - level).sqrt() * noise).float(), t).double() - noise).abs().mean()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import interpolate
 
-from autograder.checks.training import Training
+from autograder.checks.training import Training, ours
 from autograder.concepts.diffusion_training import Diffusion, diffusion_training
 from autograder.concepts.noise_schedule import LinearSchedule
 
@@ -18,11 +18,7 @@ def spots(generator, held_out):
     return interpolate(spots, size=(8, 8), mode="bilinear", align_corners=False).tanh()
 
 
-def small_denoiser():
-    """The network that the grader trains, on its own side."""
-    from autograder_proofs.diffusion_training.proof.checks.public.losses_probes import SmallDenoiser
-
-    return SmallDenoiser()
+DENOISER = ours("autograder_proofs.diffusion_training.proof.checks.public.losses_probes.SmallDenoiser")
 
 
 @diffusion_training(
@@ -30,7 +26,7 @@ def small_denoiser():
     call="squared_loss(model, x)",
     schedule=SCHEDULE,
     pictures=spots,
-    network=small_denoiser,
+    network=DENOISER,
     training=Training(300, 32, 5e-3),
     error_below=0.8,
     samples_below=0.6,
@@ -47,7 +43,7 @@ def test_squared_loss(losses, losses_probes, model):
     call="absolute_loss(model, x, t)",
     schedule=SCHEDULE,
     pictures=spots,
-    network=small_denoiser,
+    network=DENOISER,
     training=Training(300, 32, 5e-3),
     distance="absolute",
     error_below=0.95,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from autograder.checks.pictures import ColouredDigits, Digits
 from autograder.checks.pixel_disguise import mosaic, shuffled_negatives
 from autograder.checks.training import Training
 from autograder.concepts.vae_training import Vae, vae_training
-from autograder.concepts.vae_training.data import ColouredDigits, Digits
 
 
 @vae_training(
