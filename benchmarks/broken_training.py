@@ -30,11 +30,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-VARIANTS = {
-    "ift6135_a3": ROOT / "tests" / "assignments" / "broken_training.toml",
-    "nyu2271_a3": ROOT / "tests" / "assignments" / "broken_training_nyu2271.toml",
-    "mit6s978_ps1": ROOT / "tests" / "assignments" / "broken_training_mit6s978.toml",
-}
+VARIANTS = {path.stem: path for path in sorted((ROOT / "tests/assignments/broken_training").glob("*.toml"))}
 WIDTH = 160
 
 

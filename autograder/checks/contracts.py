@@ -11,15 +11,19 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from autograder.assignment import PROOFS_PACKAGE
 from autograder.checks.declaring import Declaration, declaration_of, declare, validated_weight
 from autograder.errors import did_you_mean
+from autograder.sandbox.trusted.remote import fresh
 
 Body = Callable[..., None]
 Adapter = Callable[..., Any]
+Trivial = Callable[[Mapping[str, Any]], Mapping[str, Callable[[int], bool]]]
+"""For an assignment's options, trivial methods by name: whether each would pass, given the seed of the data."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Property:
     drawn: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     """Strategies that depend on the options, in place of those that `given` names."""
     examples: int = 25
+    trivial: Trivial | None = None
+    """Methods that learn nothing, which a verification tries: none of them may pass."""
 
     @property
     def name(self) -> str:
@@ -50,13 +56,14 @@ def prop(
     needs: str = "",
     drawn: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
     examples: int = 25,
+    trivial: Trivial | None = None,
 ) -> Callable[[Body], Property]:
     """Declare a property, outside of `given`; ``weight`` is what it weighs unless an adapter says otherwise.
 
     An assignment whose option ``needs`` is false does not have it. ``drawn`` gives strategies that depend on the
-    options, and ``examples`` how many are drawn of them.
+    options, and ``examples`` how many are drawn of them. ``trivial`` has methods that must not pass.
     """
-    return lambda body: Property(body, validated_weight(body.__name__, weight), needs, drawn, examples)
+    return lambda body: Property(body, validated_weight(body.__name__, weight), needs, drawn, examples, trivial)
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,15 @@ class Subject:
     """What the contract's inputs are called there."""
     options: Mapping[str, Any]
     _function: Callable[..., Any]
+    _elsewhere: Callable[[], Subject]
 
     def __call__(self, *inputs: Any, **optional: Any) -> Any:
         """Return what the function gives for inputs in the order of the contract, and for optional ones."""
         return self._function(*inputs, **optional)
+
+    def elsewhere(self) -> Subject:
+        """Return the same function in another worker of the same submission, which knows nothing of this one."""
+        return self._elsewhere()
 
     def words(self, text: str) -> str:
         """Put the assignment's names, or what its options say (``{over_rows.phrase}``), into a text of the contract."""
@@ -218,7 +230,9 @@ class Applied:
             each.body(self._subject(given), **{drawn[name]: value for name, value in values.items()})
 
         strategies = {name: declared.strategies[of] for name, of in drawn.items()}
-        declare(check, replace(declared, strategies=strategies, item=self.item, call=self.call, weight=weight))
+        trivial = each.trivial(self.options) if each.trivial is not None else {}
+        declared = replace(declared, strategies=strategies, item=self.item, call=self.call, weight=weight)
+        declare(check, replace(declared, trivial=trivial))
         check.__name__ = each.name
         check.__doc__ = self._subject({}).words(inspect.getdoc(each.body) or each.name)
         kinds = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in fixtures]
@@ -239,7 +253,10 @@ class Applied:
                 values["made"] = kept[1]
             return self.adapter(**{name: values[name] for name in _parameters(self.adapter)})
 
-        return Subject(self.call, self.names, self.options, function)
+        return Subject(self.call, self.names, self.options, function, partial(self._elsewhere, fixtures))
+
+    def _elsewhere(self, fixtures: Mapping[str, Any]) -> Subject:
+        return self._subject(dict(zip(fixtures, fresh(*fixtures.values()), strict=True)))
 
 
 def _parameters(function: Adapter) -> tuple[str, ...]:

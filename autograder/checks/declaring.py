@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +25,8 @@ class Declaration:
     weight: float = 1.0
     strategies: dict[str, SearchStrategy[Any]] = field(default_factory=dict)
     examples: int = 25
+    trivial: Mapping[str, Callable[[int], bool]] = field(default_factory=dict)
+    """Methods that learn nothing, by name: whether each would pass, given the seed of the data."""
 
 
 def item(item_id: str, *, weight: float = 1.0) -> Callable[[_F], _F]:

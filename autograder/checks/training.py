@@ -6,6 +6,7 @@ side has measured on held-out data with a threshold, which lies between the refe
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from autograder.checks.failure import CheckFailed
 
 MAX_WEIGHTS = 2**24
 """Numbers in all tensors of a trained model that are carried from one worker to another."""
+
+CHUNK = 25
+"""Steps of a training in a worker that are taken in one call."""
 
 BLUR = 1e-3
 """Of a code's spread: so much noise is added before it is decoded."""
@@ -95,6 +99,29 @@ def in_chunks(steps: int, chunk: int) -> Iterator[slice]:
         yield slice(start, min(start + chunk, steps))
 
 
+@dataclass(frozen=True)
+class Training:
+    """How a model of a size is trained with Adam: steps of batches, at a learning rate that stays.
+
+    With ``one_cycle`` the rate rises to ``learning_rate`` and falls again (Smith and Topin 2018).
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    size: Any = None
+    one_cycle: bool = False
+
+
+def learn(trainee: Any, data: Sequence[Tensor], plan: Tensor, training: Training) -> list[float]:
+    """Let a trainee in a worker learn from batches, the rows of ``plan``; return the losses that it told."""
+    trainee.begin(list(data), training.learning_rate, len(plan) if training.one_cycle else 0)
+    losses: list[float] = []
+    for chunk in in_chunks(len(plan), CHUNK):
+        losses += told_losses(trainee.steps(plan[chunk]))
+    return losses
+
+
 def blurred(codes: Tensor, generator: torch.Generator) -> Tensor:
     """Return codes ``(n, dim)`` with noise of a thousandth of each coordinate's standard deviation over the rows.
 
@@ -117,6 +144,19 @@ def checked_weights(reply: Any) -> dict[str, Tensor]:
     if not plain or sum(tensor.numel() for tensor in reply.values()) > MAX_WEIGHTS:
         raise CheckFailed("the weights of the trained model cannot be read", got=describe_type(reply))
     return {name: tensor.detach() for name, tensor in reply.items()}
+
+
+def ours(name: str) -> Callable[..., Any]:
+    """Return a function of the assignment's own files, ``slug.provided.networks.Unet``, for the grader's side.
+
+    It is imported when it is called: students have public checks without the assignment around them.
+    """
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        module, _, function = name.rpartition(".")
+        return getattr(importlib.import_module(module), function)(*arguments, **options)
+
+    return call
 
 
 def train(model: torch.nn.Module, step: Callable[[Tensor], None], plan: Tensor, *, learning_rate: float) -> None:

@@ -1,7 +1,8 @@
-"""Where an assignment plugs in the trivial methods that must earn nothing in its items of training.
+"""Trivial methods that must earn nothing in items of training: those of contracts, and those of an assignment.
 
-``checks/hidden/baselines.py`` holds ``BASELINES``: for each item of training, by name, a function of a seed that
-returns the part of the item's points, in [0, 1], that the method earns on data drawn from that seed::
+A property of a contract has methods of its own (``trivial``). For other checks, ``checks/hidden/baselines.py`` holds
+``BASELINES``: for each item of training, by name, a function of a seed that returns the part of the item's points, in
+[0, 1], that the method earns on data drawn from that seed::
 
     BASELINES = {"vae.training": {"the mean picture": score_of_the_mean_picture}}
 """
@@ -9,10 +10,12 @@ returns the part of the item's points, in [0, 1], that the method earns on data 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from autograder.assignment import Assignment
 from autograder.errors import UserError, did_you_mean
+from autograder.grading.plugin import Check
+from autograder.verify.suite import CheckSuite
 
 BASELINES = "baselines.py"
 
@@ -30,8 +33,27 @@ def most_earned(scores: Mapping[str, Callable[[int], float]], seeds: int = BASEL
     return best
 
 
+def baselines_of(suite: CheckSuite) -> Baselines:
+    """Return all baselines by item and name; raise `UserError` for an item that is none of training."""
+    found = {item: dict(methods) for item, methods in read_baselines(suite.assignment).items()}
+    by_item: dict[str, list[Check]] = {}
+    for check, _ in suite.checks:
+        by_item.setdefault(check.item, []).append(check)
+    for item, checks in by_item.items():
+        for name in dict.fromkeys(name for check in checks for name in check.declaration.trivial):
+            found.setdefault(item, {})[name] = _earned(checks, name)
+    return found
+
+
+def _earned(checks: Sequence[Check], name: str) -> Callable[[int], float]:
+    """Return what a method earns of an item, given the seed of the data: the weight of the checks that it passes."""
+    total = sum(check.weight for check in checks)
+    tried = [check for check in checks if name in check.declaration.trivial]
+    return lambda seed: sum(check.weight for check in tried if check.declaration.trivial[name](seed)) / total
+
+
 def read_baselines(assignment: Assignment) -> Baselines:
-    """Return the baselines by item and name; an assignment without the file has none.
+    """Return the baselines of an assignment's file by item and name; one without the file has none.
 
     Raises `UserError` for an item that is none of training.
     """

@@ -93,7 +93,7 @@ class Keys:
 
     def of_baselines(self, item: str) -> str:
         """Return the key of an item's trivial methods."""
-        return _digest("baselines", self._engine, self._manifest, self._helpers, item)
+        return _digest("baselines", self._known.get(item) or self._known.setdefault(item, self._base(item)))
 
     def _of_item(self, item: str, variant: Variant) -> str:
         base, reached = self._known.get(item) or self._known.setdefault(item, self._base(item))

@@ -15,7 +15,7 @@ from autograder.errors import UserError
 from autograder.mutants import Catalogue, read_catalogue
 from autograder.references import reference_name, reference_path
 from autograder.verify import variants
-from autograder.verify.baselines import Baselines, most_earned, read_baselines
+from autograder.verify.baselines import Baselines, baselines_of, most_earned
 from autograder.verify.equivalence import INPUTS, QUICK_INPUTS, Chunk, chunks_of, try_chunk
 from autograder.verify.handout_points import handout_problems
 from autograder.verify.judging import broken_checks, judge
@@ -89,7 +89,7 @@ class _Verification:
         graded, first = self._reference_first(graded)
         if broken := broken_checks(first):
             return self._report(first, (), ()).model_copy(update={"problems": tuple(broken)})
-        known = {item_id: one for item_id, one in read_baselines(self.bench.assignment).items() if self._wants(item_id)}
+        known = {item_id: one for item_id, one in baselines_of(self.bench.suite).items() if self._wants(item_id)}
         claims = [variant for variant in graded if variant.role is Role.EQUIVALENT]
         chunks = [chunk for variant in claims for chunk in chunks_of(self.bench, variant, self._inputs)]
         tried = self._do(

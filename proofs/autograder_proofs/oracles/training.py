@@ -27,8 +27,8 @@ def constant_colour_error(test: Tensor) -> float:
     return float((test - test.mean((2, 3), keepdim=True)).double().square().mean())
 
 
-def principal_components_error(train: Tensor, test: Tensor, count: int) -> float:
-    """Mean squared error per pixel of the projection on the first principal components of the training images."""
+def principal_components(train: Tensor, test: Tensor, count: int) -> Tensor:
+    """The projections of images on the first principal components of the training images."""
     mean = train.mean(0).flatten().double()
     seen, new = train.flatten(1).double() - mean, test.flatten(1).double() - mean
     if len(seen) < seen.shape[1]:  # the smaller of the two symmetric matrices with the same eigenvalues
@@ -36,7 +36,12 @@ def principal_components_error(train: Tensor, test: Tensor, count: int) -> float
     else:
         kept = torch.linalg.eigh(seen.T @ seen).eigenvectors[:, -count:]
     kept = kept / kept.norm(dim=0)  # (pixels, count)
-    return float((new - new @ kept @ kept.T).square().mean())
+    return (mean + new @ kept @ kept.T).reshape(test.shape)
+
+
+def principal_components_error(train: Tensor, test: Tensor, count: int) -> float:
+    """Mean squared error per pixel of these projections."""
+    return float((principal_components(train, test, count) - test.double()).square().mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +62,9 @@ class NoisedImages:
         return cls(diffusion.q_sample(tables, images, t, noise).float(), t, noise)
 
     @torch.no_grad()
-    def error(self, denoiser: Denoiser) -> float:
-        """Mean Huber loss of the predicted noise (NaN where it is not finite)."""
-        return float(diffusion.mean_distance(denoiser(self.noisy, self.t).double() - self.noise.double(), "huber"))
-
-    @torch.no_grad()
-    def absolute_error(self, denoiser: Denoiser) -> float:
-        """Mean absolute difference of the predicted noise (NaN where it is not finite)."""
-        return float((denoiser(self.noisy, self.t).double() - self.noise.double()).abs().mean())
+    def error(self, denoiser: Denoiser, distance: str) -> float:
+        """Mean distance (`diffusion.mean_distance`) of the predicted noise (NaN where it is not finite)."""
+        return float(diffusion.mean_distance(denoiser(self.noisy, self.t).double() - self.noise.double(), distance))
 
 
 @dataclass(frozen=True, eq=False)

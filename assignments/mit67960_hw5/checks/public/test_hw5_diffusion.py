@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from hypothesis import strategies as st
@@ -10,6 +12,8 @@ from autograder.checks import (
     CheckFailed,
     Reduction,
 )
+from autograder.checks.training import Training, ours
+from autograder.concepts.diffusion_training import Diffusion, diffusion_training, grey_digits
 from autograder.concepts.forward_noising import forward_noising
 from autograder.concepts.gaussian_kl import gaussian_kl
 from autograder.concepts.noise_prediction_loss import noise_prediction_loss
@@ -155,3 +159,22 @@ def test_p_sample(hw5, model, x, t):
 def test_p_sample_loop(hw5, model, step, shape):
     replace_step(hw5.p_sample, step)
     return hw5.p_sample_loop(model, shape)
+
+
+# q11.diffusion.training
+
+
+@diffusion_training(
+    "q11.diffusion.training",
+    call="p_losses(model, x_0, t)",
+    schedule=schedule_of(T),
+    pictures=grey_digits,
+    network=partial(ours("mit67960_hw5.checks.public.hw5_networks.SmallDenoiser"), T),
+    training=Training(200, 32, 4e-3),
+    error_below=0.7,
+    few=Training(100, 32, 4e-3),
+    few_below=0.6,
+)
+def test_training(hw5, hw5_networks, hw5_training_probes, model):
+    network = hw5_networks.SmallDenoiser(T) if model is None else model
+    return Diffusion(hw5_training_probes.denoiser(network, hw5.p_losses, T), noised=hw5.q_sample)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch.distributions import AffineTransform
 
@@ -20,12 +22,16 @@ from autograder.checks import (
     substitute,
 )
 from autograder.checks.describing import describe_type
+from autograder.checks.pictures import Digits
+from autograder.checks.pixel_disguise import turned_negatives
+from autograder.checks.training import Training
 from autograder.checks.untrained import Sizes
 from autograder.concepts.elbo_loss import Likelihood, elbo_loss
 from autograder.concepts.reparameterization import reparameterization
 from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
 from autograder.concepts.vae_forward import BATCH, KnownVae, vae_forward
+from autograder.concepts.vae_training import Vae, vae_training
 
 GAIN = 3.0
 """Of the networks that take the places of a VAE's own: their log-variances are far from 0, where all spreads agree."""
@@ -270,3 +276,21 @@ def known_methods(hw5, hw5_probes, known):
 )
 def test_forward(made, x):
     return made.forward(x)
+
+
+# q5.training
+
+
+@vae_training(
+    "q5.training",
+    call="vae_loss(x_hat, x, mu, logvar)",
+    pictures=Digits(partial(turned_negatives, block=4)),
+    few=Training(300, 8, 4e-3, size=8, one_cycle=True),
+    training=Training(800, 64, 3e-3, size=10, one_cycle=True),
+    likelihood="bernoulli",
+    bound_below={"mean image": 0.9},
+)
+def test_training(hw5, hw5_probes, hw5_training_probes, size):
+    model = hw5_probes.built(hw5.VAE, size, 28, True)
+    trainee = hw5_training_probes.trainee(model, hw5.vae_loss)
+    return Vae(trainee, encode=lambda x: heads_of(model, x, size), decode=model.decode)

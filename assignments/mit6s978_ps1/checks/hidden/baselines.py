@@ -6,7 +6,6 @@ The public checks are out of their reach by construction: their thresholds are p
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import torch
 from autograder_proofs.oracles.torus import gaussian_like
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from autograder.checks.training import Criterion
 
-AE_SHARE, VAE_SHARE, POINTS_SHARE, PATHS_SHARE = 0.75, 0.4, 0.75, 0.5
+POINTS_SHARE, PATHS_SHARE = 0.75, 0.5
 """Weight of a hidden check among all of its item."""
 
 Points = Callable[[learning.Cloud, torch.Generator], Tensor]
@@ -29,27 +28,6 @@ def earned(criteria: list[Criterion], share: float) -> float:
 def generator(seed: int) -> torch.Generator:
     """The same data for every method."""
     return torch.Generator().manual_seed(seed)
-
-
-@lru_cache(maxsize=1)
-def task(seed: int) -> learning.Task:
-    """The digits, drawn once: to find their principal components takes a while."""
-    return learning.Task.draw(generator(seed))
-
-
-def autoencoder(name: str) -> Callable[[int], float]:
-    """A method with this name among the trivial ones."""
-    return lambda seed: earned(task(seed).autoencoder_criteria(task(seed).trivial_errors[name]), AE_SHARE)
-
-
-def vae(name: str, divergence: float) -> Callable[[int], float]:
-    """A method with this name among the trivial ones, in both checks; its code has this divergence for nothing."""
-
-    def score(seed: int) -> float:
-        objective = task(seed).trivial_errors[name] + learning.COEFF * divergence
-        return 2 * earned(task(seed).vae_criteria(objective, "either loss"), VAE_SHARE)
-
-    return score
 
 
 def points(method: Points) -> Callable[[int], float]:
@@ -83,11 +61,6 @@ def paths(bend: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[[int], f
 
 
 BASELINES = {
-    "p1.training": {name: autoencoder(name) for name in ("mean image", "2 components")},
-    "p3.training": {
-        "mean image, no divergence": vae("mean image", 0.0),
-        "mean image, and a code that is paid for": vae("mean image", 2.0),
-    },
     "p4.training": {
         "one point": points(lambda cloud, draw: cloud.train[:1].expand(len(cloud.test), 3)),
         "the centre": points(lambda cloud, draw: cloud.train.mean(0).expand(len(cloud.test), 3)),

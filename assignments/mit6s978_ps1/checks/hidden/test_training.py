@@ -1,125 +1,34 @@
-"""The models learn: measured on held-out data, which are decoded where only their codes are known."""
+"""The losses of one trained VAE agree, and the VAEs of points learn: measured on held-out data."""
 
 from __future__ import annotations
 
 import torch
 from mit6s978_ps1.checks.hidden import pset1_learning as learning
-from mit6s978_ps1.checks.public.test_pset1_models import codes_of
+from mit6s978_ps1.checks.public.test_pset1_models import COEFF, VAE_LEARNED, entries
 
-from autograder.checks import (
-    CheckFailed,
-    assert_tensor,
-    fresh,
-    item,
-    secret_generator,
-    show_curves,
-    show_images,
-)
+from autograder.checks import CheckFailed, assert_tensor, fresh, item, secret_generator, show_curves
 from autograder.checks.describing import describe_type
-from autograder.checks.training import assert_learned, batches, blurred, checked_weights, in_chunks, told_losses
-
-CHUNK = 50
-SHOWN = 8
+from autograder.checks.training import assert_learned, batches, checked_weights, learn
 
 
-def learn(trainee, plan):
-    """Let a model learn; return the losses that it told."""
-    losses = []
-    for chunk in in_chunks(len(plan), CHUNK):
-        losses += told_losses(trainee.steps(plan[chunk]))
-    return losses
-
-
-def parts_of(output, names, shapes):
-    """Entries of the dictionary that `forward` returned."""
-    if type(output) is not dict or not all(name in output for name in names):
-        raise CheckFailed(f"forward must return a dictionary with {', '.join(names)}", got=describe_type(output))
-    return [
-        assert_tensor(output[name], shape=shape, name=f"forward(x)[{name!r}]").detach().float()
-        for name, shape in zip(names, shapes, strict=True)
-    ]
-
-
-def posterior(probes, model, x):
-    """Mean and logvar of q(z|x), of any width."""
+@item("p3.training", weight=0.5)
+def test_both_losses_agree(pset1, pset1_training_probes):
+    """On one model that was trained with loss_KL_wo_E, both losses agree, as far as chance allows."""
+    generator, training, probes = secret_generator(), VAE_LEARNED["training"], pset1_training_probes
+    data = VAE_LEARNED["pictures"].draw(generator)
+    model = pset1.VAE(784, training.size)
+    plan = batches(len(data.train), training.batch, training.steps, generator)
+    learn(probes.trainee(model, pset1.loss_KL_wo_E, COEFF), [data.train.images], plan, training)
+    x = data.test.images.repeat(learning.REPEATED, 1)
     output = probes.output_of(model, x)
-    if type(output) is not dict or not isinstance(mean := output.get("mean"), torch.Tensor) or mean.ndim != 2:
-        raise CheckFailed("forward must return a dictionary with mean and logvar", got=describe_type(output))
-    return parts_of(output, ("mean", "logvar"), [(len(x), mean.shape[1])] * 2)
-
-
-@item("p1.training", weight=3)
-def test_the_autoencoder_reconstructs_held_out_images(pset1, pset1_probes, pset1_training_probes):
-    """After 1,500 steps on small digits, two numbers tell more of a new digit than two principal components do."""
-    generator = secret_generator()
-    task = learning.Task.draw(generator)
-    model = pset1.AE(learning.PIXELS, learning.AE_WIDTHS)
-    plan = batches(len(task.train), learning.BATCH, learning.AE_STEPS, generator)
-    losses = learn(pset1_training_probes.Trainee(model, task.train, learning.LEARNING_RATE), plan)
-    show_curves("Loss of the autoencoder, as it tells it", {"mean squared error": losses}, x="step")
-    # the weights leave before the held-out images come, and what decodes them never sees those
-    weights = checked_weights(pset1_training_probes.weights(model))
-    trained = pset1_training_probes.with_weights(model, weights)
-    other, other_training = fresh(pset1, pset1_training_probes)
-    again = other_training.with_weights(other.AE(learning.PIXELS, learning.AE_WIDTHS), weights)
-    (codes,) = codes_of(pset1_probes, [trained], task.test)
-    found = other_training.decoded(again, blurred(codes.float(), generator))
-    images = assert_tensor(found, shape=task.test.shape, name="the reconstructions").detach().float()
-    rows = {"held-out": task.test[:SHOWN], "reconstructed": images[:SHOWN]}
-    show_images("Reconstructions", {name: task.disguise.take_off(row) for name, row in rows.items()})
-    assert_learned(task.autoencoder_criteria(task.error(images)), "the autoencoder")
-
-
-def trained_vae(pset1, probes, task, name, generator):
-    """A VAE that was trained with one of the two losses."""
-    model = pset1.VAE(learning.PIXELS, learning.VAE_WIDTHS)
-    plan = batches(len(task.train), learning.BATCH, learning.VAE_STEPS, generator)
-    reg_func = getattr(pset1, name)
-    losses = learn(probes.Trainee(model, task.train, learning.LEARNING_RATE, reg_func, learning.COEFF), plan)
-    show_curves(f"Loss of the VAE trained with {name}, as it tells it", {"loss": losses}, x="step")
-    return model
-
-
-def assert_vae_learns(pset1, probes, name):
-    """Train with one of the losses and judge the objective in closed form."""
-    generator = secret_generator()
-    task = learning.Task.draw(generator)
-    model = trained_vae(pset1, probes, task, name, generator)
-    weights = checked_weights(probes.weights(model))
-    mean, logvar = posterior(probes, probes.with_weights(model, weights), task.test)
-    other, other_probes = fresh(pset1, probes)
-    again = other_probes.with_weights(other.VAE(learning.PIXELS, learning.VAE_WIDTHS), weights)
-
-    def decode(z):
-        found = other_probes.decoded(again, z)
-        return assert_tensor(found, shape=task.test.shape, name="the reconstructions").detach().float()
-
-    images = decode(mean[:SHOWN]) if len(mean) == 0 else decode(mean)
-    rows = {"held-out": task.test[:SHOWN], "reconstructed": images[:SHOWN]}
-    show_images("Reconstructions", {row: task.disguise.take_off(values) for row, values in rows.items()})
-    objective = task.objective(mean, logvar, decode, generator)
-    assert_learned(task.vae_criteria(objective, name), "the VAE")
-    return task, model
-
-
-@item("p3.training", weight=2)
-def test_the_vae_learns_with_the_estimator(pset1, pset1_training_probes):
-    """Trained with loss_SGVB, error and divergence of new digits are together 15 % below the mean image's error."""
-    assert_vae_learns(pset1, pset1_training_probes, "loss_SGVB")
-
-
-@item("p3.training", weight=2)
-def test_the_vae_learns_without_sampling_the_divergence(pset1, pset1_training_probes):
-    """Trained with loss_KL_wo_E likewise; and on this one model both losses agree, as far as chance allows."""
-    task, model = assert_vae_learns(pset1, pset1_training_probes, "loss_KL_wo_E")
-    x = task.test.repeat(learning.REPEATED, 1)
-    output = pset1_training_probes.output_of(model, x)
-    mean, logvar = posterior(pset1_training_probes, model, task.test)
-    mean, logvar = (part.repeat(learning.REPEATED, 1) for part in (mean, logvar))
-    parts_of(output, ("z", "mean", "logvar"), [mean.shape] * 3)
+    z, mean, logvar = (
+        assert_tensor(part, name="z, mean and logvar") for part in entries(output, "z", "mean", "logvar")
+    )
+    if not z.shape == mean.shape == logvar.shape or len(z) != len(x):
+        raise CheckFailed("z, mean and logvar must have one shape")
     sampled, closed = (
-        assert_tensor(getattr(pset1, name)(output), shape=(len(x),), name=f"{name}(output)").detach()
-        for name in ("loss_SGVB", "loss_KL_wo_E")
+        assert_tensor(loss(output), shape=(len(x),), name="the loss of an output").detach()
+        for loss in (pset1.loss_SGVB, pset1.loss_KL_wo_E)
     )
     assert_learned([learning.agreement(sampled, closed, mean, logvar)], "the two forms of the divergence")
 
@@ -127,17 +36,21 @@ def test_the_vae_learns_without_sampling_the_divergence(pset1, pset1_training_pr
 @item("p4.training", weight=3)
 def test_the_vae_reconstructs_a_torus(pset1, pset1_training_probes):
     """After 1,000 epochs on points of a torus, new points come back as a torus: near it, and all over it."""
-    generator = secret_generator()
+    generator, how = secret_generator(), learning.POINTS_TRAINING
     cloud = learning.Cloud.draw(generator)
-    model = pset1.PointVAE(learning.POINT_WIDTHS)
-    plan = batches(len(cloud.train), len(cloud.train), learning.POINT_STEPS, generator)
-    reg_func = pset1.loss_KL_wo_E
-    trainee = pset1_training_probes.Trainee(model, cloud.train, learning.LEARNING_RATE, reg_func, learning.POINT_COEFF)
-    show_curves("Loss of the VAE of points, as it tells it", {"loss": learn(trainee, plan)}, x="epoch")
-    weights = checked_weights(pset1_training_probes.weights(model))
-    mean, _ = posterior(pset1_training_probes, pset1_training_probes.with_weights(model, weights), cloud.test)
+    model = pset1.PointVAE(how.size)
+    plan = batches(len(cloud.train), how.batch, how.steps, generator)
+    trainee = pset1_training_probes.trainee(model, pset1.loss_KL_wo_E, learning.POINT_COEFF)
+    show_curves(
+        "Loss of the VAE of points, as it tells it", {"loss": learn(trainee, [cloud.train], plan, how)}, x="epoch"
+    )
+    weights = checked_weights(trainee.weights())
+    trainee.load(weights)
+    (mean,) = entries(pset1_training_probes.output_of(model, cloud.test), "mean")
+    mean = assert_tensor(mean, name='forward(x)["mean"]').detach().float()
     other, other_probes = fresh(pset1, pset1_training_probes)
-    again = other_probes.with_weights(other.PointVAE(learning.POINT_WIDTHS), weights)
+    again = other.PointVAE(how.size)
+    other_probes.trainee(again).load(weights)
     points = assert_tensor(other_probes.decoded(again, mean), shape=cloud.test.shape, name="the reconstructed points")
     assert_learned(cloud.criteria(points.detach()), "the VAE of points")
 
@@ -145,11 +58,11 @@ def test_the_vae_reconstructs_a_torus(pset1, pset1_training_probes):
 @item("p4.torus_latent", weight=1)
 def test_paths_stay_on_the_torus(pset1, pset1_training_probes):
     """After 2,000 steps, paths between random points stay on the surface, from end to end, in steps of fair length."""
-    generator = secret_generator()
+    generator, how = secret_generator(), learning.PATHS_TRAINING
     cloud = learning.Cloud.draw(generator, turned=False)
     model = pset1.TorusVAE()
-    plan = batches(len(cloud.train), len(cloud.train), learning.PATH_STEPS, generator)
-    learn(pset1_training_probes.OwnTrainee(model, cloud.train, learning.LEARNING_RATE), plan)
+    plan = batches(len(cloud.train), how.batch, how.steps, generator)
+    learn(pset1_training_probes.own_trainee(model), [cloud.train], plan, how)
     starts, ends = cloud.test[: learning.PATHS], cloud.test[learning.PATHS : 2 * learning.PATHS]
     found = pset1_training_probes.paths(model, starts, ends, learning.PATH_LENGTH)
     if type(found) not in (list, tuple) or len(found) != learning.PATHS:

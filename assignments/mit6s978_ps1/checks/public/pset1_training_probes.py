@@ -1,4 +1,4 @@
-"""The training loop for the checks of your models. It runs beside your notebook, on the batches that it is given."""
+"""What the checks of training minimise, and what they ask your models. It runs beside your notebook."""
 
 from __future__ import annotations
 
@@ -7,67 +7,29 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from autograder.sandbox.jailed.training import Trainee
+
 Regulariser = Callable[[dict[str, Tensor]], Tensor]
 
 
-class Trainee:
+def trainee(model: nn.Module, reg_func: Regulariser | None = None, coeff: float = 1e-3) -> Trainee:
     """A model that learns from flat inputs ``(n, width)``.
 
-    Every step is one of Adam's on the mean squared error of the reconstructions, less ``coeff`` times the mean of
-    ``reg_func(output)`` where there is one.
+    Its loss is the mean squared error of the reconstructions, less ``coeff`` times the mean of ``reg_func(output)``
+    where there is one.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        inputs: Tensor,
-        learning_rate: float,
-        reg_func: Regulariser | None = None,
-        coeff: float = 1e-3,
-    ) -> None:
-        self.model = model.train()
-        self.inputs = inputs
-        self.reg_func = reg_func
-        self.coeff = coeff
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    def loss(x: Tensor) -> Tensor:
+        output = model(x)
+        error = (output["imgs"] - x).square().mean()
+        return error if reg_func is None else error - coeff * reg_func(output).mean()
 
-    def steps(self, batches: Tensor) -> Tensor:
-        """Take one step for each row of indices ``(steps, batch)``; return the losses on the way, ``(steps,)``."""
-        losses = []
-        for batch in batches:
-            x = self.inputs[batch]
-            output = self.model(x)
-            loss = (output["imgs"] - x).square().mean()
-            if self.reg_func is not None:
-                loss = loss - self.coeff * self.reg_func(output).mean()
-            losses.append(self._step(loss))
-        return torch.stack(losses)
-
-    def _step(self, loss: Tensor) -> Tensor:
-        self.optimizer.zero_grad()
-        if loss.requires_grad:  # one that does not teaches nothing, which the measurement will show
-            loss.backward()
-            self.optimizer.step()
-        return loss.detach()
+    return Trainee(model, loss)
 
 
-class OwnTrainee(Trainee):
+def own_trainee(model: nn.Module) -> Trainee:
     """A model that learns from its own `loss`."""
-
-    def steps(self, batches: Tensor) -> Tensor:
-        """Take one step for each row of indices ``(steps, batch)``; return the losses on the way, ``(steps,)``."""
-        return torch.stack([self._step(self.model.loss(self.inputs[batch])) for batch in batches])
-
-
-def weights(model: nn.Module) -> dict[str, Tensor]:
-    """All weights of a model by name."""
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-
-def with_weights(model: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
-    """The model with these weights, in evaluation mode."""
-    model.load_state_dict(weights)
-    return model.eval()
+    return Trainee(model, model.loss)
 
 
 @torch.no_grad()

@@ -17,9 +17,13 @@ from autograder.checks import (
     secret_generator,
 )
 from autograder.checks.describing import describe_type
+from autograder.checks.pictures import Digits
+from autograder.checks.pixel_disguise import shuffled_negatives
+from autograder.checks.training import Training
 from autograder.checks.untrained import Sizes, assert_varies
 from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
+from autograder.concepts.vae_training import Vae, vae_training
 
 IMAGES_TO_TWO = (784, [128, 32, 16, 2])
 SMALLER = (50, [40, 24, 12, 2])
@@ -239,3 +243,73 @@ def test_decode(pset1_probes, made, z, step):
     if step:
         pset1_probes.step(made)
     return made.decode(z)
+
+
+# p1.training, p3.training
+
+LEARNED = {"pictures": Digits(shuffled_negatives, flat=True), "call": "loss"}
+
+
+def entries(output, *names):
+    """Entries of the dictionary that `forward` returned."""
+    if type(output) is not dict or not all(name in output for name in names):
+        raise CheckFailed(f"forward must return a dictionary with {', '.join(names)}", got=describe_type(output))
+    return [output[name] for name in names]
+
+
+@vae_training(
+    "p1.training",
+    **LEARNED,
+    few=Training(400, 8, 2e-3),
+    training=Training(1500, 256, 1e-3),
+    error_below={"mean image": 0.9, 2: 0.9},
+)
+def test_autoencoder_training(pset1, pset1_probes, pset1_training_probes):
+    model = pset1.AE(*IMAGES_TO_TWO)
+    return Vae(
+        pset1_training_probes.trainee(model),
+        encode=lambda x: (codes_of(pset1_probes, [model], x)[0], None),
+        decode=lambda z: pset1_training_probes.decoded(model, z),
+        reconstruct=lambda x: entries(pset1_training_probes.output_of(model, x), "imgs")[0],
+    )
+
+
+def vae_with(pset1, pset1_training_probes, size, loss):
+    """A VAE that learns by one of the two losses, and the ways to ask it."""
+    model, probes = pset1.VAE(784, size), pset1_training_probes
+    return Vae(
+        probes.trainee(model, loss, COEFF),
+        encode=lambda x: entries(probes.output_of(model, x), "mean", "logvar"),
+        decode=lambda z: probes.decoded(model, z),
+        reconstruct=lambda x: entries(probes.output_of(model, x), "imgs")[0],
+    )
+
+
+COEFF = 1e-3
+VAE_LEARNED = {
+    **LEARNED,
+    "few": Training(400, 8, 2e-3, size=[256, 64, 4]),
+    "remainder": 0.8,
+    "training": Training(1500, 256, 1e-3, size=[128, 32, 16, 4]),
+    "likelihood": "mean_square",
+    "kl_weight": COEFF,
+    "bound_below": {"mean image": 0.85},
+}
+
+
+@vae_training(
+    "p3.training",
+    **VAE_LEARNED,
+    weights={"a_few_pictures_are_learned_by_heart": 0.5, "held_out_pictures_come_back": 2},
+)
+def test_training_with_loss_sgvb(pset1, pset1_training_probes, size):
+    return vae_with(pset1, pset1_training_probes, size, pset1.loss_SGVB)
+
+
+@vae_training(
+    "p3.training",
+    **VAE_LEARNED,
+    weights={"a_few_pictures_are_learned_by_heart": 0.5, "held_out_pictures_come_back": 1.5},
+)
+def test_training_with_loss_kl_wo_e(pset1, pset1_training_probes, size):
+    return vae_with(pset1, pset1_training_probes, size, pset1.loss_KL_wo_E)

@@ -17,6 +17,8 @@ def reparametrize(mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
 
 def loss_function(x_hat: torch.Tensor, x: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
     """The negative ELBO in float32: a training asks for it at every step."""
+    if x_hat.shape != x.shape or mu.shape != logvar.shape or len(mu) != len(x):
+        raise TypeError("x_hat must have the shape of x, mu and logvar (N, latent_size)")
     reconstruction = binary_cross_entropy(x_hat.clamp(0, 1), x, reduction="sum") / len(x)
     return reconstruction + kl_to_standard_normal(mu, logvar).mean().to(x.dtype)
 

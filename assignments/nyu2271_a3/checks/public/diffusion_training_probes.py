@@ -1,21 +1,11 @@
-"""Steps of training for the checks of your diffusion model. They run beside your file."""
+"""What the checks of training minimise: the loss of your diffusion model. It runs beside your file."""
 
 import torch
+from torch import nn
+
+from autograder.sandbox.jailed.training import Trainee
 
 
-def learn(diffusion, images, noise):
-    """Let the gradient of your loss on images (b, 3, h, w) flow to the model's parameters; return the loss."""
-    loss = diffusion(images, noise)
-    if loss.requires_grad:  # one that does not teaches nothing, which the measurement will show
-        loss.backward()
-    return float(loss.detach())
-
-
-def overfit(diffusion, images, steps, learning_rate):
-    """Train the model in a `Diffusion` of yours on the same few images again and again, with Adam; return the model."""
-    optimizer = torch.optim.Adam(diffusion.model.parameters(), lr=learning_rate)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        learn(diffusion, images, torch.randn_like(images))
-        optimizer.step()
-    return diffusion.model.eval()
+def trainee(diffusion: nn.Module) -> Trainee:
+    """The network in a `Diffusion` of yours, which learns from images ``(b, 3, h, w)`` and noise of its own."""
+    return Trainee(diffusion.model, lambda images: diffusion(images, torch.randn_like(images)))

@@ -19,6 +19,8 @@ from autograder.checks import (
     substitute,
 )
 from autograder.checks.handwriting import coloured_digits
+from autograder.checks.training import Training, ours
+from autograder.concepts.diffusion_training import Diffusion, diffusion_training
 from autograder.concepts.forward_noising import forward_noising
 from autograder.concepts.noise_prediction_loss import noise_prediction_loss
 from autograder.concepts.noise_schedule import CosineSchedule, noise_schedule
@@ -317,3 +319,44 @@ def test_the_backward_figure_leads_away_from_noise(diffusion, diffusion_probes):
     show_images("Backward process of an untrained model, part of the way", dict(zip(PARTS, panels, strict=True)))
     if falls_below(len(predictor.times), max(indices_of_parts(12))):
         raise CheckFailed("the model must be asked at every step of the way back")
+
+
+# diffusion.training
+
+TIMESTEPS = 50
+CATS = {False: 1000, True: 200}
+"""For training, and held out."""
+
+
+def drawn_cats(generator, held_out):
+    """Cats that the grader draws, on its own side, in [-1, 1]."""
+    return 2 * ours("nyu2271_a3.provided.cats.draw_cats")(CATS[held_out], 16, generator=generator) - 1
+
+
+@diffusion_training(
+    "diffusion.training",
+    call="forward(images, noise)",
+    schedule=CosineSchedule(TIMESTEPS),
+    pictures=drawn_cats,
+    network=partial(ours("nyu2271_a3.provided.unet.Unet"), 16, (1, 2, 4)),
+    training=Training(300, 32, 4e-3),
+    distance="absolute",
+    error_below=0.75,
+    few=Training(100, 8, 5e-3),
+    few_timesteps=T,
+    few_distance="absolute",
+    few_below=0.35,
+    copies=T,
+)
+def test_training(diffusion, diffusion_probes, diffusion_training_probes, unet, cats, model):
+    network, timesteps = (unet.Unet(8, (1, 2)), T) if model is None else (model, TIMESTEPS)
+    learner = diffusion_probes.diffusion_of(diffusion.Diffusion, network, 16, 3, timesteps)
+
+    def noised(images, t, noise):
+        signal, spread = (torch.tensor(table)[t].reshape(-1, 1, 1, 1) for table in (SIGNAL, SPREAD))
+        return signal * images + spread * noise
+
+    def pictures():
+        return 2 * assert_tensor(cats.draw_cats(8, 16, generator=None), shape=(8, 3, 16, 16)) - 1
+
+    return Diffusion(diffusion_training_probes.trainee(learner), noised, pictures)

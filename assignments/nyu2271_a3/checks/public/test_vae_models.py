@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
 from autograder.checks import (
@@ -10,10 +12,14 @@ from autograder.checks import (
     is_remote,
 )
 from autograder.checks.describing import describe_type
+from autograder.checks.pictures import Digits
+from autograder.checks.pixel_disguise import mosaic
+from autograder.checks.training import Training
 from autograder.checks.untrained import Sizes
 from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
 from autograder.concepts.vae_forward import vae_forward
+from autograder.concepts.vae_training import Vae, vae_training
 
 IMAGE = (1, 28, 28)
 PIXELS = 784
@@ -163,3 +169,43 @@ def test_decoder_of_the_cvae(vae_probes, made, z, step):
     if step:
         vae_probes.step(made)
     return made.decoder(z)
+
+
+# vae.training
+
+LATENT = 15
+LEARNED = {
+    "call": "loss_function(x_hat, x, mu, logvar)",
+    "pictures": Digits(partial(mosaic, tile=4)),
+    "few": Training(600, 8, 1e-3),
+    # three hidden layers, as people write them, need so many steps to begin with; one layer half as many
+    "training": Training(700, 128, 1e-3),
+    "likelihood": "bernoulli",
+    "weights": {"a_few_pictures_are_learned_by_heart": 0.5, "held_out_pictures_come_back": 2},
+}
+
+
+def learner(vae, vae_training_probes, vae_probes, kind):
+    """A new model of a kind, with the ways to train and to ask it."""
+    model = kind(PIXELS, latent_size=LATENT)
+
+    def encode(x, *c):
+        return three_tensors(vae_probes.ready(model).forward(x, *c), len(x), LATENT)[1:]
+
+    def decode(z, *c):
+        return flat_images(vae_probes.ready(model).decoder(torch.cat([z, *c], dim=1)), len(z), "decoder(...)")
+
+    def reconstruct(x, *c):
+        return decode(encode(x, *c)[0].detach(), *c)
+
+    return Vae(vae_training_probes.trainee(model, vae.loss_function), encode, decode, reconstruct)
+
+
+@vae_training("vae.training", **LEARNED, bound_below={"mean image": 0.9})
+def test_vae_training(vae, vae_training_probes, vae_probes):
+    return learner(vae, vae_training_probes, vae_probes, vae.VAE)
+
+
+@vae_training("vae.training", **LEARNED, classes=True, bound_below={"class mean": 0.97})
+def test_cvae_training(vae, vae_training_probes, vae_probes):
+    return learner(vae, vae_training_probes, vae_probes, vae.CVAE)

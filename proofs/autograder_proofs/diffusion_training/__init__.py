@@ -1,0 +1,1 @@
+"""The proof of the training on the loss of a diffusion model."""
