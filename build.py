@@ -159,7 +159,7 @@ def _build(slugs: list[str], out: Path, settings: list[str]) -> None:
 def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, measures: Measures) -> None:
     from rich.console import Console
 
-    from autograder.grading.trouble import GraderTrouble
+    from autograder.grading.grader_error import GraderError
     from autograder.verify.command import choose, folder_for
     from autograder.verify.measuring import measure
 
@@ -167,7 +167,7 @@ def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, me
     try:
         for one in choose(ROOT, slugs, item, concept):
             problems += measure(one, measures, folder_for(out, one, item), console, item=item, jobs=jobs)
-    except GraderTrouble as error:
+    except GraderError as error:
         problems.append(f"build.py: {error}")
     for problem in problems:
         typer.echo(problem, err=True)
@@ -178,15 +178,15 @@ def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, me
 def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path, fresh: bool) -> None:
     from rich.console import Console
 
-    from autograder.grading.trouble import GraderTrouble
+    from autograder.grading.grader_error import GraderError
     from autograder.verify.command import choose, verify_and_save
-    from autograder.verify.tables import show_item, show_summary, tracebacks
+    from autograder.verify.reporting.tables import show_item, show_summary, tracebacks
 
     console = Console(highlight=False)
     try:
         chosen = choose(ROOT, slugs, item, concept)
         found = [verify_and_save(ROOT, one, out, item=item, jobs=jobs, fresh=fresh) for one in chosen]
-    except GraderTrouble as error:
+    except GraderError as error:
         typer.echo(f"build.py: {error}", err=True)
         raise typer.Exit(1) from None
     if raised := "\n\n".join(filter(None, (tracebacks(report) for report, _ in found))):

@@ -80,8 +80,8 @@ def inside() -> list[tuple[str, str, str, str, str]]:
         os.environ[name] = "1"
     import torch
 
-    from autograder.checks.declaring import given
-    from autograder.checks.strategies import diagonal_gaussians
+    from autograder.checks.authoring.declaring import given
+    from autograder.checks.authoring.strategies import diagonal_gaussians
     from autograder.grading.running import CheckRunner, RemoteName
     from autograder.sandbox.in_process import InProcessChannel
     from autograder.sandbox.out_of_process import start_zygote
@@ -113,9 +113,9 @@ def inside() -> list[tuple[str, str, str, str, str]]:
                 hand_in.double(q.mean)
 
             runner = CheckRunner(check, check.__autograder_declaration__, {"hand_in": RemoteName("hand_in")}, 1)
-            runner.judge(in_process, None, None)
+            runner.grade(in_process, None, None)
             pairs = [
-                (timed(lambda: runner.judge(jailed, None, None)), timed(lambda: runner.judge(in_process, None, None)))
+                (timed(lambda: runner.grade(jailed, None, None)), timed(lambda: runner.grade(in_process, None, None)))
                 for _ in range(7)
             ]
     remote, local = (statistics.median(column) for column in zip(*pairs, strict=True))

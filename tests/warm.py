@@ -92,7 +92,7 @@ def _main(descriptor: int) -> None:
     import scipy.special  # noqa: F401
     import torch  # noqa: F401
 
-    import autograder.grading.bench
+    import autograder.grading.environment
     import autograder.grading_commands  # noqa: F401
     from autograder.__main__ import main
     from autograder.launch import FIXED, PASSED_ON

@@ -7,7 +7,7 @@ else, ``version`` grows. It depends on the bytes of the assignment alone, not on
 - ``rows``: one for each variant: ``role`` is `Role`, ``own`` the item that the bug belongs to ("" where there is none).
   A row's ``cells`` are the items that it was graded on: ``lost`` points, and labels of the checks that failed by
   comparison (``killed_by``), by an exception (``raised_by``), or for a fault of their own (``errors``).
-  ``homes`` are the items in whose blanks a bug lies whose own item has none: these it may cost points.
+  ``enclosing_items`` are the items in whose blanks a bug lies whose own item has none: these it may cost points.
   ``shown`` is the misconception whose hint a student with this bug would see, ``sees`` what that is worth, ``twins``
   the mutants that cannot be told from it, ``reads`` all that this student reads about the item.
 - ``claims``: variants that are said to be right after all, with the number of ``inputs`` that they survived.
@@ -49,7 +49,7 @@ class Sees(StrEnum):
     WRONG = "wrong"
 
 
-class Trouble(StrEnum):
+class ProblemKind(StrEnum):
     """The kinds of problems, in the order in which they are told."""
 
     BROKEN = "check raises"
@@ -63,7 +63,7 @@ class Trouble(StrEnum):
     UNDECLARED_RAISE = "killed by an exception only"
     DECLARED_RAISE = "does not raise"
     BLAST_RADIUS = "costs points elsewhere"
-    PRICE = "wrong price"
+    PENALTY = "wrong price"
     FALSE_CLAIM = "not equivalent"
     UNPROVED_CLAIM = "equivalence cannot be tried"
     TWINS = "cannot be told apart"
@@ -185,7 +185,7 @@ class Row(Record):
     statistical: bool = False
     files: tuple[str, ...] = ()
     cells: tuple[Cell, ...] = ()
-    homes: tuple[str, ...] = ()
+    enclosing_items: tuple[str, ...] = ()
     shown: str = ""
     sees: Sees | None = None
     twins: tuple[str, ...] = ()
@@ -196,7 +196,7 @@ class Row(Record):
     """Blanks whose names an alternative's files do not have."""
     exceptions: tuple[CheckException, ...] = ()
     ran: tuple[str, ...] = ()
-    """Of the reference while it is graded: the functions that checks ran (`autograder.verify.reached_code`)."""
+    """Of the reference while it is graded: the functions that checks ran (`autograder.verify.mutation.reached_code`)."""
 
     def cell(self, item_id: str) -> Cell | None:
         """The cell of an item, None where the variant was not graded on it."""
@@ -254,13 +254,13 @@ class Exemption(Record):
 class Problem(Record):
     """One reason not to release: what, where, and how to mend it."""
 
-    trouble: Trouble
+    kind: ProblemKind
     where: str
     what: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}; {self.mend}"
+        return f"{self.where}: {self.what}; {self.fix}"
 
 
 class Report(Record):

@@ -12,7 +12,7 @@ import pytest
 from autograder.assignment import Assignment, load_assignment
 from autograder.mutants import Catalogue, read_catalogue
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUG = "csci1051_ps3"
@@ -254,6 +254,6 @@ def test_draws_whose_mean_is_no_number_earn_nothing(suite: CheckSuite, tmp_path:
     half = "1.7e308 * (1 + 1e-3 * torch.rand(len(mu) // 2, 2).double())"
     draws = f"def sample_latent(mu, sigma):\n    return torch.cat([{half}, -{half}])\n"
     text = changed() + "\n\n" + draws
-    verdicts = suite.judge(written(tmp_path, text), items=("ec.vae",))
+    verdicts = suite.grade(written(tmp_path, text), items=("ec.vae",))
     passed = [check.id for found in verdicts.values() for check, verdict in found if verdict.outcome is Outcome.PASS]
     assert not [name for name in passed if "draws" in name]

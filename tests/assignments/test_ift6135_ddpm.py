@@ -10,7 +10,7 @@ import pytest
 from autograder.assignment import load_assignment
 from autograder.mutants import apply, read_catalogue
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "assignments/ift6135_a3"
@@ -92,7 +92,7 @@ def mutated(folder, source, *names):
 @pytest.mark.parametrize("name", SPECIFIED.split())
 def test_a_mistake_that_people_make_costs_points(suite, reference, tmp_path, name):
     mutant = MUTANTS[name]
-    judged = suite.judge(mutated(tmp_path, reference, name), items=[mutant.item])[mutant.item]
+    judged = suite.grade(mutated(tmp_path, reference, name), items=[mutant.item])[mutant.item]
     assert any(v.outcome is Outcome.FAIL and (v.by_comparison or mutant.raises) for _, v in judged)
 
 

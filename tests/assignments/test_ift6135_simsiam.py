@@ -11,7 +11,7 @@ from autograder.assignment import load_assignment
 from autograder.mutants import apply, read_catalogue
 from autograder.reports.plain_text import notes
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 FORWARD, COSINE, LOSS = ITEMS = ("simsiam.forward", "simsiam.cosine_similarity", "simsiam.loss")
@@ -72,7 +72,7 @@ def mutated(folder, source, name):
 @pytest.mark.parametrize("name", [*SPECIFIED.split(), *OFTEN_MADE.split()])
 def test_a_mistake_that_people_make_costs_points(suite, reference, tmp_path, name):
     item = MUTANTS[name].item
-    judged = suite.judge(mutated(tmp_path, reference, name), items=[item])[item]
+    judged = suite.grade(mutated(tmp_path, reference, name), items=[item])[item]
     assert any(v.outcome is Outcome.FAIL and v.by_comparison for _, v in judged)
 
 

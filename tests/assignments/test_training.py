@@ -22,8 +22,8 @@ from autograder.grading.running import Verdict
 from autograder.mutants import read_catalogue
 from autograder.references import as_text
 from autograder.results import Outcome
-from autograder.verify.baselines import baselines_of, most_earned
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
+from autograder.verify.measurement.baselines import baselines_of, max_earned
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = {
@@ -121,7 +121,7 @@ def test_a_loss_without_a_gradient_teaches_nothing(slug: str, broken: dict[str, 
 def test_trivial_methods_earn_nothing(slug: str, item: str) -> None:
     baselines = baselines_of(suite_of(slug))[item]
     assert len(baselines) >= 2
-    assert most_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
+    assert max_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
 
 
 @pytest.mark.parametrize(("slug", "broken"), tables("by_values"))

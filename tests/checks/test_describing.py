@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.checks import AffineNoise
-from autograder.checks.describing import describe, describe_type
+from autograder.checks import AffineNoise, describe, describe_type
 
 
 class Hostile:
@@ -93,4 +92,4 @@ def test_types_are_named_for_people():
 
 
 def test_a_model_that_is_lent_is_told_by_its_kind():
-    assert describe(AffineNoise(0.0, 0.0, 1.0).lent) == "the checks' own AffineNoise"
+    assert describe(AffineNoise(0.0, 0.0, 1.0).exposed) == "the checks' own AffineNoise"

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.checks.failure import CheckFailed
-from autograder.checks.tensor_assertions import assert_integers, assert_shape, assert_tensor, assert_unchanged
+from autograder.checks import CheckFailed, assert_integers, assert_shape, assert_tensor, assert_unchanged
 from tests.checks.test_describing import Hostile
 
 
@@ -97,9 +96,9 @@ def test_the_first_entry_that_is_not_finite_is_shown():
         ((1,), (8,), "one row instead of 8"),
     ],
 )
-def test_the_likely_slip_is_named_where_there_is_only_one(actual, due, slip):
-    error = failure(assert_shape, torch.zeros(actual), due, name="kl()")
-    assert error.summary.startswith(f"kl() has shape {actual} where {due} is due")
+def test_the_likely_slip_is_named_where_there_is_only_one(actual, expected, slip):
+    error = failure(assert_shape, torch.zeros(actual), expected, name="kl()")
+    assert error.summary.startswith(f"kl() has shape {actual} where {expected} is due")
     assert slip in error.summary and (slip or error.summary.endswith("is due"))
 
 

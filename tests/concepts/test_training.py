@@ -13,15 +13,14 @@ import pytest
 import torch
 
 from autograder.assignment import load_concept
-from autograder.checks import contracts
-from autograder.checks.pictures import Digits
-from autograder.checks.pixel_disguise import PixelDisguise
-from autograder.checks.training import Training, batches
+from autograder.checks import Digits, Training, batches
+from autograder.checks.authoring import contracts
+from autograder.checks.training.pixel_transform import PixelTransform
 from autograder.concepts.vae_training import vae_training
 from autograder.grading.running import Verdict
 from autograder.results import Outcome
 from autograder.sandbox.jailed.training import Trainee
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 from tests.concepts.course import ROOT
 
 ASSIGNMENT = load_concept(ROOT, "vae_training")
@@ -126,7 +125,7 @@ def test_without_the_disguise_such_weights_would_pass(
     suite: CheckSuite, shipped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for method in ("put_on", "take_off"):
-        monkeypatch.setattr(PixelDisguise, method, lambda self, images: images)
+        monkeypatch.setattr(PixelTransform, method, lambda self, images: images)
     verdict = hidden(suite, shipped)
     assert verdict.outcome is Outcome.PASS, verdict.failure
 

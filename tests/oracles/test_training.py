@@ -51,8 +51,8 @@ def test_noised_images_use_all_times_evenly_and_their_own_noise():
     assert sorted(drawn.t.tolist()) == list(range(0, 1000, 20))
     assert torch.allclose(drawn.noisy.double(), diffusion.q_sample(TABLES, images, drawn.t, drawn.noise), atol=1e-6)
     assert drawn.error(lambda x, t: drawn.noise, "huber") == 0.0
-    for distance, due in {"huber": 2 - 1 / 2, "absolute": 2.0, "squared": 4.0}.items():
-        assert drawn.error(lambda x, t: drawn.noise + 2.0, distance) == pytest.approx(due)
+    for distance, expected in {"huber": 2 - 1 / 2, "absolute": 2.0, "squared": 4.0}.items():
+        assert drawn.error(lambda x, t: drawn.noise + 2.0, distance) == pytest.approx(expected)
 
 
 def test_ddim_with_a_perfect_denoiser_of_one_image_ends_at_that_image():

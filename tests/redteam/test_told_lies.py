@@ -13,7 +13,7 @@ import pytest
 from autograder.assignment import load_assignment
 from autograder.references import reference_code
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"mit67960_hw5": "hw5", "mit6s978_ps1": "pset1", "csci1051_ps3": "ps3"}
@@ -29,7 +29,7 @@ def passed(slug: str, folder: Path, item: str, behind: str) -> list[str]:
     name = FILES[slug]
     source = reference_code(suite(slug).assignment, f"{name}.ipynb")
     (folder / f"{name}.py").write_text(f"{source}\n{behind}", encoding="utf-8")
-    found = suite(slug).judge(folder, items=[item])[item]
+    found = suite(slug).grade(folder, items=[item])[item]
     return [check.id.rpartition("::")[2] for check, verdict in found if verdict.outcome is Outcome.PASS]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autograder.assignment import load_assignment, slugs
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 from tests.sources.lists import FOLDER, Kind, SourceList, differences, ours
 from tests.sources.recording import sources_of_checks
 from tests.tiny import Tiny
@@ -67,7 +67,7 @@ def boxed(x):
     return box
 '''
 BELIEVES = '''
-from autograder.checks import CheckFailed, assert_close, exists, fetch, given, gradients, item, lend, tensors
+from autograder.checks import CheckFailed, assert_close, exists, fetch, given, gradients, item, expose, tensors
 
 @item("one.quadruple")
 def test_says_who_was_asked(one, one_probes):
@@ -97,7 +97,7 @@ def test_asks_the_submission(one, one_probes, x):
 @given(examples=2, x=tensors(3))
 def test_reads_parts(two, given, one_probes, x):
     """A name of the submission that nobody asked for, one of a provided file, and whether there is a third."""
-    twice = lend(doubled)
+    twice = expose(doubled)
     if exists(two.ONE) and fetch(two.ONE) != 1 or fetch(given.ONE) != 1:
         raise CheckFailed("ONE is 1")
     one_probes.boxed(x).inner()

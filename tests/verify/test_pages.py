@@ -16,14 +16,14 @@ from autograder.verify.matrix import (
     ItemColumn,
     Margin,
     Problem,
+    ProblemKind,
     Report,
     Role,
     Row,
     Sees,
-    Trouble,
 )
-from autograder.verify.pages import page
-from autograder.verify.tables import show_item, show_summary
+from autograder.verify.reporting.pages import page
+from autograder.verify.reporting.tables import show_item, show_summary
 
 ITEMS = (
     ItemColumn(id="vae.kl", title="KL", points=2, file="vae.py", training=False),
@@ -82,7 +82,7 @@ REPORT = Report(
     concepts={"gaussian_kl": 2, "reverse_step": 1},
     exemptions=(Exemption(check="public/t.py::test_a[sums]", item="vae.kl", reason="means here", holds=True),),
     problems=(
-        Problem(trouble=Trouble.SURVIVOR, where="mutant 'sly'", what="passes all checks of vae.kl", mend="add one"),
+        Problem(kind=ProblemKind.SURVIVOR, where="mutant 'sly'", what="passes all checks of vae.kl", fix="add one"),
     ),
 )
 

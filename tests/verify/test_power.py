@@ -7,9 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from autograder.checks.recording import Recorded
+from autograder.checks.statistics.recording import Recorded
+from autograder.verify.measurement.power import evidence_of, measure_power
 from autograder.verify.measuring import Measures, measure
-from autograder.verify.power import evidence_of, measure_power
 from tests.verify.sampling import LOUD, SOUND, TOO_STRICT, WEAK, Sampling
 
 
@@ -18,7 +18,7 @@ def test_a_designed_check_catches_it_at_every_seed(tmp_path):
     (found,) = report.detections
     assert report.passed and (found.mutant, found.caught, found.seeds) == ("loud", 15, 15)
     assert found.killers == ("hidden/test_noise.py::test_noise",)
-    assert found.least_evidence is not None and found.least_evidence > 10
+    assert found.min_evidence is not None and found.min_evidence > 10
     assert found.shown == pytest.approx(0.05 ** (1 / 15))
     assert report.designed == 1 - 1e-6
 
@@ -27,7 +27,7 @@ def test_a_weak_check_lets_it_get_away(tmp_path):
     report = measure_power(Sampling(tmp_path, WEAK).loaded, 15)
     (found,) = report.detections
     assert not report.passed and report.missed == (found,)
-    assert found.caught < 15 and found.least_evidence is None
+    assert found.caught < 15 and found.min_evidence is None
     assert found.shown < found.caught / 15 + 0.01
 
 

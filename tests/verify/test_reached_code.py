@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autograder.verify.kept import Kept
-from autograder.verify.reached_code import recording, same_where_it_was_run
+from autograder.verify.mutation.reached_code import recording, same_where_it_was_run
 from autograder.verify.verifying import verify
 from tests.verify.proving import ONE, Proving, mutant
 

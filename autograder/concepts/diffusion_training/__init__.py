@@ -12,10 +12,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.checks import Remote, assert_tensor, show_curves, show_images
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.handwriting import coloured_digits, digits
-from autograder.checks.training import Criterion, assert_learned, checked_weights, learn
+from autograder.checks import (
+    Contract,
+    Criterion,
+    Remote,
+    Subject,
+    assert_learned,
+    assert_tensor,
+    checked_weights,
+    coloured_digits,
+    digits,
+    learn,
+    prop,
+    show_curves,
+    show_images,
+)
 
 DISTANCES = ("squared", "absolute", "huber")
 SHOWN_LEVELS = 8

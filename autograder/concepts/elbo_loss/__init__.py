@@ -16,15 +16,21 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal
 
-from autograder.checks.closeness import assert_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.conventions import Reduction, Spread
-from autograder.checks.failure import CheckFailed
-from autograder.checks.gaussians import DiagonalGaussian
-from autograder.checks.strategies import diagonal_gaussians, seeds
-from autograder.checks.tensor_assertions import assert_tensor
+from autograder.checks import (
+    CheckFailed,
+    Contract,
+    DiagonalGaussian,
+    Reduction,
+    Spread,
+    Subject,
+    assert_close,
+    assert_tensor,
+    diagonal_gaussians,
+    gradients,
+    prop,
+    seeds,
+)
 from autograder.concepts.gaussian_kl import log_ratios
-from autograder.sandbox.trusted.remote import gradients
 
 
 class Likelihood(Enum):
@@ -97,8 +103,8 @@ def assert_loss(loss: Subject, problem: ElboProblem, name: str) -> None:
     options = loss.options
     x_hat, x, *of_q = problem.inputs(options)
     ratios = log_ratios([part.detach().double() for part in of_q], options["spread"]).mean(0)
-    due = combined(options["likelihood"].costs(problem.x_hat, problem.x), ratios, options)
-    assert_close(loss(x_hat, x, *of_q), due, name=name, scale=0.0)
+    expected = combined(options["likelihood"].costs(problem.x_hat, problem.x), ratios, options)
+    assert_close(loss(x_hat, x, *of_q), expected, name=name, scale=0.0)
 
 
 @prop(weight=2, drawn=problems, examples=8)

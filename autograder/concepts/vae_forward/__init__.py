@@ -13,17 +13,24 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from autograder.checks.closeness import assert_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.conventions import Spread
-from autograder.checks.describing import describe_type
-from autograder.checks.either_shape import as_taken
-from autograder.checks.failure import CheckFailed
-from autograder.checks.gaussians import DiagonalGaussian
-from autograder.checks.normality import assert_independent, assert_standard_normal
-from autograder.checks.tensor_assertions import assert_tensor
-from autograder.checks.thresholds import exceeds, falls_below
-from autograder.sandbox.trusted.remote import gradients, is_remote
+from autograder.checks import (
+    CheckFailed,
+    Contract,
+    DiagonalGaussian,
+    Spread,
+    Subject,
+    as_taken,
+    assert_close,
+    assert_independent,
+    assert_standard_normal,
+    assert_tensor,
+    describe_type,
+    exceeds,
+    falls_below,
+    gradients,
+    is_remote,
+    prop,
+)
 
 FEATURES = 12
 BATCH, LATENT = 64, 37
@@ -106,10 +113,10 @@ class KnownVae:
         if falls_below(pixels, 0.0) or exceeds(pixels, 1.0):
             low, high = float(pixels.min()), float(pixels.max())
             raise CheckFailed(f"the image has values from {low:.3g} to {high:.3g}, where the decoder gives 0 to 1")
-        due = pixels.logit(1e-7) - w["decoder_bias"]
+        expected = pixels.logit(1e-7) - w["decoder_bias"]
         for classes in c:
-            due = due - classes.double() @ w["decoder_weight"][:, self.latent :].T
-        z: Tensor = torch.linalg.lstsq(w["decoder_weight"][:, : self.latent], due.T).solution.T
+            expected = expected - classes.double() @ w["decoder_weight"][:, self.latent :].T
+        z: Tensor = torch.linalg.lstsq(w["decoder_weight"][:, : self.latent], expected.T).solution.T
         if exceeds((self.decoded(z, *c) - pixels).abs(), 1e-4):
             raise CheckFailed(
                 f"the image is nothing that the decoder makes of a code{' beside the class' if c else ''}. Is another"
@@ -160,8 +167,8 @@ def forward_encodes_samples_and_decodes(forward: Subject) -> None:
     for _ in range(2):
         image, *heads = parts_of(forward, known, x, c)
         q = known.posterior(x, *c)
-        for part, due, name in zip(heads, (q.mean, known.spread.of_logvar(q.logvar)), names[1:], strict=True):
-            assert_close(part, due, name=forward.words(f"the {name} that {{function}} returns"))
+        for part, expected, name in zip(heads, (q.mean, known.spread.of_logvar(q.logvar)), names[1:], strict=True):
+            assert_close(part, expected, name=forward.words(f"the {name} that {{function}} returns"))
         noise.append(q.whiten(known.codes(image, *c)))
         seen.append(image.detach())
     if falls_below((seen[0] - seen[1]).abs().max(), 1e-7):

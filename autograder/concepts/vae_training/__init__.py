@@ -14,12 +14,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder.checks import CheckFailed, Remote, assert_tensor, only_for_show, show_curves, show_images
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.describing import describe_type
-from autograder.checks.handwriting import CLASSES
-from autograder.checks.secret import secret_generator
-from autograder.checks.training import Criterion, assert_learned, blurred, checked_weights, learn
+from autograder.checks import (
+    CLASSES,
+    CheckFailed,
+    Contract,
+    Criterion,
+    Remote,
+    Subject,
+    assert_learned,
+    assert_tensor,
+    blurred,
+    checked_weights,
+    describe_type,
+    learn,
+    only_for_show,
+    prop,
+    secret_generator,
+    show_curves,
+    show_images,
+)
 
 SHOWN = 8
 LIKELIHOODS = ("gaussian", "bernoulli", "mean_square")
@@ -71,12 +84,12 @@ def drawn(mean: Tensor, logvar: Tensor | None, generator: torch.Generator) -> Te
     return (mean.double() + (0.5 * logvar.double().clamp(-30, 20)).exp() * noise).float()
 
 
-def images_like(found: Any, due: Tensor, name: str) -> Tensor:
+def images_like(found: Any, expected: Tensor, name: str) -> Tensor:
     """Return images in the shape of others, float32; raise `CheckFailed` for another number of pixels."""
     images = assert_tensor(found, name=name).detach().float()
-    if len(images) != len(due) or images.numel() != due.numel():
-        raise CheckFailed(f"{name} must have the shape {tuple(due.shape)}", got=describe_type(found))
-    return images.reshape(due.shape)
+    if len(images) != len(expected) or images.numel() != expected.numel():
+        raise CheckFailed(f"{name} must have the shape {tuple(expected.shape)}", got=describe_type(found))
+    return images.reshape(expected.shape)
 
 
 def decoder_elsewhere(vae: Subject, trained: Vae, size: Any) -> Callable[..., Tensor]:
@@ -158,7 +171,7 @@ vae_training = Contract(
 )
 """``(size) -> Vae``: a new model of this size, with the ways to train and to ask it.
 
-``pictures`` (`autograder.checks.pictures`) says what is learned. ``few`` and ``training`` (`Training`) say how the
+``pictures`` (`autograder.checks.training.picture_data`) says what is learned. ``few`` and ``training`` (`Training`) say how the
 public check trains on a few pictures, whose error must then be ``remainder`` of that of their mean or less, and how the
 hidden one trains.
 

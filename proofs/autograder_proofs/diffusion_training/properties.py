@@ -10,11 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.checks import lend, secret_generator, show_curves, show_images
-from autograder.checks.contracts import Subject, prop
-from autograder.checks.device import placed
-from autograder.checks.energy import energy_distance
-from autograder.checks.training import Criterion, assert_learned, batches, train
+from autograder.checks import (
+    Criterion,
+    Subject,
+    assert_learned,
+    batches,
+    energy_distance,
+    expose,
+    placed,
+    prop,
+    secret_generator,
+    show_curves,
+    show_images,
+    train,
+)
 from autograder.concepts.diffusion_training import Diffusion
 from autograder_proofs.oracles import training as oracle
 from autograder_proofs.oracles.diffusion import Tables, q_sample, tables_of
@@ -134,7 +143,7 @@ def noise_is_predicted_in_held_out_images(diffusion: Subject) -> None:
     generator, how = secret_generator(), diffusion.options["training"]
     task, model = Task.draw(diffusion.options, generator), diffusion.options["network"]()
     denoiser = placed(model)
-    learner: Diffusion = diffusion(model=lend(task.checked(denoiser)))
+    learner: Diffusion = diffusion(model=expose(task.checked(denoiser)))
     losses: list[float] = []
 
     def step(batch: Tensor) -> None:

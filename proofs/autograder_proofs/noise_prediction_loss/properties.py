@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import assert_close, assert_gradients_close, assert_tensor, teach
-from autograder.checks.contracts import Subject, prop
-from autograder.checks.strategies import NoisingProblem
+from autograder.checks import NoisingProblem, Subject, assert_close, assert_gradients_close, assert_tensor, prop, teach
 from autograder.concepts.forward_noising import scaled, times_of
 from autograder.concepts.noise_prediction_loss import (
     READ_OFF,
@@ -26,7 +24,7 @@ def loss_and_its_gradient(loss: Subject, problem: NoisingProblem) -> None:
     known, timesteps = factors_of(loss.options["schedule"]), loss.options["schedule"].timesteps
     t = times_of(loss, problem.t)
     model, given = affine_model(loss, timesteps), problem.noise if loss.options["given"] else None
-    value = loss(problem.images, t, noise=given, model=model.lent, timesteps=timesteps)
+    value = loss(problem.images, t, noise=given, model=model.exposed, timesteps=timesteps)
     assert_tensor(value, shape=(), name=loss.call)
     seen, readings = asked_about(model, problem.images, t, loss), [known[index] for index in problem.t.tolist()]
     factors = torch.tensor([several[0] for several in readings], dtype=torch.float64)

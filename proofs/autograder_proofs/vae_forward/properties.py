@@ -9,9 +9,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from autograder.checks import assert_gradients_close, gradients, seeds
-from autograder.checks.contracts import Subject, prop
-from autograder.checks.failure import CheckFailed
+from autograder.checks import CheckFailed, Subject, assert_gradients_close, gradients, prop, seeds
 from autograder.concepts.vae_forward import LEAVES, KnownVae, example, parts_of
 
 
@@ -50,8 +48,8 @@ def true_gradients(
     pixels = x.detach().double().requires_grad_()
     leaves = [truth.wide[bias].requires_grad_() for bias in biases]
     mean, value = truth.heads(pixels, *c)
-    due = (truth.decoded(mean + truth.spread.std(value) * noise, *c), mean, value)[k]
-    return torch.autograd.grad(due, [pixels, *leaves], cotangent.double().reshape(due.shape))
+    expected = (truth.decoded(mean + truth.spread.std(value) * noise, *c), mean, value)[k]
+    return torch.autograd.grad(expected, [pixels, *leaves], cotangent.double().reshape(expected.shape))
 
 
 HIDDEN = (gradients_of_forward,)

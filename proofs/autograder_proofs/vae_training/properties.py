@@ -11,11 +11,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder.checks import secret_generator, show_curves, show_images
-from autograder.checks.contracts import Subject, prop
-from autograder.checks.handwriting import CLASSES
-from autograder.checks.pictures import Disguised
-from autograder.checks.training import Criterion, assert_learned, batches, learn
+from autograder.checks import (
+    CLASSES,
+    Criterion,
+    Disguised,
+    Subject,
+    assert_learned,
+    batches,
+    learn,
+    prop,
+    secret_generator,
+    show_curves,
+    show_images,
+)
 from autograder.concepts.vae_training import (
     NEEDS_CLASSES,
     NEEDS_COLOURS,
@@ -40,15 +48,17 @@ MIN_PROBABILITY = 1e-6
 Decode = Callable[[Tensor], Tensor]
 
 
-def squares(images: Tensor, due: Tensor) -> Tensor:
+def squares(images: Tensor, expected: Tensor) -> Tensor:
     """Squared differences, float64, flat."""
-    return (images - due).double().square().flatten(1)
+    return (images - expected).double().square().flatten(1)
 
 
 COSTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "gaussian": lambda images, due: squares(images, due).sum(1) / 2,
-    "mean_square": lambda images, due: squares(images, due).mean(1),
-    "bernoulli": lambda images, due: cross_entropy(images.double().clamp(MIN_PROBABILITY, 1 - MIN_PROBABILITY), due),
+    "gaussian": lambda images, expected: squares(images, expected).sum(1) / 2,
+    "mean_square": lambda images, expected: squares(images, expected).mean(1),
+    "bernoulli": lambda images, expected: cross_entropy(
+        images.double().clamp(MIN_PROBABILITY, 1 - MIN_PROBABILITY), expected
+    ),
 }
 """What each image costs as a reconstruction, ``(n,)``, up to a constant."""
 
@@ -105,11 +115,11 @@ class Task:
         return self._tried[method]
 
     def _by(self, method: str | int) -> Tensor:
-        test, disguise = self.data.test.images, self.data.disguise
+        test, isometry = self.data.test.images, self.data.isometry
         if isinstance(method, int):
             return principal_components(self.data.train.images, test, method)
         if method == NEEDS_COLOURS:
-            return disguise.put_on(disguise.take_off(test).mean((2, 3), keepdim=True).expand_as(test))
+            return isometry.put_on(isometry.take_off(test).mean((2, 3), keepdim=True).expand_as(test))
         return self.of_class(method, self.data.test.labels)
 
     def of_class(self, method: str, labels: Tensor) -> Tensor:
@@ -225,16 +235,16 @@ def recognised_samples(task: Task, decode: Callable[..., Tensor], latent: int, g
     """The part of samples of all classes that is recognised."""
     asked = torch.arange(CLASSES).repeat(SAMPLES)
     codes = task.options["temperature"] * torch.randn((len(asked), latent), generator=generator)
-    due = task.data.train.images[:1].expand(len(asked), *task.data.train.images.shape[1:])
-    samples = images_like(decode(codes, one_hot(asked)), due, "what is decoded")
+    expected = task.data.train.images[:1].expand(len(asked), *task.data.train.images.shape[1:])
+    samples = images_like(decode(codes, one_hot(asked)), expected, "what is decoded")
     show(task, {str(k): samples[k * CLASSES :] for k in range(3)}, CLASSES)
     return task.recognised(samples, asked)
 
 
 def show(task: Task, rows: Mapping[str, Tensor], count: int) -> None:
     """Show pictures without their disguise."""
-    pictures, disguise = task.options["pictures"], task.data.disguise
-    show_images("Pictures", {name: pictures.as_shown(disguise.take_off(row[:count])) for name, row in rows.items()})
+    pictures, isometry = task.options["pictures"], task.data.isometry
+    show_images("Pictures", {name: pictures.as_shown(isometry.take_off(row[:count])) for name, row in rows.items()})
 
 
 HIDDEN = (held_out_pictures_come_back,)

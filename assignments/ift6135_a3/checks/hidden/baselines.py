@@ -11,7 +11,7 @@ import torch
 from ift6135_a3.checks.hidden import simsiam_learning
 from torch import Tensor
 
-from autograder.checks.training import Criterion
+from autograder.checks import Criterion
 
 WITH_SHARE, WITHOUT_SHARE = 0.5, 0.25
 """Weight of a hidden check among all of the item."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from autograder.checks.training import Training, ours
+from autograder.checks import Training, ours
 from autograder.concepts.diffusion_training import Diffusion, diffusion_training, digits_in_colours
 from autograder.concepts.noise_schedule import LinearSchedule
 

@@ -11,6 +11,8 @@ from torch.distributions import LowRankMultivariateNormal
 from autograder.checks import (
     CheckFailed,
     DiagonalGaussian,
+    Watched,
+    asked_by_stand_ins,
     assert_close,
     assert_standard_normal,
     assert_tensor,
@@ -20,7 +22,6 @@ from autograder.checks import (
     secret_generator,
     seeds,
 )
-from autograder.checks.watching import Watched, asked_by_stand_ins
 
 IMAGE = (3, 32, 32)
 PIXELS = math.prod(IMAGE)
@@ -154,7 +155,7 @@ def estimate(vae_solution, vae_probes, world, x, K=None, *, alike=False):
         in_channels=3, decoder_features=4, encoder_features=4, z_dim=Z_DIM, input_size=32, device="cpu"
     )
     decoder = SecretDecoder(world, alike)
-    vae_probes.plant(model, world.networks(), decoder.watched.lent)
+    vae_probes.plant(model, world.networks(), decoder.watched.exposed)
     with asked_by_stand_ins(decoder.watched):
         got = assert_tensor(model.log_likelihood(x, **options), shape=(len(x),), name="log_likelihood(x)")
     return got, decoder.last(K * len(x))
@@ -162,7 +163,7 @@ def estimate(vae_solution, vae_probes, world, x, K=None, *, alike=False):
 
 def nearest(got, truths):
     """The truth that is nearest to what came, in parts of itself: images may be far from the model."""
-    return min(truths, key=lambda due: float((got.detach().double() / due - 1).abs().max()))
+    return min(truths, key=lambda expected: float((got.detach().double() / expected - 1).abs().max()))
 
 
 def moved(world, x, decoded):

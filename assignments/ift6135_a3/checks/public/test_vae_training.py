@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import CheckFailed, assert_tensor, exists, fetch, gradients, is_remote
-from autograder.checks.pictures import ColouredDigits
-from autograder.checks.training import Training
+from autograder.checks import CheckFailed, ColouredDigits, Training, assert_tensor, exists, fetch, gradients, is_remote
 from autograder.concepts.vae_training import Vae, vae_training
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from autograder.checks import (
     CheckFailed,
     Reduction,
+    Training,
+    ours,
 )
-from autograder.checks.training import Training, ours
 from autograder.concepts.diffusion_training import Diffusion, diffusion_training, grey_digits
 from autograder.concepts.forward_noising import forward_noising
 from autograder.concepts.gaussian_kl import gaussian_kl

@@ -10,22 +10,22 @@ from torch.distributions import AffineTransform
 from autograder.checks import (
     CheckFailed,
     DiagonalGaussian,
+    Digits,
+    Sizes,
+    Training,
     WatchedNetworks,
     assert_close,
     assert_tensor,
+    describe_type,
     exceeds,
+    expose,
     fetch,
     in_either_shape,
     is_remote,
-    lend,
     secret_generator,
     substitute,
+    turned_negatives,
 )
-from autograder.checks.describing import describe_type
-from autograder.checks.pictures import Digits
-from autograder.checks.pixel_disguise import turned_negatives
-from autograder.checks.training import Training
-from autograder.checks.untrained import Sizes
 from autograder.concepts.elbo_loss import Likelihood, elbo_loss
 from autograder.concepts.reparameterization import reparameterization
 from autograder.concepts.vae_decoder import vae_decoder
@@ -154,8 +154,8 @@ class KnownMethods(KnownVae):
         self.model = hw5_probes.built(kind, self.latent, 28, True)
         self.own_encode, self.own_decode = fetch(self.model.encode), fetch(self.model.decode)
         for name in ("encode", "reparameterize", "decode"):
-            substitute(getattr(kind, name), lend(getattr(self, name), pending=BATCH))
-        hw5_probes.answered(self.model, self.networks.lent, pictures(BATCH))
+            substitute(getattr(kind, name), expose(getattr(self, name), pending=BATCH))
+        hw5_probes.answered(self.model, self.networks.exposed, pictures(BATCH))
         return self
 
     @property
@@ -212,9 +212,11 @@ class KnownMethods(KnownVae):
         z = torch.cat(self.drawn)[-batch:] if self.drawn else self._decoded_inside()
         if z is None or len(z) != batch:
             raise CheckFailed("forward does not decode one code for each image")
-        due = self.decoded(z) if self.drawn else assert_tensor(self.own_decode(z), shape=(batch, 784), name="decode(z)")
+        expected = (
+            self.decoded(z) if self.drawn else assert_tensor(self.own_decode(z), shape=(batch, 784), name="decode(z)")
+        )
         name = "the x_hat that forward returns, next to decode,"
-        assert_close(images.reshape(batch, 784), due.detach().double(), name=name, scale=1.0)
+        assert_close(images.reshape(batch, 784), expected.detach().double(), name=name, scale=1.0)
         return z
 
     def _ask(self, x, *constant):

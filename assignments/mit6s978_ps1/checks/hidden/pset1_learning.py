@@ -10,7 +10,7 @@ from autograder_proofs.oracles.gaussian import kl_to_standard_normal
 from autograder_proofs.oracles.torus import Torus, chamfer_distance, random_rotation
 from torch import Tensor
 
-from autograder.checks.training import Criterion, Training
+from autograder.checks import Criterion, Training
 
 REPEATED = 10
 """Samples of each held-out image where both forms of the divergence are compared."""
@@ -37,8 +37,8 @@ def agreement(sampled: Tensor, closed: Tensor, mean: Tensor, logvar: Tensor, alp
     a, b = (logvar.double().exp() - 1) / 2, mean.double() * (logvar.double() / 2).exp()
     t = math.log(4 / alpha)
     bound = float(b.norm() * math.sqrt(2 * t) + 2 * a.norm() * math.sqrt(t) + 2 * a.abs().max() * t) / len(mean)
-    due = -kl_to_standard_normal(mean, logvar).mean()
-    difference = float((torch.stack([sampled.double().mean(), closed.double().mean()]) - due).abs().max())
+    expected = -kl_to_standard_normal(mean, logvar).mean()
+    difference = float((torch.stack([sampled.double().mean(), closed.double().mean()]) - expected).abs().max())
     return Criterion("difference of loss_SGVB and loss_KL_wo_E on one model", difference, bound)
 
 

@@ -6,9 +6,19 @@ import torch
 from mit6s978_ps1.checks.hidden import pset1_learning as learning
 from mit6s978_ps1.checks.public.test_pset1_models import COEFF, VAE_LEARNED, entries
 
-from autograder.checks import CheckFailed, assert_tensor, fresh, item, secret_generator, show_curves
-from autograder.checks.describing import describe_type
-from autograder.checks.training import assert_learned, batches, checked_weights, learn
+from autograder.checks import (
+    CheckFailed,
+    assert_learned,
+    assert_tensor,
+    batches,
+    checked_weights,
+    describe_type,
+    fresh,
+    item,
+    learn,
+    secret_generator,
+    show_curves,
+)
 
 
 @item("p3.training", weight=0.5)

@@ -6,21 +6,22 @@ import torch
 
 from autograder.checks import (
     CheckFailed,
+    Digits,
+    Sizes,
+    Training,
     Watched,
     WatchedNetworks,
     assert_tensor,
+    assert_varies,
+    describe_type,
     exceeds,
     falls_below,
     fetch,
     is_remote,
     item,
     secret_generator,
+    shuffled_negatives,
 )
-from autograder.checks.describing import describe_type
-from autograder.checks.pictures import Digits
-from autograder.checks.pixel_disguise import shuffled_negatives
-from autograder.checks.training import Training
-from autograder.checks.untrained import Sizes, assert_varies
 from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
 from autograder.concepts.vae_training import Vae, vae_training
@@ -78,7 +79,7 @@ class KnownDecoder:
         self.model, self.width = model, width
         self.own_decode = fetch(model.decode)
         self.decoder, self.networks = Watched(self._decode), WatchedNetworks(secret_generator())
-        pset1_probes.watched(model, width, self.decoder.lent, self.networks.lent)
+        pset1_probes.watched(model, width, self.decoder.exposed, self.networks.exposed)
 
     def _decode(self, shape, z):
         generator = torch.Generator().manual_seed(self.seed)
@@ -107,9 +108,9 @@ class KnownDecoder:
         return None
 
 
-def is_close(images, due):
+def is_close(images, expected):
     """Whether images are the same but for rounding."""
-    return not exceeds((images - due).abs(), 1e-4 * (1 + due.abs()))
+    return not exceeds((images - expected).abs(), 1e-4 * (1 + expected.abs()))
 
 
 def codes_of(pset1_probes, models, x):

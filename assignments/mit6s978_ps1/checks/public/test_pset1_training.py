@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import CheckFailed, assert_tensor, item
-from autograder.checks.describing import describe_type
-from autograder.checks.training import Criterion, Training, assert_learned, learn
+from autograder.checks import (
+    CheckFailed,
+    Criterion,
+    Training,
+    assert_learned,
+    assert_tensor,
+    describe_type,
+    item,
+    learn,
+)
 
 LEARNED = 0.3
 """Of the mean squared error of the circle's centre, which is what a model without a code would give."""

@@ -8,14 +8,14 @@ import torch
 
 from autograder.checks import (
     CheckFailed,
+    Digits,
+    Sizes,
+    Training,
     assert_tensor,
+    describe_type,
     is_remote,
+    tiling,
 )
-from autograder.checks.describing import describe_type
-from autograder.checks.pictures import Digits
-from autograder.checks.pixel_disguise import mosaic
-from autograder.checks.training import Training
-from autograder.checks.untrained import Sizes
 from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
 from autograder.concepts.vae_forward import vae_forward
@@ -176,7 +176,7 @@ def test_decoder_of_the_cvae(vae_probes, made, z, step):
 LATENT = 15
 LEARNED = {
     "call": "loss_function(x_hat, x, mu, logvar)",
-    "pictures": Digits(partial(mosaic, tile=4)),
+    "pictures": Digits(partial(tiling, tile=4)),
     "few": Training(600, 8, 1e-3),
     # three hidden layers, as people write them, need so many steps to begin with; one layer half as many
     "training": Training(700, 128, 1e-3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import interpolate
 
-from autograder.checks.training import Training, ours
+from autograder.checks import Training, ours
 from autograder.concepts.diffusion_training import Diffusion, diffusion_training
 from autograder.concepts.noise_schedule import LinearSchedule
 

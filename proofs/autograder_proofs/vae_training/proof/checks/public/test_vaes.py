@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from autograder.checks.pictures import ColouredDigits, Digits
-from autograder.checks.pixel_disguise import mosaic, shuffled_negatives
-from autograder.checks.training import Training
+from autograder.checks import ColouredDigits, Digits, Training, shuffled_negatives, tiling
 from autograder.concepts.vae_training import Vae, vae_training
 
 
@@ -27,7 +25,7 @@ def test_gaussian(vaes, vaes_probes, size):
 @vae_training(
     "classes",
     call="loss(x, c)",
-    pictures=Digits(partial(mosaic, tile=2), size=14),
+    pictures=Digits(partial(tiling, tile=2), size=14),
     few=Training(300, 8, 3e-3, size=8),
     training=Training(800, 64, 4e-3, size=8, one_cycle=True),
     likelihood="bernoulli",

@@ -1,7 +1,6 @@
 """What the functions and models of latent.py do."""
 
-from autograder.checks import Spread
-from autograder.checks.untrained import Sizes
+from autograder.checks import Sizes, Spread
 from autograder.concepts.elbo_loss import Likelihood, elbo_loss
 from autograder.concepts.gaussian_kl import gaussian_kl
 from autograder.concepts.gaussian_log_density import gaussian_log_density
