@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -26,9 +26,6 @@ from autograder.verify.matrix import REFERENCE_NETWORK, Lead, Margin, Record
 from autograder.verify.networks import network_variant, read_networks
 from autograder.verify.progress import Progress
 from autograder.verify.variants import reference
-
-if TYPE_CHECKING:
-    from autograder.checks.training import Criterion
 
 MARGINS = "margins.json"
 LEAST_RUNS = 20
@@ -66,14 +63,6 @@ class Failure:
     check: str
     seed: str
     summary: str
-
-
-def leads_of(check: str, criteria: Iterable[Criterion]) -> list[Lead]:
-    """Return the lead of each criterion of one run of a check; of several with one name the least."""
-    least: dict[str, float] = {}
-    for criterion in criteria:
-        least[criterion.name] = min(criterion.lead, least.get(criterion.name, criterion.lead))
-    return [Lead(check=check, criterion=name, lead=lead) for name, lead in least.items()]
 
 
 def read_margins(assignment: Assignment) -> tuple[Margin, ...]:

@@ -9,7 +9,6 @@ from autograder.checks.training import Criterion, assert_learned, watching
 from autograder.errors import UserError
 from autograder.verify.margins import (
     keep_margins,
-    leads_of,
     measure_margins,
     network_too_near,
     read_margins,
@@ -17,6 +16,7 @@ from autograder.verify.margins import (
 )
 from autograder.verify.matrix import Lead, Margin, Trouble
 from autograder.verify.networks import read_networks
+from autograder.verify.trial import leads_of
 from tests.verify.proving import Proving, told
 
 ERROR = "0.5 + abs(draw) / 10"
