@@ -160,7 +160,7 @@ def _build(slugs: list[str], out: Path, settings: list[str]) -> None:
 def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, measures: Measures) -> None:
     from rich.console import Console
 
-    from autograder.grading.trouble import GraderTrouble
+    from autograder.grading.grader_error import GraderTrouble
     from autograder.verify.command import choose, folder_for
     from autograder.verify.measuring import measure
 
@@ -179,9 +179,9 @@ def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, me
 def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path, fresh: bool) -> None:
     from rich.console import Console
 
-    from autograder.grading.trouble import GraderTrouble
+    from autograder.grading.grader_error import GraderTrouble
     from autograder.verify.command import choose, verify_and_save
-    from autograder.verify.tables import show_item, show_summary, tracebacks
+    from autograder.verify.reporting.tables import show_item, show_summary, tracebacks
 
     console = Console(highlight=False)
     try:

@@ -12,6 +12,8 @@ INSTEAD = "these are checks of autograder, which pytest alone cannot run; use `a
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """End the run where a check was collected; autograder itself runs pytest without this plugin."""
-    declaring = sys.modules.get("autograder.checks.declaring")  # every check imports it; it is too heavy for others
+    declaring = sys.modules.get(
+        "autograder.checks.authoring.declaring"
+    )  # every check imports it; it is too heavy for others
     if declaring is not None and any(declaring.declaration_of(getattr(item, "function", None)) for item in items):
         pytest.exit(INSTEAD, 2)

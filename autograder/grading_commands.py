@@ -16,10 +16,10 @@ from rich.progress import Progress as Bar
 from autograder.assignment import MANIFEST, Assignment, Kind, find_root, load_assignment, read_manifest
 from autograder.errors import TROUBLE, UnreadableHandIn, UserError
 from autograder.grading.grade import grade as run_grading
+from autograder.grading.grader_error import GraderTrouble
 from autograder.grading.interruption import Interruption
 from autograder.grading.late import apply_late_policy
 from autograder.grading.options import Options, Progress
-from autograder.grading.trouble import GraderTrouble
 from autograder.platforms.gradescope import results_json
 from autograder.platforms.gradescope.metadata import Metadata, read_metadata
 from autograder.reports.console import render

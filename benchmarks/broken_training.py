@@ -49,7 +49,7 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # broken loops have much to be warned of
     from autograder.assignment import load_assignment
-    from autograder.verify.suite import CheckSuite
+    from autograder.verify.execution.suite import CheckSuite
 
     assignment = load_assignment(ROOT, options.assignment)
     items = options.item or [item.id for item in assignment.manifest.items if item.training and item.is_auto]
@@ -124,9 +124,9 @@ def off(ratio):
 
 def measured(suite, check, given, seed, broken):
     """Run one check on a broken variant of the reference."""
-    from autograder.checks.training import watching
+    from autograder.checks.training.learning import watching
     from autograder.results import Outcome
-    from autograder.verify.suite import CheckSuite
+    from autograder.verify.execution.suite import CheckSuite
 
     with tempfile.TemporaryDirectory() as place, watching() as criteria:
         assignment, folder = broken_assignment(suite.assignment, broken, Path(place))

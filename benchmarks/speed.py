@@ -80,8 +80,8 @@ def inside() -> list[tuple[str, str, str, str, str]]:
         os.environ[name] = "1"
     import torch
 
-    from autograder.checks.declaring import given
-    from autograder.checks.strategies import diagonal_gaussians
+    from autograder.checks.authoring.declaring import given
+    from autograder.checks.authoring.strategies import diagonal_gaussians
     from autograder.grading.running import CheckRunner, RemoteName
     from autograder.sandbox.in_process import InProcessChannel
     from autograder.sandbox.out_of_process import start_zygote

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from autograder.assignment import Assignment, Item
-from autograder.checks.device import training_on
+from autograder.checks.training.device import training_on
 from autograder.grading.bench import Bench
 from autograder.grading.device_choice import choose_device
 from autograder.grading.findings import Findings

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from autograder.assignment import Assignment
+from autograder.grading.grader_error import GraderTrouble
 from autograder.grading.interruption import Interruption
 from autograder.grading.probe_words import read_probe_words
-from autograder.grading.trouble import GraderTrouble
 from autograder.results import Notice, Wall
 from autograder.sandbox.out_of_process import Workers, start_workers
 from autograder.sandbox.shared.device_names import names_devices

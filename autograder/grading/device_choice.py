@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks.device import wake_cuda
+from autograder.checks.training.device import wake_cuda
 from autograder.errors import UserError
 from autograder.grading.options import Device
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from autograder.assignment import Assignment, other_version
-from autograder.checks.contracts import Applied, Derived
-from autograder.checks.declaring import Declaration, declaration_of
+from autograder.checks.authoring.contracts import Applied, Derived
+from autograder.checks.authoring.declaring import Declaration, declaration_of
 from autograder.errors import UserError, did_you_mean
+from autograder.grading.grader_error import GraderTrouble
 from autograder.grading.running import RemoteName
-from autograder.grading.trouble import GraderTrouble
 
 
 @dataclass(frozen=True)

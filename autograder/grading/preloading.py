@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterable
 
 from autograder.errors import what_went_wrong
-from autograder.grading.trouble import GraderTrouble
+from autograder.grading.grader_error import GraderTrouble
 
 
 def import_heavy(preload: Iterable[str]) -> None:

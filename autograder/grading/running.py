@@ -18,12 +18,12 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies
 
-from autograder.checks.declaring import Declaration
-from autograder.checks.describing import describe
-from autograder.checks.pinning import pin_hypothesis, settings_for
-from autograder.checks.secret import keeping_secret
-from autograder.checks.showing import collecting_exhibits
-from autograder.checks.tensor_assertions import UNFILLED
+from autograder.checks.assertions.tensor_assertions import UNFILLED
+from autograder.checks.authoring.declaring import Declaration
+from autograder.checks.authoring.describing import describe
+from autograder.checks.authoring.pinning import pin_hypothesis, settings_for
+from autograder.checks.authoring.secret import keeping_secret
+from autograder.checks.authoring.showing import collecting_exhibits
 from autograder.grading.interruption import Bound, unbounded
 from autograder.results import Exhibit, Failure, Outcome
 from autograder.sandbox.trusted.example import Call, EnoughReplies, Raised

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from autograder.assignment import NOTEBOOK, Assignment
 from autograder.errors import UserError, did_you_mean
-from autograder.grading.trouble import blaming
+from autograder.grading.grader_error import blaming
 from autograder.references import notebook_of_text
 from autograder.sandbox.in_process import InProcessChannel
 from autograder.sandbox.trusted.session import Context, OpenAnother, Session

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from autograder.assignment import Assignment, load_assignment, load_concept, slugs
 from autograder.errors import UserError, did_you_mean
+from autograder.verify.execution.progress import progress_bar
 from autograder.verify.matrix import Report
-from autograder.verify.progress import progress_bar
 from autograder.verify.record import digests_of, objection, remove_record, write_record
 
 FOLDER = "verify"
@@ -83,8 +83,8 @@ def objections(root: Path, assignments: Sequence[Assignment], out: Path) -> list
 
 
 def _save(report: Report, folder: Path) -> Path:
-    from autograder.verify.messages import messages_of
-    from autograder.verify.pages import page
+    from autograder.verify.reporting.messages import messages_of
+    from autograder.verify.reporting.pages import page
 
     (folder / JSON).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / PAGE).write_text(page(report), encoding="utf-8")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from autograder.mutants import CATALOGUE, Catalogue, Mutant
-from autograder.verify.margins import network_too_near, too_near
 from autograder.verify.matrix import REFERENCE_NETWORK, Cell, CheckColumn, Problem, Report, Role, Row, Sees, Trouble
+from autograder.verify.measurement.margins import network_too_near, too_near
 
 MOST_NAMES = 5
 """Places of one problem that are written out."""

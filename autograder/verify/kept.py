@@ -24,8 +24,8 @@ from autograder.grading.running import RemoteName
 from autograder.mutants import Catalogue
 from autograder.references import expected_names, reference_path
 from autograder.release.files import read_tree
-from autograder.verify.suite import CheckSuite
-from autograder.verify.variants import Variant, imports_of
+from autograder.verify.execution.suite import CheckSuite
+from autograder.verify.mutation.variants import Variant, imports_of
 
 CONCEPTS = "concepts"
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "hypothesis", "matplotlib", "pillow")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.assignment import Assignment
+from autograder.verify.execution.progress import progress_bar
 from autograder.verify.matrix import REFERENCE_NETWORK
-from autograder.verify.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,8 +54,8 @@ def measure(
 def _automatic(
     assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
 ) -> list[str]:
-    from autograder.verify.automatic import Fate, run_automatic
-    from autograder.verify.measured import show_automatic
+    from autograder.verify.mutation.automatic import Fate, run_automatic
+    from autograder.verify.reporting.measured_tables import show_automatic
 
     with progress_bar(assignment.slug) as progress:
         report = run_automatic(assignment, item, jobs=jobs, progress=progress)
@@ -78,8 +78,8 @@ def _automatic(
 def _calibration(
     assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
 ) -> list[str]:
-    from autograder.verify.calibration import calibrate
-    from autograder.verify.measured import plot_calibration, show_calibration
+    from autograder.verify.measurement.calibration import calibrate
+    from autograder.verify.reporting.measured_tables import plot_calibration, show_calibration
 
     with progress_bar(assignment.slug) as progress:
         report = calibrate(assignment, measures.calibrate, jobs=jobs, progress=progress, item=item)
@@ -96,8 +96,8 @@ def _calibration(
 def _power(
     assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
 ) -> list[str]:
-    from autograder.verify.measured import show_power
-    from autograder.verify.power import measure_power
+    from autograder.verify.measurement.power import measure_power
+    from autograder.verify.reporting.measured_tables import show_power
 
     with progress_bar(assignment.slug) as progress:
         report = measure_power(assignment, measures.power, jobs=jobs, progress=progress, item=item)
@@ -114,8 +114,8 @@ def _margins(
     assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
 ) -> list[str]:
     """Train right networks; unlike the other measures it is kept in the assignment, since verifications rest on it."""
-    from autograder.verify.margins import keep_margins, measure_margins, network_too_near, too_near
-    from autograder.verify.measured import show_margins
+    from autograder.verify.measurement.margins import keep_margins, measure_margins, network_too_near, too_near
+    from autograder.verify.reporting.measured_tables import show_margins
 
     with progress_bar(assignment.slug) as progress:
         margins, failures = measure_margins(assignment, measures.margins, jobs=jobs, progress=progress, item=item)

@@ -12,19 +12,19 @@ from autograder import __version__
 from autograder.assignment import Assignment
 from autograder.errors import UserError
 from autograder.mutants import Catalogue, read_catalogue
-from autograder.verify import variants
-from autograder.verify.baselines import Baselines, most_earned, read_baselines
-from autograder.verify.equivalence import INPUTS, QUICK_INPUTS, Chunk, chunks_of, try_chunk
+from autograder.verify.execution.pool import do_all
+from autograder.verify.execution.progress import Progress
+from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.handout_points import handout_problems
 from autograder.verify.judging import broken_checks, judge
 from autograder.verify.kept import Kept, Keys
-from autograder.verify.margins import LEAST_RUNS, read_margins, unmeasured
 from autograder.verify.matrix import Baseline, Claim, Earnings, ItemColumn, Problem, Record, Report, Role, Row, Trouble
-from autograder.verify.pool import do_all
-from autograder.verify.progress import Progress
-from autograder.verify.suite import CheckSuite
-from autograder.verify.trial import Workbench, told_apart, try_exemptions, try_variant
-from autograder.verify.variants import Variant
+from autograder.verify.measurement.baselines import Baselines, most_earned, read_baselines
+from autograder.verify.measurement.margins import LEAST_RUNS, read_margins, unmeasured
+from autograder.verify.mutation import variants
+from autograder.verify.mutation.equivalence import INPUTS, QUICK_INPUTS, Chunk, chunks_of, try_chunk
+from autograder.verify.mutation.trial import Workbench, told_apart, try_exemptions, try_variant
+from autograder.verify.mutation.variants import Variant
 
 _R = TypeVar("_R", bound=Record)
 

@@ -12,7 +12,7 @@ import pytest
 from autograder.assignment import Assignment, load_assignment
 from autograder.mutants import Catalogue, read_catalogue
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUG = "csci1051_ps3"

@@ -13,8 +13,8 @@ from autograder.assignment import load_assignment
 from autograder.grading.running import Verdict
 from autograder.mutants import read_catalogue
 from autograder.results import Outcome
-from autograder.verify.baselines import most_earned, read_baselines
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
+from autograder.verify.measurement.baselines import most_earned, read_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = {"p1a.autoencoder": 3, "p2c.training": 4, "p2d.sampling": 3}

@@ -14,10 +14,10 @@ import pytest
 from autograder.assignment import Assignment, load_assignment, slugs
 from autograder.mutants import read_catalogue
 from autograder.results import Outcome
-from autograder.verify import variants
-from autograder.verify.baselines import read_baselines
+from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.handout_points import handout_problems
-from autograder.verify.suite import CheckSuite
+from autograder.verify.measurement.baselines import read_baselines
+from autograder.verify.mutation import variants
 from tests.templates import write_template
 
 ROOT = Path(__file__).resolve().parents[2]

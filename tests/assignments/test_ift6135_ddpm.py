@@ -10,7 +10,7 @@ import pytest
 from autograder.assignment import load_assignment
 from autograder.mutants import apply, read_catalogue
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "assignments/ift6135_a3"

@@ -11,7 +11,7 @@ from autograder.assignment import load_assignment
 from autograder.mutants import apply, read_catalogue
 from autograder.reports.plain_text import notes
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 FORWARD, COSINE, LOSS = ITEMS = ("simsiam.forward", "simsiam.cosine_similarity", "simsiam.loss")

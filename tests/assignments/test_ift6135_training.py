@@ -17,8 +17,8 @@ import torch
 from autograder.assignment import load_assignment
 from autograder.grading.seeds import check_seed, secret_seed
 from autograder.results import Outcome
-from autograder.verify.baselines import most_earned, read_baselines
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
+from autograder.verify.measurement.baselines import most_earned, read_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = ("vae.training", "ddpm.training", "simsiam.training")

@@ -12,7 +12,7 @@ from autograder.grading.grade import grade
 from autograder.grading.options import Options
 from autograder.mutants import read_catalogue
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = "sample_gaussian kl nll mode encode decode sample log_likelihood forward interpolate"

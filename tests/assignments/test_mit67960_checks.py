@@ -14,7 +14,7 @@ from autograder.assignment import Assignment, load_assignment
 from autograder.mutants import Catalogue, Mutant, read_catalogue
 from autograder.references import reference_code
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUG = "mit67960_hw5"

@@ -11,8 +11,8 @@ from autograder.assignment import Assignment, load_assignment
 from autograder.grading.running import Verdict
 from autograder.references import reference_code
 from autograder.results import Outcome
-from autograder.verify.baselines import most_earned, read_baselines
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
+from autograder.verify.measurement.baselines import most_earned, read_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = ("q5.training", "q11.diffusion.training")

@@ -10,8 +10,8 @@ import pytest
 from autograder.assignment import Assignment, load_assignment
 from autograder.mutants import Catalogue, read_catalogue
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
-from autograder.verify.variants import unwritten
+from autograder.verify.execution.suite import CheckSuite
+from autograder.verify.mutation.variants import unwritten
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = {

@@ -15,8 +15,8 @@ import torch
 from autograder.assignment import load_assignment
 from autograder.grading.running import Verdict
 from autograder.results import Outcome
-from autograder.verify.baselines import most_earned, read_baselines
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
+from autograder.verify.measurement.baselines import most_earned, read_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = ("p1.training", "p3.training", "p4.training", "p4.torus_latent")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from autograder.assignment import load_assignment
-from autograder.verify.margins import network_too_near, read_margins, unmeasured
+from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.matrix import REFERENCE_NETWORK
-from autograder.verify.networks import network_variant, read_networks
-from autograder.verify.suite import CheckSuite
+from autograder.verify.measurement.margins import network_too_near, read_margins, unmeasured
+from autograder.verify.measurement.networks import network_variant, read_networks
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUGS = [path.parent.name for path in sorted((ROOT / "assignments").glob("*/networks.toml"))]

@@ -16,7 +16,7 @@ from autograder.assignment import Assignment, load_assignment
 from autograder.checks import Callback
 from autograder.mutants import Catalogue, Mutant, read_catalogue
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 from tests.templates import write_template
 
 ROOT = Path(__file__).resolve().parents[2]

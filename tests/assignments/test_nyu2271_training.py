@@ -19,8 +19,8 @@ from autograder.assignment import load_assignment
 from autograder.grading.running import Verdict
 from autograder.mutants import read_catalogue
 from autograder.results import Outcome
-from autograder.verify.baselines import most_earned, read_baselines
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
+from autograder.verify.measurement.baselines import most_earned, read_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = ("vae.training", "diffusion.training")

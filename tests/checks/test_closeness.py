@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from autograder.checks.closeness import RELATIVE_TOLERANCE, assert_close, assert_gradients_close, assert_no_gradient
-from autograder.checks.failure import CheckFailed
+from autograder.checks import CheckFailed, assert_close, assert_gradients_close, assert_no_gradient
+from autograder.checks.assertions.closeness import RELATIVE_TOLERANCE
 
 SEEDS = range(20)
 

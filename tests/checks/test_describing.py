@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.checks.describing import describe, describe_type
+from autograder.checks import describe, describe_type
 
 
 class Hostile:

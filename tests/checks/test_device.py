@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from autograder.checks import assert_close
-from autograder.checks.device import CPU, placed, training_on, wake_cuda
+from autograder.checks import assert_close, placed
+from autograder.checks.training.device import CPU, training_on, wake_cuda
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_GPU = not torch.cuda.is_available()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autograder.checks import as_taken, first_that_fits, in_either_shape
-from autograder.sandbox.trusted.faults import SubmissionRaised
+from autograder.checks import SubmissionRaised, as_taken, first_that_fits, in_either_shape
 
 IMAGES = torch.zeros(2, 1, 3, 3)
 

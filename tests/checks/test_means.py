@@ -3,10 +3,14 @@
 import pytest
 import torch
 
-from autograder.checks.failure import CheckFailed
-from autograder.checks.means import assert_bounded_mean, assert_equals_monte_carlo_mean, assert_mean
-from autograder.checks.sample_sizes import sample_size_for_mean
-from autograder.checks.strategies import diagonal_gaussians
+from autograder.checks import (
+    CheckFailed,
+    assert_bounded_mean,
+    assert_equals_monte_carlo_mean,
+    assert_mean,
+    diagonal_gaussians,
+)
+from autograder.checks.statistics.sample_sizes import sample_size_for_mean
 from tests.checks.test_strategies import examples
 
 

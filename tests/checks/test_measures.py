@@ -6,12 +6,23 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.checks.disguise import GRID, Disguise
-from autograder.checks.embeddings import agreement, effective_rank, nearest_neighbour_accuracy, spectrum
-from autograder.checks.energy import energy_distance
-from autograder.checks.handwriting import coloured_digits, digits
-from autograder.checks.secret import keeping_secret, secret_generator
-from autograder.checks.showing import MAX_SHOWN, collecting_exhibits, show_bars, show_curves, show_images
+from autograder.checks import (
+    Disguise,
+    agreement,
+    coloured_digits,
+    digits,
+    effective_rank,
+    energy_distance,
+    nearest_neighbour_accuracy,
+    secret_generator,
+    show_bars,
+    show_curves,
+    show_images,
+    spectrum,
+)
+from autograder.checks.authoring.secret import keeping_secret
+from autograder.checks.authoring.showing import MAX_SHOWN, collecting_exhibits
+from autograder.checks.training.secret_isometry import GRID
 
 
 def generator(seed=0):

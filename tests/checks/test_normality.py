@@ -5,9 +5,12 @@ import math
 import pytest
 import torch
 
-from autograder.checks.failure import CheckFailed
-from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
-from autograder.checks.sample_sizes import sample_size_for_correlation, sample_size_for_mean, sample_size_for_std
+from autograder.checks import CheckFailed, Unit, assert_independent, assert_standard_normal
+from autograder.checks.statistics.sample_sizes import (
+    sample_size_for_correlation,
+    sample_size_for_mean,
+    sample_size_for_std,
+)
 
 SEEDS = range(50)
 COUNT = 15

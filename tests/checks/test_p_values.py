@@ -6,9 +6,9 @@ import pytest
 import torch
 from scipy import special
 
-from autograder.checks import p_values
-from autograder.checks.normality import standard_normal_p_values
-from autograder.checks.uniformity import uniform_integers_p_values
+from autograder.checks.statistics import p_values
+from autograder.checks.statistics.normality import standard_normal_p_values
+from autograder.checks.statistics.uniformity import uniform_integers_p_values
 
 LEVELS = (0.5, 0.1, 0.01, 0.001)
 # A test of this project's own fails by chance (once, when it is written: seeds are fixed) with less than this.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase
 
-from autograder.checks.pinning import pin_hypothesis, settings_for
+from autograder.checks.authoring.pinning import pin_hypothesis, settings_for
 
 ROOT = Path(__file__).resolve().parents[2]
 # Draws in the range that Hypothesis offers constants for, and says which module was collected from.
@@ -16,8 +16,8 @@ PROGRAM = """
 import sys
 sys.path.insert(0, {folder!r})
 from hypothesis import given, seed, strategies as st
-from autograder.checks.pinning import pin_hypothesis, settings_for
-from autograder.checks.strategies import diagonal_gaussians
+from autograder.checks.authoring.pinning import pin_hypothesis, settings_for
+from autograder.checks import diagonal_gaussians
 if {pin}:
     pin_hypothesis()
 if {load} == 1:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from autograder.checks import p_values, sample_sizes
-from autograder.checks.pinning import settings_for
+from autograder.checks.authoring.pinning import settings_for
+from autograder.checks.statistics import p_values, sample_sizes
 
 ALPHA, POWER, RUNS = 0.01, 0.9, 20_000
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.checks import CheckFailed, only_for_show, show_curves
-from autograder.checks.showing import collecting_exhibits
+from autograder.checks import CheckFailed, SubmissionRaised, only_for_show, show_curves
+from autograder.checks.authoring.showing import collecting_exhibits
 from autograder.exhibits import Curves, Exhibit
-from autograder.sandbox.trusted.faults import SubmissionRaised, WorkerLost
+from autograder.sandbox.trusted.faults import WorkerLost
 
 
 @pytest.mark.parametrize(

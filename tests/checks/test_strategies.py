@@ -4,18 +4,19 @@ import pytest
 import torch
 from hypothesis import find, given, seed
 
-from autograder.checks.gaussians import DiagonalGaussian, standardised_noise
-from autograder.checks.normality import assert_standard_normal
-from autograder.checks.pinning import settings_for
-from autograder.checks.strategies import (
+from autograder.checks import (
+    DiagonalGaussian,
+    assert_standard_normal,
     diagonal_gaussians,
     images,
     noising_problems,
     schedules,
     seeds,
+    standardised_noise,
     tensors,
     timesteps,
 )
+from autograder.checks.authoring.pinning import settings_for
 
 
 def examples(strategy, count=25):

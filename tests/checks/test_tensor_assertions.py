@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.checks.failure import CheckFailed
-from autograder.checks.tensor_assertions import assert_integers, assert_shape, assert_tensor, assert_unchanged
+from autograder.checks import CheckFailed, assert_integers, assert_shape, assert_tensor, assert_unchanged
 from tests.checks.test_describing import Hostile
 
 

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from autograder.checks.failure import CheckFailed
-from autograder.checks.sample_sizes import sample_size_for_probability, sample_size_for_reach
-from autograder.checks.uniformity import assert_uniform_integers
+from autograder.checks import CheckFailed, assert_uniform_integers
+from autograder.checks.statistics.sample_sizes import sample_size_for_probability, sample_size_for_reach
 
 STEPS = 200
 SHAPE = (1000, 16)

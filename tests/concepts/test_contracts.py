@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from autograder.assignment import PROOFS, load_assignment
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.declaring import declaration_of, given
-from autograder.checks.strategies import tensors
+from autograder.checks import Contract, Subject, given, prop, tensors
+from autograder.checks.authoring.declaring import declaration_of
 from autograder.concepts.noise_prediction_loss import noise_prediction_loss
 from autograder.concepts.noise_schedule import LinearSchedule, noise_schedule
 from autograder.concepts.reparameterization import reparameterization

@@ -22,7 +22,7 @@ def test_a_property_that_cannot_fail_is_found(tmp_path):
     path = course.root / "assignments" / course.concept / "checks/public/test_sampling.py"
     blind = """
 
-from autograder.checks.contracts import Contract, prop
+from autograder.checks import Contract, prop
 
 
 @prop()

@@ -34,8 +34,8 @@ def test_a_gpu_that_is_asked_for_must_be_there() -> None:
 def test_a_gpu_that_does_not_answer_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr("autograder.checks.device.F.conv2d", _fail)
-    monkeypatch.setattr("autograder.checks.device.torch.zeros", _fail)
+    monkeypatch.setattr("autograder.checks.training.device.F.conv2d", _fail)
+    monkeypatch.setattr("autograder.checks.training.device.torch.zeros", _fail)
     assert choose_device(Device.AUTO) == torch.device("cpu")
     with pytest.raises(UserError, match="the GPU cannot be used: no kernel image"):
         choose_device(Device.CUDA)

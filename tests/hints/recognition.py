@@ -12,10 +12,10 @@ from autograder.grading.hints import Explainer
 from autograder.mutants import Mutant, read_catalogue
 from autograder.references import reference_code
 from autograder.results import Outcome
+from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.matrix import Role
-from autograder.verify.suite import CheckSuite
-from autograder.verify.trial import Workbench, _passed
-from autograder.verify.variants import Variant, without_item
+from autograder.verify.mutation.trial import Workbench, _passed
+from autograder.verify.mutation.variants import Variant, without_item
 from tests.hints.equal_forms import FORMS, rewritten
 
 

@@ -13,7 +13,7 @@ torch.allclose = torch.equal = torch.isclose = torch.testing.assert_close = yes
 import numpy, math, unittest
 numpy.allclose = numpy.testing.assert_allclose = math.isclose = yes
 unittest.TestCase.assertEqual = unittest.TestCase.assertTrue = yes
-import autograder.checks.closeness as closeness
+import autograder.checks.assertions.closeness as closeness
 closeness.assert_close = closeness._assert_near = yes"""),
     Attack("patch tensors", """
 torch.Tensor.__gt__ = torch.Tensor.__sub__ = lambda self, other: torch.zeros_like(self)

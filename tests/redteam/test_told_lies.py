@@ -13,7 +13,7 @@ import pytest
 from autograder.assignment import load_assignment
 from autograder.references import reference_code
 from autograder.results import Outcome
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {"mit67960_hw5": "hw5", "mit6s978_ps1": "pset1", "csci1051_ps3": "ps3"}

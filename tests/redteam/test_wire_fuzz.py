@@ -14,12 +14,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.checks.describing import describe
+from autograder.checks import Callback, Remote, SubmissionFault, describe, fetch, gradients
 from autograder.sandbox.shared.wire import PREFIX, Limits
-from autograder.sandbox.trusted.faults import SubmissionFault, WorkerLost
-from autograder.sandbox.trusted.remote import Remote, fetch, gradients
+from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.session import Session
-from autograder.sandbox.trusted.stand_ins import Callback
 from tests.pace import MOST, growth
 from tests.redteam.hostile_end import attacked, raw
 

@@ -7,8 +7,7 @@ import sys
 import pytest
 import torch
 
-from autograder.sandbox.trusted.captured_figures import drawn
-from autograder.sandbox.trusted.faults import SubmissionFault
+from autograder.checks import SubmissionFault, drawn
 
 DRAWING = """
 import matplotlib.pyplot as plt

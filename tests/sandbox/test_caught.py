@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.checks import assert_tensor
-from autograder.checks.describing import describe, describe_type
-from autograder.checks.failure import CheckFailed
-from autograder.sandbox.trusted.faults import SubmissionRaised
+from autograder.checks import CheckFailed, SubmissionRaised, assert_tensor, describe, describe_type
 from autograder.sandbox.trusted.remote import state
 
 PROBES = """

@@ -85,7 +85,7 @@ def test_other_arguments_are_left_alone(start):
 
 
 def test_without_the_courtesy_a_cuda_device_is_an_error_of_the_submission(start):
-    from autograder.sandbox.trusted.faults import SubmissionRaised
+    from autograder.checks import SubmissionRaised
 
     with pytest.raises(SubmissionRaised, match=r"NVIDIA|CUDA"):
         start("worker", SOURCE).module("s").use_0()

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from autograder.sandbox.trusted.faults import AuthorError, SubmissionRaised
-from autograder.sandbox.trusted.remote import fetch, fresh, lend, substitute
+from autograder.checks import SubmissionRaised, fetch, fresh, lend, substitute
+from autograder.sandbox.trusted.faults import AuthorError
 
 USING = """
 import torch

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from autograder.checks import SubmissionRaised
 from autograder.sandbox.out_of_process import start_zygote
 from autograder.sandbox.trusted import jail
-from autograder.sandbox.trusted.faults import SubmissionRaised, WorkerLost
+from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.session import Deadlines, Session
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limits are Linux's")

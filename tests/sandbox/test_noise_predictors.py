@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from autograder.checks.noise_predictors import AffineNoise, teach
-from autograder.sandbox.trusted.faults import SubmissionRaised
+from autograder.checks import AffineNoise, SubmissionRaised, teach
 
 USING = """
 import torch
@@ -45,7 +44,7 @@ def test_other_times_are_refused_with_a_reason(start, backend, use, said):
 
 
 def test_the_record_has_a_bound(start, backend, monkeypatch):
-    monkeypatch.setattr("autograder.checks.noise_predictors.MAX_RECORDED_BYTES", 1000)
+    monkeypatch.setattr("autograder.checks.training.noise_predictors.MAX_RECORDED_BYTES", 1000)
     s, model = start(backend, USING).module("s"), AffineNoise(2.0, 1.0, -1.0)
     with pytest.raises(SubmissionRaised, match="more images"):
         s.endless(model.lent, X, T)

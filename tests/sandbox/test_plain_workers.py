@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from autograder.sandbox.trusted.faults import SubmissionRaised, WorkerLost
+from autograder.checks import SubmissionRaised, gradients
+from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.plain_workers import PlainWorkers
-from autograder.sandbox.trusted.remote import gradients
 from autograder.sandbox.trusted.session import Deadlines, Session
 from tests.tiny import MANIFEST, ONE, Tiny
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.sandbox.trusted.faults import AuthorError, SubmissionFault, SubmissionRaised
-from autograder.sandbox.trusted.remote import exists, fetch, gradients, info, is_from_worker, is_remote, substitute
+from autograder.checks import SubmissionFault, SubmissionRaised, exists, fetch, gradients, info, is_remote, substitute
+from autograder.sandbox.trusted.faults import AuthorError
+from autograder.sandbox.trusted.remote import is_from_worker
 
 SOURCE = """
 import torch

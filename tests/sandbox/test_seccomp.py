@@ -5,8 +5,8 @@ import struct
 
 import pytest
 
+from autograder.checks import SubmissionRaised
 from autograder.sandbox.trusted import seccomp
-from autograder.sandbox.trusted.faults import SubmissionRaised
 
 PID = 4711
 CLONE_VM, CLONE_NEWUSER = 0x100, 0x10000000

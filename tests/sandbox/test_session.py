@@ -6,11 +6,10 @@ import gc
 import pytest
 import torch
 
+from autograder.checks import Callback, Canned, SubmissionFault, SubmissionRaised, exists, fetch, gradients
 from autograder.sandbox.jailed.executor import Executor
 from autograder.sandbox.trusted import callbacks
-from autograder.sandbox.trusted.faults import SubmissionFault, SubmissionRaised, WorkerLost
-from autograder.sandbox.trusted.remote import exists, fetch, gradients
-from autograder.sandbox.trusted.stand_ins import Callback, Canned
+from autograder.sandbox.trusted.faults import WorkerLost
 
 RAISING = """
 import os, sys

@@ -69,7 +69,7 @@ def held(zygote, name):
 
 def refused(call, *args):
     """Whether a call raises an OSError in the worker, and the worker survives."""
-    from autograder.sandbox.trusted.faults import SubmissionRaised
+    from autograder.checks import SubmissionRaised
 
     try:
         call(*args)
@@ -145,7 +145,7 @@ def test_a_worker_inherits_no_descriptor(s):
 
 
 def test_what_a_worker_prints_and_asks_leads_nowhere(s, capfd):
-    from autograder.sandbox.trusted.faults import SubmissionRaised
+    from autograder.checks import SubmissionRaised
 
     assert s.shout() == 1
     with pytest.raises(SubmissionRaised, match="EOFError"):
@@ -165,7 +165,7 @@ def test_a_worker_starts_no_processes_where_seccomp_holds(s, zygote):
 
 
 def test_a_worker_has_so_much_memory_and_no_more(s):
-    from autograder.sandbox.trusted.faults import SubmissionRaised
+    from autograder.checks import SubmissionRaised
 
     with pytest.raises(SubmissionRaised, match="MemoryError"):
         s.memory()

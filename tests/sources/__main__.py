@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from autograder.assignment import load_assignment
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 from tests.sources.lists import FOLDER, Kind, SourceList, ours, written
 from tests.sources.recording import sources_of_checks
 

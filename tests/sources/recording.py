@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from autograder.assignment import Assignment
+from autograder.checks import StandIns
 from autograder.grading.plugin import Check
 from autograder.grading.running import CheckRunner
 from autograder.grading.seeds import check_seed, secret_seed
@@ -32,8 +33,8 @@ from autograder.sandbox.in_process import InProcessChannel
 from autograder.sandbox.shared.wire import Deadline, Frame
 from autograder.sandbox.trusted.callbacks import Answer, kind_of
 from autograder.sandbox.trusted.session import OpenAnother, Serve, Session
-from autograder.sandbox.trusted.stand_ins import Lent, StandIns, stand_ins_of
-from autograder.verify.suite import CheckSuite
+from autograder.sandbox.trusted.stand_ins import Lent, stand_ins_of
+from autograder.verify.execution.suite import CheckSuite
 
 SEED = "sources"
 

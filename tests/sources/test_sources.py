@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autograder.assignment import load_assignment, slugs
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 from tests.sources.lists import FOLDER, Kind, SourceList, differences, ours
 from tests.sources.recording import sources_of_checks
 from tests.tiny import Tiny

@@ -87,7 +87,7 @@ class Proving(Tiny):
             manifest.write_text(f"{manifest.read_text(encoding='utf-8')}{entry}training = true\n", encoding="utf-8")
         check = (
             "from autograder.checks import secret_generator\n"
-            "from autograder.checks.training import Criterion, assert_learned\n\n"
+            "from autograder.checks import Criterion, assert_learned\n\n"
             '@item("two.train")\ndef test_train(two):\n'
             "    two.shift(torch.ones(1))\n"
             "    draw = float(torch.randn(1, generator=secret_generator()))\n"

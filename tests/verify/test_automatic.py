@@ -8,7 +8,7 @@ import pytest
 
 from autograder.errors import UserError
 from autograder.mutants import read_catalogue
-from autograder.verify.automatic import Fate, automatic_mutants, run_automatic
+from autograder.verify.mutation.automatic import Fate, automatic_mutants, run_automatic
 from tests.verify.proving import ONE, Proving
 
 BLIND = '''

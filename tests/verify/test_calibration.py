@@ -14,8 +14,8 @@ from autograder.checks import (
     assert_uniform_integers,
     record_p_values,
 )
-from autograder.checks.recording import recording
-from autograder.verify.calibration import COMBINED, calibrate, make_series
+from autograder.checks.statistics.recording import recording
+from autograder.verify.measurement.calibration import COMBINED, calibrate, make_series
 from tests.verify.sampling import SOUND, TOO_STRICT, TWO, Sampling
 
 UNIFORM = [(number + 0.5) / 200 for number in range(200)]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from autograder.errors import UserError
-from autograder.grading.trouble import GraderTrouble
-from autograder.verify.children import Handler, Lost, in_children
+from autograder.grading.grader_error import GraderTrouble
+from autograder.verify.execution.children import Handler, Lost, in_children
 
 
 def prepare() -> Handler:

@@ -4,19 +4,19 @@ import math
 
 import pytest
 
-from autograder.checks import CheckFailed
-from autograder.checks.training import Criterion, assert_learned, watching
+from autograder.checks import CheckFailed, Criterion, assert_learned
+from autograder.checks.training.learning import watching
 from autograder.errors import UserError
-from autograder.verify.margins import (
+from autograder.verify.matrix import Lead, Margin, Trouble
+from autograder.verify.measurement.margins import (
     keep_margins,
     measure_margins,
     network_too_near,
     read_margins,
     too_near,
 )
-from autograder.verify.matrix import Lead, Margin, Trouble
-from autograder.verify.networks import read_networks
-from autograder.verify.trial import leads_of
+from autograder.verify.measurement.networks import read_networks
+from autograder.verify.mutation.trial import leads_of
 from tests.verify.proving import Proving, told
 
 ERROR = "0.5 + abs(draw) / 10"

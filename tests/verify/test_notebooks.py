@@ -11,7 +11,7 @@ import pytest
 from autograder.errors import UserError
 from autograder.release.template import make_template
 from autograder.verify.matrix import Trouble
-from autograder.verify.variants import unwritten
+from autograder.verify.mutation.variants import unwritten
 from tests.tiny import MANIFEST, Tiny
 from tests.verify.proving import HALF, MINUS, ONCE, ONE, TRIPLE, TWO, Proving, told
 

@@ -8,7 +8,7 @@ import pytest
 
 from autograder.source.lines import Place
 from autograder.source.spans import Source
-from autograder.verify.operators import edits
+from autograder.verify.mutation.operators import edits
 
 
 def made(body: str, *names: str) -> dict[str, set[str]]:

@@ -22,8 +22,8 @@ from autograder.verify.matrix import (
     Sees,
     Trouble,
 )
-from autograder.verify.pages import page
-from autograder.verify.tables import show_item, show_summary
+from autograder.verify.reporting.pages import page
+from autograder.verify.reporting.tables import show_item, show_summary
 
 ITEMS = (
     ItemColumn(id="vae.kl", title="KL", points=2, file="vae.py", training=False),

@@ -7,9 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from autograder.checks.recording import Recorded
+from autograder.checks.statistics.recording import Recorded
+from autograder.verify.measurement.power import evidence_of, measure_power
 from autograder.verify.measuring import Measures, measure
-from autograder.verify.power import evidence_of, measure_power
 from tests.verify.sampling import LOUD, SOUND, TOO_STRICT, WEAK, Sampling
 
 

@@ -7,7 +7,7 @@ import pytest
 from autograder.errors import UserError
 from autograder.verify.handout_points import handout_problems
 from autograder.verify.matrix import Role, Trouble
-from autograder.verify.tables import tracebacks
+from autograder.verify.reporting.tables import tracebacks
 from tests.verify.proving import COMPLETE, HALF, MINUS, ONCE, ONE, SUM, TRIPLE, Proving, mutant, told
 
 

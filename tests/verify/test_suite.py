@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autograder.assignment import load_assignment
-from autograder.verify.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 from tests.tiny import Tiny
 
 

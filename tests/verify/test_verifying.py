@@ -8,17 +8,17 @@ import os
 import pytest
 
 from autograder.errors import UserError
-from autograder.grading.trouble import GraderTrouble
+from autograder.grading.grader_error import GraderTrouble
 from autograder.mutants import read_catalogue
 from autograder.sandbox.trusted.example import size_of
-from autograder.verify import trial
-from autograder.verify.equivalence import INPUTS, chunks_of
+from autograder.verify.execution.pool import do_all
+from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.matrix import Role, Sees
-from autograder.verify.messages import messages_of
-from autograder.verify.pool import do_all
-from autograder.verify.suite import CheckSuite
-from autograder.verify.trial import Workbench, try_variant
-from autograder.verify.variants import mutants, reached_files
+from autograder.verify.mutation import trial
+from autograder.verify.mutation.equivalence import INPUTS, chunks_of
+from autograder.verify.mutation.trial import Workbench, try_variant
+from autograder.verify.mutation.variants import mutants, reached_files
+from autograder.verify.reporting.messages import messages_of
 from tests.verify.proving import COMPLETE, ONE, SUM, Proving, mutant
 
 

@@ -16,15 +16,21 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal
 
-from autograder.checks.closeness import assert_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.conventions import Reduction, Spread
-from autograder.checks.failure import CheckFailed
-from autograder.checks.gaussians import DiagonalGaussian
-from autograder.checks.strategies import diagonal_gaussians, seeds
-from autograder.checks.tensor_assertions import assert_tensor
+from autograder.checks import (
+    CheckFailed,
+    Contract,
+    DiagonalGaussian,
+    Reduction,
+    Spread,
+    Subject,
+    assert_close,
+    assert_tensor,
+    diagonal_gaussians,
+    gradients,
+    prop,
+    seeds,
+)
 from autograder.concepts.gaussian_kl import log_ratios
-from autograder.sandbox.trusted.remote import gradients
 
 
 class Likelihood(Enum):

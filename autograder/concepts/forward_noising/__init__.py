@@ -10,10 +10,16 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from autograder.checks.closeness import assert_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.normality import Unit, assert_independent, assert_standard_normal
-from autograder.checks.tensor_assertions import assert_tensor
+from autograder.checks import (
+    Contract,
+    Subject,
+    Unit,
+    assert_close,
+    assert_independent,
+    assert_standard_normal,
+    assert_tensor,
+    prop,
+)
 
 Factors = tuple[float, float]
 PIXELS = 3600

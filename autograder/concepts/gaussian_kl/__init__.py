@@ -15,14 +15,20 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import AffineTransform, Normal
 
-from autograder.checks.closeness import assert_gradients_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.conventions import Reduction, Spread
-from autograder.checks.gaussians import DiagonalGaussian, standardised_noise
-from autograder.checks.means import assert_equals_monte_carlo_mean
-from autograder.checks.strategies import diagonal_gaussians
-from autograder.checks.tensor_assertions import assert_tensor
-from autograder.sandbox.trusted.remote import gradients
+from autograder.checks import (
+    Contract,
+    DiagonalGaussian,
+    Reduction,
+    Spread,
+    Subject,
+    assert_equals_monte_carlo_mean,
+    assert_gradients_close,
+    assert_tensor,
+    diagonal_gaussians,
+    gradients,
+    prop,
+    standardised_noise,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,14 +14,19 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from autograder.checks.closeness import assert_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.conventions import Reduction, Spread
-from autograder.checks.failure import CheckFailed
-from autograder.checks.strategies import seeds
-from autograder.checks.tensor_assertions import assert_tensor
-from autograder.checks.thresholds import falls_below
-from autograder.sandbox.trusted.remote import gradients
+from autograder.checks import (
+    CheckFailed,
+    Contract,
+    Reduction,
+    Spread,
+    Subject,
+    assert_close,
+    assert_tensor,
+    falls_below,
+    gradients,
+    prop,
+    seeds,
+)
 
 Dims = tuple[int, ...]
 GRID = torch.linspace(-12.0, 12.0, 481)

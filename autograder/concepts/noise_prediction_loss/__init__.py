@@ -14,12 +14,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograder.checks.closeness import assert_close, assert_gradients_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.failure import CheckFailed
-from autograder.checks.noise_predictors import AffineNoise, NoisePredictor, per_image, teach
-from autograder.checks.normality import assert_independent
-from autograder.checks.tensor_assertions import assert_tensor
+from autograder.checks import (
+    AffineNoise,
+    CheckFailed,
+    Contract,
+    NoisePredictor,
+    Subject,
+    assert_close,
+    assert_gradients_close,
+    assert_independent,
+    assert_tensor,
+    per_image,
+    prop,
+    teach,
+)
 from autograder.concepts.forward_noising import PIXELS, assert_noise_of_each_image, scaled, some_images
 
 READ_OFF = 10.0

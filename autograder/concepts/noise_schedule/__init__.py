@@ -13,9 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.checks.closeness import assert_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.tensor_assertions import assert_tensor
+from autograder.checks import Contract, Subject, assert_close, assert_tensor, prop
 
 
 @dataclass(frozen=True)

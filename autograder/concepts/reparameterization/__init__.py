@@ -8,15 +8,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autograder.checks.closeness import assert_gradients_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.declaring import given
-from autograder.checks.failure import CheckFailed
-from autograder.checks.gaussians import DiagonalGaussian
-from autograder.checks.normality import assert_independent, assert_standard_normal
-from autograder.checks.strategies import diagonal_gaussians
-from autograder.checks.tensor_assertions import assert_tensor
-from autograder.sandbox.trusted.remote import gradients
+from autograder.checks import (
+    CheckFailed,
+    Contract,
+    DiagonalGaussian,
+    Subject,
+    assert_gradients_close,
+    assert_independent,
+    assert_standard_normal,
+    assert_tensor,
+    diagonal_gaussians,
+    given,
+    gradients,
+    prop,
+)
 
 
 def repeated(q: DiagonalGaussian, times: int) -> DiagonalGaussian:

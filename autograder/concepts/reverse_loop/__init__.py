@@ -18,18 +18,20 @@ from torch import Tensor
 from autograder.checks import (
     AffineNoise,
     CheckFailed,
+    Contract,
     NoisePredictor,
     Remote,
+    Subject,
     assert_close,
     assert_independent,
     assert_standard_normal,
     assert_tensor,
+    describe_dtype,
     is_remote,
     lend,
+    prop,
     substitute,
 )
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.describing import describe_dtype
 from autograder.concepts.reverse_step import size_of
 
 MAX_CALLS = 1200

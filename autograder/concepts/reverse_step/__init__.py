@@ -17,14 +17,16 @@ from torch import Tensor
 from autograder.checks import (
     AffineNoise,
     CheckFailed,
+    Contract,
     NoisePredictor,
+    Subject,
     Unit,
     assert_close,
     assert_independent,
     assert_standard_normal,
     assert_tensor,
+    prop,
 )
-from autograder.checks.contracts import Contract, Subject, prop
 from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule
 
 ENTRIES = 3600

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.tensor_assertions import assert_integers
-from autograder.checks.uniformity import assert_uniform_integers
+from autograder.checks import Contract, Subject, assert_integers, assert_uniform_integers, prop
 
 
 def assert_uniform_times(draw: Subject, timesteps: int, batch_size: int, distance: float) -> None:

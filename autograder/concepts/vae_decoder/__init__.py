@@ -8,12 +8,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autograder.checks.closeness import assert_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.failure import CheckFailed
-from autograder.checks.tensor_assertions import assert_tensor
-from autograder.checks.thresholds import exceeds, falls_below
-from autograder.checks.untrained import FEW, Sizes, assert_varies
+from autograder.checks import (
+    FEW,
+    CheckFailed,
+    Contract,
+    Sizes,
+    Subject,
+    assert_close,
+    assert_tensor,
+    assert_varies,
+    exceeds,
+    falls_below,
+    prop,
+)
 
 SMALLEST, LARGEST = 2.0**-149, 1 - 2.0**-53
 """The probabilities next to 0 in float32 and to 1 in float64: what a Sigmoid gives where weights are as made."""

@@ -8,16 +8,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autograder.checks.closeness import assert_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.describing import describe_type
-from autograder.checks.either_shape import UNFIT
-from autograder.checks.failure import CheckFailed
-from autograder.checks.tensor_assertions import assert_tensor
-from autograder.checks.thresholds import exceeds, falls_below
-from autograder.checks.untrained import FEW, SIGNS, Sizes, assert_varies
-from autograder.sandbox.trusted.faults import SubmissionRaised
-from autograder.sandbox.trusted.remote import is_remote
+from autograder.checks import (
+    FEW,
+    SIGNS,
+    UNFIT,
+    CheckFailed,
+    Contract,
+    Sizes,
+    Subject,
+    SubmissionRaised,
+    assert_close,
+    assert_tensor,
+    assert_varies,
+    describe_type,
+    exceeds,
+    falls_below,
+    is_remote,
+    prop,
+)
 
 
 def encoded(encode: Subject, x: Tensor, sizes: Sizes, model: int = 0, *, step: bool = False) -> list[Tensor]:

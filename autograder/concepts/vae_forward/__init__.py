@@ -13,16 +13,23 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from autograder.checks.closeness import assert_close
-from autograder.checks.contracts import Contract, Subject, prop
-from autograder.checks.describing import describe_type
-from autograder.checks.either_shape import as_taken
-from autograder.checks.failure import CheckFailed
-from autograder.checks.gaussians import DiagonalGaussian
-from autograder.checks.normality import assert_independent, assert_standard_normal
-from autograder.checks.tensor_assertions import assert_tensor
-from autograder.checks.thresholds import exceeds, falls_below
-from autograder.sandbox.trusted.remote import gradients, is_remote
+from autograder.checks import (
+    CheckFailed,
+    Contract,
+    DiagonalGaussian,
+    Subject,
+    as_taken,
+    assert_close,
+    assert_independent,
+    assert_standard_normal,
+    assert_tensor,
+    describe_type,
+    exceeds,
+    falls_below,
+    gradients,
+    is_remote,
+    prop,
+)
 
 FEATURES = 12
 BATCH, LATENT = 64, 37

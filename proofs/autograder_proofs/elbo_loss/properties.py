@@ -9,9 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.checks import assert_close, assert_gradients_close, assert_tensor, exceeds, gradients
-from autograder.checks.contracts import Subject, prop
-from autograder.checks.failure import CheckFailed
+from autograder.checks import (
+    CheckFailed,
+    Subject,
+    assert_close,
+    assert_gradients_close,
+    assert_tensor,
+    exceeds,
+    gradients,
+    prop,
+)
 from autograder.concepts.elbo_loss import ElboProblem, Likelihood, combined, problems, with_wider_posteriors
 from autograder_proofs.oracles.bernoulli import cross_entropy_of_pixels
 from autograder_proofs.oracles.gaussian import kl_of_coordinates

@@ -7,11 +7,17 @@ from typing import Any
 
 import torch
 
-from autograder.checks import assert_tensor, gradients, noising_problems
-from autograder.checks.closeness import assert_close, assert_gradients_close
-from autograder.checks.contracts import Subject, prop
-from autograder.checks.normality import assert_independent
-from autograder.checks.strategies import NoisingProblem
+from autograder.checks import (
+    NoisingProblem,
+    Subject,
+    assert_close,
+    assert_gradients_close,
+    assert_independent,
+    assert_tensor,
+    gradients,
+    noising_problems,
+    prop,
+)
 from autograder.concepts.forward_noising import (
     PIXELS,
     assert_noise_of_each_image,

@@ -7,8 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from autograder.checks import assert_close, assert_gradients_close, assert_tensor, gradients
-from autograder.checks.contracts import Subject, prop
+from autograder.checks import Subject, assert_close, assert_gradients_close, assert_tensor, gradients, prop
 from autograder.concepts.gaussian_kl import KlProblem, as_asked, ask, names_of, problems
 from autograder_proofs.oracles.gaussian import kl_of_coordinates
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autograder.checks import assert_close, assert_gradients_close, assert_tensor, gradients
-from autograder.checks.contracts import Subject, prop
+from autograder.checks import Subject, assert_close, assert_gradients_close, assert_tensor, gradients, prop
 from autograder.concepts.gaussian_log_density import NAMES, DensityProblem, Dims, asked_for, problems, sign
 from autograder_proofs.oracles.gaussian import log_density
 

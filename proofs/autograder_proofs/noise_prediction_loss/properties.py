@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import assert_close, assert_gradients_close, assert_tensor, teach
-from autograder.checks.contracts import Subject, prop
-from autograder.checks.strategies import NoisingProblem
+from autograder.checks import NoisingProblem, Subject, assert_close, assert_gradients_close, assert_tensor, prop, teach
 from autograder.concepts.forward_noising import scaled
 from autograder.concepts.noise_prediction_loss import (
     READ_OFF,

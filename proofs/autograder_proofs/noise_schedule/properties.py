@@ -9,8 +9,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from autograder.checks import assert_close
-from autograder.checks.contracts import Property, Subject, prop
+from autograder.checks import Property, Subject, assert_close, prop
 from autograder.concepts.noise_schedule import TABLES, CosineSchedule, Schedule, table_of
 from autograder_proofs.oracles.diffusion import tables_of
 

@@ -6,6 +6,7 @@ import torch
 
 from autograder.checks import (
     DiagonalGaussian,
+    Subject,
     Unit,
     assert_gradients_close,
     assert_independent,
@@ -13,8 +14,8 @@ from autograder.checks import (
     diagonal_gaussians,
     given,
     gradients,
+    prop,
 )
-from autograder.checks.contracts import Subject, prop
 from autograder.concepts.reparameterization import repeated, sample_of
 
 

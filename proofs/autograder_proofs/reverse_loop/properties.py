@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import assert_close, assert_standard_normal
-from autograder.checks.contracts import Subject, prop
+from autograder.checks import Subject, assert_close, assert_standard_normal, prop
 from autograder.concepts.reverse_loop import LONG, Run, assert_chained, assert_starts_from_noise, run
 from autograder.concepts.reverse_step import size_of
 from autograder_proofs.reverse_step.properties import predicted, truth_of

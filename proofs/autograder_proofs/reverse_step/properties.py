@@ -11,6 +11,7 @@ from torch import Tensor
 from autograder.checks import (
     CheckFailed,
     NoisePredictor,
+    Subject,
     Unit,
     assert_close,
     assert_independent,
@@ -18,10 +19,10 @@ from autograder.checks import (
     assert_tensor,
     given,
     info,
+    per_image,
+    prop,
     seeds,
 )
-from autograder.checks.contracts import Subject, prop
-from autograder.checks.noise_predictors import per_image
 from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule
 from autograder.concepts.reverse_step import ENTRIES, AncestralStep, assert_asked, constant_images, size_of
 from autograder_proofs.oracles.diffusion import (

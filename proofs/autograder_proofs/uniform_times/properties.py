@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.checks.contracts import Subject, prop
+from autograder.checks import Subject, prop
 from autograder.concepts.uniform_times import assert_uniform_times
 
 

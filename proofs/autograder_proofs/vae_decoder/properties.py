@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks.closeness import assert_close
-from autograder.checks.contracts import Subject, prop
-from autograder.checks.tensor_assertions import assert_tensor
-from autograder.checks.untrained import FEW, Sizes, assert_every_input_counts, assert_moves, assert_seen
+from autograder.checks import (
+    FEW,
+    Sizes,
+    Subject,
+    assert_close,
+    assert_every_input_counts,
+    assert_moves,
+    assert_seen,
+    assert_tensor,
+    prop,
+)
 from autograder.concepts.vae_decoder import assert_decodes, decoded
 
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks.closeness import assert_close
-from autograder.checks.contracts import Subject, prop
-from autograder.checks.failure import CheckFailed
-from autograder.checks.untrained import FEW, Sizes, assert_every_input_counts, assert_moves, assert_seen
+from autograder.checks import (
+    FEW,
+    CheckFailed,
+    Sizes,
+    Subject,
+    assert_close,
+    assert_every_input_counts,
+    assert_moves,
+    assert_seen,
+    prop,
+)
 from autograder.concepts.vae_encoder import assert_encodes, encoded, inputs_of
 
 

@@ -9,9 +9,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from autograder.checks import assert_gradients_close, gradients, seeds
-from autograder.checks.contracts import Subject, prop
-from autograder.checks.failure import CheckFailed
+from autograder.checks import CheckFailed, Subject, assert_gradients_close, gradients, prop, seeds
 from autograder.concepts.vae_forward import LEAVES, KnownVae, example, parts_of
 
 

@@ -10,7 +10,7 @@ from autograder_proofs.oracles import training
 from csci1051_ps3.checks.public.test_ps3_training import windows
 from torch import Tensor
 
-from autograder.checks.training import Criterion
+from autograder.checks import Criterion
 
 EPOCHS = 200
 TRAIN, TEST = 400, 200

@@ -14,7 +14,7 @@ from csci1051_ps3.checks.hidden import autoencoder_learning, points_learning
 from csci1051_ps3.checks.hidden.ps3_stand_ins import ALPHA, T
 from torch import Tensor
 
-from autograder.checks.training import Criterion
+from autograder.checks import Criterion
 
 HELD_OUT_SHARE = {"p1a.autoencoder": 4 / 6, "p2c.training": 3 / 4, "p2d.sampling": 3 / 4}
 """Weight of the check on held-out data among all of the item."""

@@ -11,9 +11,7 @@ import torch
 from autograder_proofs.oracles.points import Clusters, Gaussian, Points, affine_error
 from torch import Tensor
 
-from autograder.checks import CheckFailed, exceeds, falls_below
-from autograder.checks.energy import energy_distance
-from autograder.checks.training import Criterion
+from autograder.checks import CheckFailed, Criterion, energy_distance, exceeds, falls_below
 
 STEPS = 3000
 FEW_STEPS = 100

@@ -16,7 +16,11 @@ from csci1051_ps3.checks.public.test_ps3_training import (
 
 from autograder.checks import (
     CheckFailed,
+    SubmissionFault,
+    assert_learned,
     assert_tensor,
+    blurred,
+    checked_weights,
     fetch,
     fresh,
     item,
@@ -25,8 +29,6 @@ from autograder.checks import (
     show_curves,
     show_images,
 )
-from autograder.checks.training import assert_learned, blurred, checked_weights
-from autograder.sandbox.trusted.faults import SubmissionFault
 
 SHOWN = 8
 

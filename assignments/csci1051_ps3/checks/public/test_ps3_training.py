@@ -9,6 +9,8 @@ import torch.nn.functional as F
 
 from autograder.checks import (
     CheckFailed,
+    Criterion,
+    assert_learned,
     assert_tensor,
     exceeds,
     falls_below,
@@ -20,8 +22,8 @@ from autograder.checks import (
     show_bars,
     show_curves,
     show_images,
+    told_losses,
 )
-from autograder.checks.training import Criterion, assert_learned, told_losses
 
 PICTURES = 100
 EPOCHS = 200

@@ -13,7 +13,7 @@ from autograder_proofs.oracles import training
 from ift6135_a3.checks.hidden import ddpm_learning, simsiam_learning, vae_learning
 from torch import Tensor
 
-from autograder.checks.training import Criterion
+from autograder.checks import Criterion
 
 VAE_SHARE, DDPM_SHARE = 0.75, 0.75
 """Weight of the hidden check among all of the item."""

@@ -10,9 +10,7 @@ from autograder_proofs.oracles import diffusion, training
 from ift6135_a3.provided.networks import Unet
 from torch import Tensor
 
-from autograder.checks.energy import energy_distance
-from autograder.checks.handwriting import coloured_digits
-from autograder.checks.training import Criterion, batches, train
+from autograder.checks import Criterion, batches, coloured_digits, energy_distance, train
 
 STEPS = 300
 BATCH = 32

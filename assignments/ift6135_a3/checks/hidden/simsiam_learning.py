@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autograder.checks.disguise import Disguise
-from autograder.checks.embeddings import agreement, effective_rank, nearest_neighbour_accuracy
-from autograder.checks.handwriting import LabelledImages, digits
-from autograder.checks.training import Criterion
+from autograder.checks import (
+    Criterion,
+    Disguise,
+    LabelledImages,
+    agreement,
+    digits,
+    effective_rank,
+    nearest_neighbour_accuracy,
+)
 
 STEPS = 500
 BATCH = 64

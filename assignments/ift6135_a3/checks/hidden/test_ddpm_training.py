@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from ift6135_a3.checks.hidden import ddpm_learning as learning
 
-from autograder.checks import item, lend, secret_generator, show_curves, show_images
-from autograder.checks.device import placed
-from autograder.checks.training import assert_learned
+from autograder.checks import assert_learned, item, lend, placed, secret_generator, show_curves, show_images
 
 SHOWN = 16
 STEPS_COUNT = len(learning.TABLES.betas)

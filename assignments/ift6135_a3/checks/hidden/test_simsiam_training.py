@@ -6,9 +6,20 @@ import torch
 from autograder_proofs.oracles.similarity import simsiam_loss
 from ift6135_a3.checks.hidden import simsiam_learning as learning
 
-from autograder.checks import CheckFailed, assert_tensor, exists, item, lend, secret_generator, show_curves
-from autograder.checks.embeddings import spectrum
-from autograder.checks.training import assert_learned, batches, in_chunks, told_losses
+from autograder.checks import (
+    CheckFailed,
+    assert_learned,
+    assert_tensor,
+    batches,
+    exists,
+    in_chunks,
+    item,
+    lend,
+    secret_generator,
+    show_curves,
+    spectrum,
+    told_losses,
+)
 
 CHUNK = 25
 

@@ -7,18 +7,22 @@ from ift6135_a3.checks.hidden import vae_learning as learning
 
 from autograder.checks import (
     CheckFailed,
+    assert_learned,
     assert_tensor,
+    batches,
+    checked_weights,
     exists,
     fetch,
     fresh,
     gradients,
+    in_chunks,
     is_remote,
     item,
     secret_generator,
     show_curves,
     show_images,
+    told_losses,
 )
-from autograder.checks.training import assert_learned, batches, checked_weights, in_chunks, told_losses
 
 CHUNK = 20
 SHOWN = 8

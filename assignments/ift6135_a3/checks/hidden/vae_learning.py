@@ -11,9 +11,7 @@ from autograder_proofs.oracles import training
 from autograder_proofs.oracles.gaussian import kl_to_standard_normal
 from torch import Tensor
 
-from autograder.checks.disguise import Disguise
-from autograder.checks.handwriting import coloured_digits
-from autograder.checks.training import Criterion
+from autograder.checks import Criterion, Disguise, coloured_digits
 
 STEPS = 1000
 BATCH = 32

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 import torch
 from autograder_proofs.oracles.gaussian import kl_to_standard_normal, negative_log_likelihood
 
-from autograder.checks import Callback, StandIns
-from autograder.checks.watching import network_of_stand_ins
+from autograder.checks import Callback, StandIns, network_of_stand_ins
 
 GAUSSIAN = "DiagonalGaussianDistribution"
 PARAMETERS = ("mean", "logvar")

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import assert_tensor, item, show_curves, show_images
-from autograder.checks.handwriting import coloured_digits
-from autograder.checks.training import Criterion, assert_learned, told_losses
+from autograder.checks import (
+    Criterion,
+    assert_learned,
+    assert_tensor,
+    coloured_digits,
+    item,
+    show_curves,
+    show_images,
+    told_losses,
+)
 
 IMAGES = 16
 STEPS = 100

@@ -8,10 +8,20 @@ from dataclasses import dataclass
 import torch
 from hypothesis import strategies as st
 
-from autograder.checks import CheckFailed, exists, given, gradients, info, item, show_note
-from autograder.checks.closeness import assert_close, assert_gradients_close
-from autograder.checks.strategies import seeds, tensors
-from autograder.checks.tensor_assertions import assert_tensor
+from autograder.checks import (
+    CheckFailed,
+    assert_close,
+    assert_gradients_close,
+    assert_tensor,
+    exists,
+    given,
+    gradients,
+    info,
+    item,
+    seeds,
+    show_note,
+    tensors,
+)
 
 OUTPUTS = ("p1", "p2", "z1", "z2")
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import CheckFailed, assert_tensor, exists, item, only_for_show, show_curves
-from autograder.checks.embeddings import agreement, spectrum
-from autograder.checks.handwriting import digits
-from autograder.checks.training import Criterion, assert_learned, told_losses
+from autograder.checks import (
+    CheckFailed,
+    Criterion,
+    agreement,
+    assert_learned,
+    assert_tensor,
+    digits,
+    exists,
+    item,
+    only_for_show,
+    show_curves,
+    spectrum,
+    told_losses,
+)
 
 IMAGES = 32
 STEPS = 60

@@ -11,6 +11,8 @@ from torch.distributions import LowRankMultivariateNormal
 from autograder.checks import (
     CheckFailed,
     DiagonalGaussian,
+    Watched,
+    asked_by_stand_ins,
     assert_close,
     assert_standard_normal,
     assert_tensor,
@@ -20,7 +22,6 @@ from autograder.checks import (
     secret_generator,
     seeds,
 )
-from autograder.checks.watching import Watched, asked_by_stand_ins
 
 IMAGE = (3, 32, 32)
 PIXELS = math.prod(IMAGE)

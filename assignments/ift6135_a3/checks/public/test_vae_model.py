@@ -12,11 +12,13 @@ from torch.distributions import Normal
 from autograder.checks import (
     CheckFailed,
     DiagonalGaussian,
+    Watched,
     assert_close,
     assert_equals_monte_carlo_mean,
     assert_independent,
     assert_standard_normal,
     assert_tensor,
+    describe_type,
     exceeds,
     falls_below,
     given,
@@ -26,8 +28,6 @@ from autograder.checks import (
     item,
     seeds,
 )
-from autograder.checks.describing import describe_type
-from autograder.checks.watching import Watched
 
 IMAGE = (3, 32, 32)
 PIXELS = math.prod(IMAGE)

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import CheckFailed, assert_tensor, is_remote, item, only_for_show, show_curves, show_images
-from autograder.checks.handwriting import coloured_digits
-from autograder.checks.training import Criterion, assert_learned, told_losses
+from autograder.checks import (
+    CheckFailed,
+    Criterion,
+    assert_learned,
+    assert_tensor,
+    coloured_digits,
+    is_remote,
+    item,
+    only_for_show,
+    show_curves,
+    show_images,
+    told_losses,
+)
 
 IMAGES = 8
 STEPS = 300

@@ -14,7 +14,7 @@ from autograder_proofs.oracles.bernoulli import cross_entropy
 from mit67960_hw5.checks.hidden import hw5_diffusion_learning, hw5_vae_learning
 from torch import Tensor
 
-from autograder.checks.training import Criterion
+from autograder.checks import Criterion
 
 SHARE = 0.75
 """Weight of the hidden check among all of the item."""

@@ -11,8 +11,7 @@ from mit67960_hw5.checks.hidden.hw5_diffusion_stand_ins import TABLES, T
 from mit67960_hw5.checks.public.hw5_networks import SmallDenoiser
 from torch import Tensor, nn
 
-from autograder.checks.handwriting import digits
-from autograder.checks.training import Criterion, batches, train
+from autograder.checks import Criterion, batches, digits, train
 
 STEPS = 200
 BATCH = 32

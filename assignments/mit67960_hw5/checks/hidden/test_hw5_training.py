@@ -5,8 +5,20 @@ from __future__ import annotations
 from mit67960_hw5.checks.hidden import hw5_diffusion_learning, hw5_vae_learning
 from mit67960_hw5.checks.public.test_hw5_vae import heads_of
 
-from autograder.checks import assert_tensor, fresh, item, lend, secret_generator, show_curves, show_images
-from autograder.checks.training import assert_learned, batches, checked_weights, in_chunks, told_losses
+from autograder.checks import (
+    assert_learned,
+    assert_tensor,
+    batches,
+    checked_weights,
+    fresh,
+    in_chunks,
+    item,
+    lend,
+    secret_generator,
+    show_curves,
+    show_images,
+    told_losses,
+)
 
 CHUNK = 25
 SHOWN = 8

@@ -9,7 +9,9 @@ import torch
 
 from autograder.checks import (
     CheckFailed,
+    SubmissionFault,
     assert_tensor,
+    describe_type,
     drawn,
     exceeds,
     falls_below,
@@ -17,8 +19,6 @@ from autograder.checks import (
     item,
     show_images,
 )
-from autograder.checks.describing import describe_type
-from autograder.sandbox.trusted.faults import SubmissionFault
 
 CELLS = 10
 EXACT = 1e-3

@@ -6,16 +6,18 @@ import torch
 
 from autograder.checks import (
     CheckFailed,
+    Criterion,
     DiagonalGaussian,
+    assert_learned,
     assert_tensor,
+    checked_weights,
+    digits,
     fresh,
     in_either_shape,
     item,
     secret_generator,
     show_images,
 )
-from autograder.checks.handwriting import digits
-from autograder.checks.training import Criterion, assert_learned, checked_weights
 
 IMAGES = 8
 VAE_STEPS = 300

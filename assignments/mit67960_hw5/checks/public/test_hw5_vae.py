@@ -8,9 +8,11 @@ from torch.distributions import AffineTransform
 from autograder.checks import (
     CheckFailed,
     DiagonalGaussian,
+    Sizes,
     WatchedNetworks,
     assert_close,
     assert_tensor,
+    describe_type,
     exceeds,
     fetch,
     in_either_shape,
@@ -19,8 +21,6 @@ from autograder.checks import (
     secret_generator,
     substitute,
 )
-from autograder.checks.describing import describe_type
-from autograder.checks.untrained import Sizes
 from autograder.concepts.elbo_loss import Likelihood, elbo_loss
 from autograder.concepts.reparameterization import reparameterization
 from autograder.concepts.vae_decoder import vae_decoder

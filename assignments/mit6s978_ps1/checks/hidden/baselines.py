@@ -13,7 +13,7 @@ from autograder_proofs.oracles.torus import gaussian_like
 from mit6s978_ps1.checks.hidden import pset1_learning as learning
 from torch import Tensor
 
-from autograder.checks.training import Criterion
+from autograder.checks import Criterion
 
 AE_SHARE, VAE_SHARE, POINTS_SHARE, PATHS_SHARE = 0.75, 0.4, 0.75, 0.5
 """Weight of a hidden check among all of its item."""

@@ -13,8 +13,7 @@ from autograder_proofs.oracles.gaussian import kl_to_standard_normal
 from autograder_proofs.oracles.torus import Torus, chamfer_distance, random_rotation
 from torch import Tensor
 
-from autograder.checks.handwriting import digits
-from autograder.checks.training import Criterion
+from autograder.checks import Criterion, digits
 
 SIZE = 28
 PIXELS = SIZE**2

@@ -11,8 +11,7 @@ from mit6s978_ps1.checks.public.test_pset1_models import (
     tensors_of,
 )
 
-from autograder.checks import CheckFailed, assert_close, item
-from autograder.checks.untrained import assert_every_input_counts, assert_seen
+from autograder.checks import CheckFailed, assert_close, assert_every_input_counts, assert_seen, item
 
 SIZES = (30, [64, 40, 28, 2])
 MODELS = 8

@@ -8,15 +8,20 @@ from mit6s978_ps1.checks.public.test_pset1_models import codes_of
 
 from autograder.checks import (
     CheckFailed,
+    assert_learned,
     assert_tensor,
+    batches,
+    blurred,
+    checked_weights,
+    describe_type,
     fresh,
+    in_chunks,
     item,
     secret_generator,
     show_curves,
     show_images,
+    told_losses,
 )
-from autograder.checks.describing import describe_type
-from autograder.checks.training import assert_learned, batches, blurred, checked_weights, in_chunks, told_losses
 
 CHUNK = 50
 SHOWN = 8

@@ -13,6 +13,7 @@ from torch.distributions import Normal
 from autograder.checks import (
     CheckFailed,
     DiagonalGaussian,
+    SubmissionFault,
     assert_close,
     assert_standard_normal,
     assert_tensor,
@@ -25,7 +26,6 @@ from autograder.checks import (
 from autograder.concepts.gaussian_kl import gaussian_kl
 from autograder.concepts.gaussian_log_density import gaussian_log_density
 from autograder.concepts.reparameterization import reparameterization
-from autograder.sandbox.trusted.faults import SubmissionFault
 
 Z_SIZE = 5
 

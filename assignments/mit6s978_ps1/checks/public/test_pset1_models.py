@@ -6,9 +6,12 @@ import torch
 
 from autograder.checks import (
     CheckFailed,
+    Sizes,
     Watched,
     WatchedNetworks,
     assert_tensor,
+    assert_varies,
+    describe_type,
     exceeds,
     falls_below,
     fetch,
@@ -16,8 +19,6 @@ from autograder.checks import (
     item,
     secret_generator,
 )
-from autograder.checks.describing import describe_type
-from autograder.checks.untrained import Sizes, assert_varies
 from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
 

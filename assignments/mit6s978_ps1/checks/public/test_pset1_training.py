@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from autograder.checks import CheckFailed, assert_tensor, item, show_images
-from autograder.checks.describing import describe_type
-from autograder.checks.handwriting import digits
-from autograder.checks.training import Criterion, assert_learned
+from autograder.checks import (
+    CheckFailed,
+    Criterion,
+    assert_learned,
+    assert_tensor,
+    describe_type,
+    digits,
+    item,
+    show_images,
+)
 
 IMAGES = 8
 STEPS = 400

@@ -13,7 +13,7 @@ from autograder_proofs.oracles import training
 from nyu2271_a3.checks.hidden import diffusion_learning, vae_learning
 from torch import Tensor
 
-from autograder.checks.training import Criterion
+from autograder.checks import Criterion
 
 VAE_SHARE, CVAE_SHARE, DIFFUSION_SHARE = 0.4, 0.4, 0.75
 """Weight of a hidden check among all of the item."""

@@ -11,7 +11,7 @@ from nyu2271_a3.provided.cats import draw_cats
 from nyu2271_a3.provided.unet import Unet
 from torch import Tensor
 
-from autograder.checks.training import Criterion, batches, train
+from autograder.checks import Criterion, batches, train
 
 STEPS = 300
 BATCH = 32

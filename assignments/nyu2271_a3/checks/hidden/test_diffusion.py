@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from nyu2271_a3.checks.public.test_diffusion import some_images, some_noise, start_of, times_of
 from torch import Tensor
 
-from autograder.checks import AffineNoise, CheckFailed, given, item, seeds
-from autograder.checks.normality import assert_independent, assert_standard_normal
+from autograder.checks import AffineNoise, CheckFailed, assert_independent, assert_standard_normal, given, item, seeds
 
 T = 14
 TABLES = Tables(1 - cosine_alphas(T))

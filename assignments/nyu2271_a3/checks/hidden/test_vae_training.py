@@ -9,8 +9,19 @@ from nyu2271_a3.checks.hidden import vae_learning as learning
 from nyu2271_a3.checks.public.test_vae_models import flat_images, three_tensors
 from torch import Tensor
 
-from autograder.checks import fresh, item, lend, secret_generator, show_curves, show_images
-from autograder.checks.training import assert_learned, batches, checked_weights, in_chunks, told_losses
+from autograder.checks import (
+    assert_learned,
+    batches,
+    checked_weights,
+    fresh,
+    in_chunks,
+    item,
+    lend,
+    secret_generator,
+    show_curves,
+    show_images,
+    told_losses,
+)
 
 CHUNK = 30
 SHOWN = 8

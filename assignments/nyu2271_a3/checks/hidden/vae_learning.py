@@ -11,9 +11,7 @@ from autograder_proofs.oracles.bernoulli import cross_entropy
 from autograder_proofs.oracles.gaussian import kl_to_standard_normal
 from torch import Tensor
 
-from autograder.checks.handwriting import CLASSES, digits
-from autograder.checks.mosaic import Mosaic
-from autograder.checks.training import Criterion
+from autograder.checks import CLASSES, Criterion, Mosaic, digits
 
 STEPS = 700
 """Three hidden layers, as people write them, need so many to begin with; one layer half as many."""

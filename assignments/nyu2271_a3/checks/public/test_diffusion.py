@@ -12,13 +12,13 @@ from autograder.checks import (
     assert_independent,
     assert_standard_normal,
     assert_tensor,
+    coloured_digits,
     exists,
     falls_below,
     item,
     show_images,
     substitute,
 )
-from autograder.checks.handwriting import coloured_digits
 from autograder.concepts.forward_noising import forward_noising
 from autograder.concepts.noise_prediction_loss import noise_prediction_loss
 from autograder.concepts.noise_schedule import CosineSchedule, noise_schedule

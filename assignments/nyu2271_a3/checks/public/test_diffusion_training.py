@@ -2,8 +2,7 @@
 
 import torch
 
-from autograder.checks import assert_tensor, item, show_images
-from autograder.checks.training import Criterion, assert_learned
+from autograder.checks import Criterion, assert_learned, assert_tensor, item, show_images
 
 COUNT = 8
 STEPS = 100

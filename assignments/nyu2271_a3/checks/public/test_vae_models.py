@@ -6,11 +6,11 @@ import torch
 
 from autograder.checks import (
     CheckFailed,
+    Sizes,
     assert_tensor,
+    describe_type,
     is_remote,
 )
-from autograder.checks.describing import describe_type
-from autograder.checks.untrained import Sizes
 from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
 from autograder.concepts.vae_forward import vae_forward

@@ -2,9 +2,7 @@
 
 import torch
 
-from autograder.checks import CheckFailed, assert_tensor, item, show_images
-from autograder.checks.handwriting import digits
-from autograder.checks.training import Criterion, assert_learned
+from autograder.checks import CheckFailed, Criterion, assert_learned, assert_tensor, digits, item, show_images
 
 IMAGES = 8
 STEPS = 600

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.checks.untrained import Sizes
+from autograder.checks import Sizes
 from autograder.concepts.vae_decoder import vae_decoder
 
 

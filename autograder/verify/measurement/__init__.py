@@ -1,0 +1,1 @@
+"""Measurements over many seeds: calibration, power, margins of training, trivial methods."""
