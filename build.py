@@ -1,7 +1,7 @@
 """The instructor's entry: ``build.py [SLUG...]`` builds; ``verify`` proves a rubric; ``release`` builds what is proved.
 
 Without a subcommand it builds. Exit status: 0 done; 1 a leak, stale templates, a rubric that is not proved; 2 something
-for you to mend before that can be said.
+for you to fix before that can be said.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def verify_command(
 
     Saves the kill matrix as DIR/<slug>/matrix.html and matrix.json, and what students with each of the bugs read as
     messages.txt. Exit status 1, and a line for each problem, unless every mutant is killed by its own item and by
-    no other, at its price, and can be told from the others; every check kills; alternatives have full marks; the
+    no other, at its penalty, and can be told from the others; every check kills; alternatives have full marks; the
     template has none; claims of equivalence hold on 10,000 inputs; trivial methods earn nothing for training, and
     the reference stays off its thresholds by the margin that is on record.
 
@@ -126,7 +126,7 @@ def release_command(
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    """Turn what the instructor can mend into one line and an exit status."""
+    """Turn what the instructor can fix into one line and an exit status."""
     try:
         yield
     except UserError as error:
@@ -160,7 +160,7 @@ def _build(slugs: list[str], out: Path, settings: list[str]) -> None:
 def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, measures: Measures) -> None:
     from rich.console import Console
 
-    from autograder.grading.grader_error import GraderTrouble
+    from autograder.grading.grader_error import GraderError
     from autograder.verify.command import choose, folder_for
     from autograder.verify.measuring import measure
 
@@ -168,7 +168,7 @@ def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, me
     try:
         for one in choose(ROOT, slugs, item, concept):
             problems += measure(one, measures, folder_for(out, one, item), console, item=item, jobs=jobs)
-    except GraderTrouble as error:
+    except GraderError as error:
         problems.append(f"build.py: {error}")
     for problem in problems:
         typer.echo(problem, err=True)
@@ -179,7 +179,7 @@ def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, me
 def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path, fresh: bool) -> None:
     from rich.console import Console
 
-    from autograder.grading.grader_error import GraderTrouble
+    from autograder.grading.grader_error import GraderError
     from autograder.verify.command import choose, verify_and_save
     from autograder.verify.reporting.tables import show_item, show_summary, tracebacks
 
@@ -187,7 +187,7 @@ def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path, fre
     try:
         chosen = choose(ROOT, slugs, item, concept)
         found = [verify_and_save(ROOT, one, out, item=item, jobs=jobs, fresh=fresh) for one in chosen]
-    except GraderTrouble as error:
+    except GraderError as error:
         typer.echo(f"build.py: {error}", err=True)
         raise typer.Exit(1) from None
     if raised := "\n\n".join(filter(None, (tracebacks(report) for report, _ in found))):

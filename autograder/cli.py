@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from autograder import __version__
-from autograder.errors import MISUSE, TROUBLE, UserError
+from autograder.errors import MISUSE, RUN_FAILED, UserError
 from autograder.grading.options import Device, Options
 from autograder.launch import clean_start, started
 
@@ -152,7 +152,7 @@ def validate_results(file: Annotated[Path, typer.Argument(help="A results.json f
     for problem in problems:
         print(f"{file}: {problem}")
     if any(not validate.is_warning(problem) for problem in problems):
-        raise SystemExit(TROUBLE)
+        raise SystemExit(RUN_FAILED)
     print(f"{file}: valid")
 
 

@@ -22,7 +22,7 @@ from autograder.texts import read_text, read_toml
 
 
 @dataclass(frozen=True)
-class HandIn:
+class ExampleSubmission:
     """One hand-in of the demonstration: where it lies and what it shows."""
 
     name: str
@@ -36,40 +36,40 @@ def run_demo(root: Path, assignment: Assignment, out: Path) -> int:
     release = out / "release"
     templates = out / "student_templates"
     build(root, [assignment.slug], out=release, platform_files=bundle_files, templates=templates)
-    hand_ins = [*_given(templates, assignment), *_wrong(assignment, out / "hand-ins")]
+    submissions = [*_given(templates, assignment), *_wrong(assignment, out / "hand-ins")]
     status, results = 0, []
-    for hand_in in hand_ins:
-        console.print(f"grading {hand_in.name}: {hand_in.story}")
-        folder = out / "results" / hand_in.name
-        command = [sys.executable, "-P", "-m", "autograder", "grade", assignment.slug, str(hand_in.path)]
+    for submission in submissions:
+        console.print(f"grading {submission.name}: {submission.story}")
+        folder = out / "results" / submission.name
+        command = [sys.executable, "-P", "-m", "autograder", "grade", assignment.slug, str(submission.path)]
         command += ["--root", str(root), "--out", str(folder), "--json", "--no-training"]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
         status = max(status, done.returncode)
         results.append(json.loads((folder / "results.json").read_text(encoding="utf-8")))
-    console.print(_comparison(hand_ins, results))
-    for hand_in, result in zip(hand_ins[2:], results[2:], strict=True):
-        _show_failures(console, hand_in, result)
+    console.print(_comparison(submissions, results))
+    for submission, result in zip(submissions[2:], results[2:], strict=True):
+        _show_failures(console, submission, result)
     console.print("\nItems of training were left out here; `autograder grade` trains for a minute or two.")
     console.print(f"The release is in {release}, the results are in {out / 'results'}.")
     return status
 
 
-def _given(templates: Path, assignment: Assignment) -> list[HandIn]:
+def _given(templates: Path, assignment: Assignment) -> list[ExampleSubmission]:
     assert assignment.reference is not None
     template = templates / assignment.slug
     return [
-        HandIn("reference", "the instructor's solution, which must get full marks", assignment.reference),
-        HandIn("template", "the untouched template, which must get nothing", template),
+        ExampleSubmission("reference", "the instructor's solution, which must get full marks", assignment.reference),
+        ExampleSubmission("template", "the untouched template, which must get nothing", template),
     ]
 
 
-def _wrong(assignment: Assignment, folder: Path) -> list[HandIn]:
+def _wrong(assignment: Assignment, folder: Path) -> list[ExampleSubmission]:
     """Make the wrong hand-ins that ``demo.toml`` describes as replacements in the reference."""
     assert assignment.reference is not None
     description = assignment.reference / "demo.toml"
     if not description.is_file():
         return []
-    hand_ins = []
+    submissions = []
     for entry in read_toml(description)["hand_ins"]:
         target = folder / entry["name"]
         shutil.rmtree(target, ignore_errors=True)
@@ -79,8 +79,8 @@ def _wrong(assignment: Assignment, folder: Path) -> list[HandIn]:
                 text = read_text(reference_path(assignment, name))
                 changed = _changed(text, name, entry["changes"], description)
                 (target / reference_name(assignment, name)).write_text(changed, encoding="utf-8")
-        hand_ins.append(HandIn(entry["name"], entry["story"], target))
-    return hand_ins
+        submissions.append(ExampleSubmission(entry["name"], entry["story"], target))
+    return submissions
 
 
 def _changed(text: str, name: str, changes: list[dict[str, str]], description: Path) -> str:
@@ -93,12 +93,12 @@ def _changed(text: str, name: str, changes: list[dict[str, str]], description: P
     return text
 
 
-def _comparison(hand_ins: list[HandIn], results: list[dict[str, Any]]) -> Table:
+def _comparison(submissions: list[ExampleSubmission], results: list[dict[str, Any]]) -> Table:
     table = Table(title="Points per item")
     table.add_column("item")
     table.add_column("of", justify="right")
-    for hand_in in hand_ins:
-        table.add_column(hand_in.name, justify="right")
+    for submission in submissions:
+        table.add_column(submission.name, justify="right")
     for tests in zip(*(result["tests"] for result in results), strict=True):
         if "max_score" in tests[0]:
             scores = [f"{test['score']:g}" for test in tests]
@@ -109,8 +109,8 @@ def _comparison(hand_ins: list[HandIn], results: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _show_failures(console: Console, hand_in: HandIn, result: dict[str, Any]) -> None:
-    console.rule(f"what {hand_in.name} is told", align="left")
+def _show_failures(console: Console, submission: ExampleSubmission, result: dict[str, Any]) -> None:
+    console.rule(f"what {submission.name} is told", align="left")
     for test in result["tests"]:
         if test.get("status") == "failed" and test["extra_data"]["outcome"] == "FAIL":
             console.print(f"{test['name']}: {test['score']:g} of {test['max_score']:g}", style="bold", markup=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-TROUBLE, MISUSE = 1, 2
+RUN_FAILED, MISUSE = 1, 2
 """Exit statuses: the grader or the machine failed; the command was not used as it must be."""
 
 
@@ -13,7 +13,7 @@ class UserError(Exception):
     """A mistake in what the user gave us; the command line prints its one line and exits 2."""
 
 
-class UnreadableHandIn(UserError):
+class UnreadableSubmission(UserError):
     """Nothing of a hand-in can be read: whoever handed it in has to mend it."""
 
 

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from autograder.assignment import MANIFEST, Assignment, Kind, find_root, load_assignment, read_manifest
-from autograder.errors import TROUBLE, UnreadableHandIn, UserError
+from autograder.errors import RUN_FAILED, UnreadableSubmission, UserError
 from autograder.grading.grade import grade as run_grading
-from autograder.grading.grader_error import GraderTrouble
+from autograder.grading.grader_error import GraderError
 from autograder.grading.interruption import Interruption
 from autograder.grading.late import apply_late_policy
 from autograder.grading.options import Options, Progress
@@ -115,7 +115,7 @@ def _graded_or_told(request: GradeRequest, assignment: Assignment, interruption:
     """Grade; where that is not possible, the file of results says so."""
     try:
         return _graded(assignment, request.path, request.options, interruption)
-    except UnreadableHandIn as error:
+    except UnreadableSubmission as error:
         _write(request.results, results_json.refused(assignment, str(error)))
         raise
     except _GraderBroke:
@@ -169,12 +169,12 @@ def _graded(
     try:
         with _progress() as progress:
             return run_grading(assignment, path, options, progress, interruption)
-    except GraderTrouble as error:
+    except GraderError as error:
         print(f"autograder: the grader is broken, not the hand-in: {error}", file=sys.stderr)
-        raise _GraderBroke(TROUBLE) from None
+        raise _GraderBroke(RUN_FAILED) from None
     except OSError as error:
         print(f"autograder: this machine failed the grader, not the hand-in: {error}", file=sys.stderr)
-        raise _GraderBroke(TROUBLE) from None
+        raise _GraderBroke(RUN_FAILED) from None
 
 
 def _write(path: Path | None, data: Mapping[str, Any]) -> None:
@@ -206,7 +206,7 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         print(f"autograder: {path}: cannot be written: {error.strerror}; grade again", file=sys.stderr)
-        raise SystemExit(TROUBLE) from None
+        raise SystemExit(RUN_FAILED) from None
 
 
 @contextmanager
@@ -240,4 +240,4 @@ def _status(result: GradingResult) -> int:
     broken = [item.id for item in result.items if item.outcome is Outcome.ERROR and not item.checks]
     if broken:
         print(f"autograder: the grader is broken: no check belongs to {', '.join(broken)}", file=sys.stderr)
-    return TROUBLE if tried or broken else 0
+    return RUN_FAILED if tried or broken else 0

@@ -46,15 +46,15 @@ class Mutant(Table):
     """Whether only a statistical check can see it: its detection is measured by `verify --power`."""
     equivalent: str = ""
     """Why the variant is right after all; "" where it is wrong."""
-    price: tuple[Number, Number] | None = None
+    penalty: tuple[Number, Number] | None = None
     """The least and the greatest part of the item's points that the bug may cost."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Mutant:
         if not self.equivalent and not self.hint:
             raise ValueError("a wrong variant needs a hint")
-        if self.price is not None and not 0 <= self.price[0] <= self.price[1] <= 1:
-            raise ValueError("price must be two parts of the item's points, [least, greatest], between 0 and 1")
+        if self.penalty is not None and not 0 <= self.penalty[0] <= self.penalty[1] <= 1:
+            raise ValueError("penalty must be two parts of the item's points, [least, greatest], between 0 and 1")
         return self
 
     @property

@@ -113,9 +113,9 @@ def inside() -> list[tuple[str, str, str, str, str]]:
                 hand_in.double(q.mean)
 
             runner = CheckRunner(check, check.__autograder_declaration__, {"hand_in": RemoteName("hand_in")}, 1)
-            runner.judge(in_process, None, None)
+            runner.grade(in_process, None, None)
             pairs = [
-                (timed(lambda: runner.judge(jailed, None, None)), timed(lambda: runner.judge(in_process, None, None)))
+                (timed(lambda: runner.grade(jailed, None, None)), timed(lambda: runner.grade(in_process, None, None)))
                 for _ in range(7)
             ]
     remote, local = (statistics.median(column) for column in zip(*pairs, strict=True))

@@ -10,7 +10,7 @@ The rooms behind it, each of which knows only those above it:
 - `training`: networks that record how they are called (`AffineNoise`, `WatchedNetworks`), untrained ones (`Sizes`), and
   short trainings (`Criterion`, `assert_learned`, `digits`).
 
-From the sandbox come the verbs for what is in the worker (`fetch`, `gradients`, `lend`, ...), what it did wrong
+From the sandbox come the verbs for what is in the worker (`fetch`, `gradients`, `expose`, ...), what it did wrong
 (`SubmissionFault`), its figures (`drawn`) and the values of `STAND_INS`.
 """
 
@@ -63,12 +63,12 @@ from autograder.checks.training.learning import (
     blurred,
     checked_weights,
     in_chunks,
-    told_losses,
+    reported_losses,
     train,
 )
 from autograder.checks.training.noise_predictors import AffineNoise, NoisePredictor, per_image, teach
-from autograder.checks.training.secret_isometry import Disguise
-from autograder.checks.training.secret_tiling import Mosaic
+from autograder.checks.training.secret_isometry import SecretIsometry
+from autograder.checks.training.secret_tiling import SecretTiling
 from autograder.checks.training.untrained import (
     FEW,
     SIGNS,
@@ -86,8 +86,18 @@ from autograder.checks.training.watched_networks import (
 )
 from autograder.sandbox.trusted.captured_figures import Figure, Panel, drawn
 from autograder.sandbox.trusted.faults import SubmissionFault, SubmissionRaised
-from autograder.sandbox.trusted.remote import Remote, exists, fetch, fresh, gradients, info, is_remote, lend, substitute
-from autograder.sandbox.trusted.stand_ins import Callback, Canned, StandIns
+from autograder.sandbox.trusted.remote import (
+    Remote,
+    exists,
+    expose,
+    fetch,
+    fresh,
+    gradients,
+    info,
+    is_remote,
+    substitute,
+)
+from autograder.sandbox.trusted.stand_ins import Callback, Constant, StandIns
 
 __all__ = [
     "CLASSES",
@@ -96,15 +106,13 @@ __all__ = [
     "UNFIT",
     "AffineNoise",
     "Callback",
-    "Canned",
     "CheckFailed",
+    "Constant",
     "Contract",
     "Criterion",
     "DiagonalGaussian",
-    "Disguise",
     "Figure",
     "LabelledImages",
-    "Mosaic",
     "NoisePredictor",
     "NoisingProblem",
     "PValue",
@@ -112,6 +120,8 @@ __all__ = [
     "Property",
     "Reduction",
     "Remote",
+    "SecretIsometry",
+    "SecretTiling",
     "Sizes",
     "Spread",
     "StandIns",
@@ -159,6 +169,7 @@ __all__ = [
     "energy_distance",
     "exceeds",
     "exists",
+    "expose",
     "falls_below",
     "fetch",
     "first_that_fits",
@@ -171,7 +182,6 @@ __all__ = [
     "info",
     "is_remote",
     "item",
-    "lend",
     "nearest_neighbour_accuracy",
     "network_of_stand_ins",
     "noising_problems",
@@ -181,6 +191,7 @@ __all__ = [
     "placed",
     "prop",
     "record_p_values",
+    "reported_losses",
     "schedules",
     "secret_generator",
     "seeds",
@@ -194,6 +205,5 @@ __all__ = [
     "teach",
     "tensors",
     "timesteps",
-    "told_losses",
     "train",
 ]

@@ -16,8 +16,8 @@ import torch
 
 from autograder.assignment import Assignment, Item
 from autograder.checks.training.device import training_on
-from autograder.grading.bench import Bench
 from autograder.grading.device_choice import choose_device
+from autograder.grading.environment import GradingEnvironment
 from autograder.grading.findings import Findings
 from autograder.grading.hints import Passed
 from autograder.grading.interruption import Bound
@@ -28,43 +28,45 @@ from autograder.grading.schedule import Schedule
 from autograder.grading.seeds import check_seed, secret_seed
 from autograder.grading.trusted_files import PUBLIC_SEED, open_reference, read_grading_seed, read_secret, read_stand_ins
 from autograder.results import CheckResult, Failure, Notice, Outcome
-from autograder.sandbox.shared.processor_time import PATIENCE
+from autograder.sandbox.shared.processor_time import TIMEOUT_FACTOR
 from autograder.sandbox.trusted.faults import NotEnoughTime, WorkersLost
 from autograder.sandbox.trusted.session import RUN_IS_OVER, OpenAnother, Session
 from autograder.sandbox.trusted.stand_ins import StandIns, stand_ins_of
 
-LEAST_SECONDS = 0.2
+MIN_SECONDS = 0.2
 OUT_OF_TIME = "the time of the whole run ({:g} s) was over before this check was done"
 TOO_SLOW = "training was stopped: it took longer than the {:.3g} s that it may take here, several times what it needs"
 NO_WORKER = "the grader lost the process that workers come from"
 
 
-def run_all(bench: Bench, options: Options, wanted: Sequence[Item], progress: Progress | None) -> Findings:
+def run_all(
+    environment: GradingEnvironment, options: Options, wanted: Sequence[Item], progress: Progress | None
+) -> Findings:
     """Load the submission, run all checks of the wanted items, and return what they found."""
-    device = _device(bench, options, wanted)
-    bench.survey()
-    findings = Findings(bench, options)
-    seed = _grading_seed(bench.assignment, options)
-    stand_ins = read_stand_ins(bench.assignment) if options.hidden else {}
+    device = _device(environment, options, wanted)
+    environment.survey()
+    findings = Findings(environment, options)
+    seed = _grading_seed(environment.assignment, options)
+    stand_ins = read_stand_ins(environment.assignment) if options.hidden else {}
 
     def begin(checks: Sequence[Check]) -> Callable[[Check, dict[str, Any]], None]:
         findings.planned = frozenset(check.item for check in checks)
-        limits = [_limit(bench.assignment, check) for check in checks]
-        return _Run(findings, seed, stand_ins, Schedule(limits, bench.run_ends), len(checks), progress).check
+        limits = [_limit(environment.assignment, check) for check in checks]
+        return _Run(findings, seed, stand_ins, Schedule(limits, environment.run_ends), len(checks), progress).check
 
     ids = frozenset(item.id for item in wanted if options.training or not item.training)
     with training_on(device):
-        run_checks(CheckPlugin(bench.assignment, ids, begin, hidden=options.hidden))
+        run_checks(CheckPlugin(environment.assignment, ids, begin, hidden=options.hidden))
     return findings
 
 
-def _device(bench: Bench, options: Options, wanted: Sequence[Item]) -> torch.device:
+def _device(environment: GradingEnvironment, options: Options, wanted: Sequence[Item]) -> torch.device:
     """Choose where to train; a GPU that nobody asked for is left alone where there is nothing to train."""
     trains = options.training and any(item.training and item.is_auto for item in wanted)
     device = choose_device(options.device if trains or options.device is not Device.AUTO else Device.CPU)
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
-        bench.notices.append(Notice(text=f"what the grader itself trains was trained on a GPU ({name})"))
+        environment.notices.append(Notice(text=f"what the grader itself trains was trained on a GPU ({name})"))
     return device
 
 
@@ -96,46 +98,48 @@ class _Run:
 
     def check(self, check: Check, fixtures: dict[str, Any]) -> None:
         """Run one check and note what became of it."""
-        bench, options = self.findings.bench, self.findings.options
-        begun, limit = time.monotonic(), _limit(bench.assignment, check)
-        if bench.submission.unavailable(bench.assignment.manifest.item(check.item).file):
+        environment, options = self.findings.environment, self.findings.options
+        begun, limit = time.monotonic(), _limit(environment.assignment, check)
+        if environment.submission.unavailable(environment.assignment.manifest.item(check.item).file):
             self.schedule.leave_out(limit)
         else:
             allowance, note = self.schedule.allowance(limit), ""
             out_of_time = _plain_verdict(Outcome.BLOCKED, OUT_OF_TIME.format(options.deadline or 0.0))
             try:
-                verdict = self._judge(check, fixtures, allowance) if allowance > LEAST_SECONDS else out_of_time
+                verdict = self._judge(check, fixtures, allowance) if allowance > MIN_SECONDS else out_of_time
             except NotEnoughTime as error:
                 verdict = out_of_time if str(error) == RUN_IS_OVER else _plain_verdict(Outcome.BLOCKED, str(error))
             except WorkersLost as error:
                 verdict, note = _plain_verdict(Outcome.BLOCKED, NO_WORKER), str(error)
-            if bench.interruption.reason:
-                verdict = _plain_verdict(Outcome.BLOCKED, bench.interruption.reason)
+            if environment.interruption.reason:
+                verdict = _plain_verdict(Outcome.BLOCKED, environment.interruption.reason)
             self._record(check, verdict, note, time.monotonic() - begun, min(limit, allowance))
         self.done += 1
         if self.progress is not None:
             self.progress(self.done, self.total)
 
     def _judge(self, check: Check, fixtures: dict[str, Any], seconds: float) -> Verdict:
-        bench, limit = self.findings.bench, _limit(self.findings.bench.assignment, check)
-        assignment, item = bench.assignment, bench.assignment.manifest.item(check.item)
+        environment, limit = self.findings.environment, _limit(self.findings.environment.assignment, check)
+        assignment, item = environment.assignment, environment.assignment.manifest.item(check.item)
         origin = (self.seed, assignment.slug, assignment.manifest.version, check.id)
         # where the run spares all the patience that there is, the end of that is the machine's fault and not the run's
-        span = bench.time(limit, time.monotonic() + seconds if seconds < PATIENCE * limit else None)
+        span = environment.time(limit, time.monotonic() + seconds if seconds < TIMEOUT_FACTOR * limit else None)
         seed, secret = check_seed(*origin), secret_seed(*origin)
         runner = CheckRunner(check.function, check.declaration, fixtures, seed, secret=secret, costly=item.training)
         stand_ins = stand_ins_of(self.stand_ins, check.item, check.id)
         has_reference = assignment.reference is not None and self.findings.options.hidden
 
         def open_worker(variant: StandIns | None, open_another: OpenAnother | None) -> Session:
-            return bench.open(item.file, variant, open_another, check=span, training=item.training)
+            return environment.open(item.file, variant, open_another, check=span, training=item.training)
 
         def bounded() -> AbstractContextManager[Bound]:
-            ends = time.monotonic() + PATIENCE * limit
-            return bench.interruption.bounded(ends if bench.run_ends is None else min(ends, bench.run_ends))
+            ends = time.monotonic() + TIMEOUT_FACTOR * limit
+            return environment.interruption.bounded(
+                ends if environment.run_ends is None else min(ends, environment.run_ends)
+            )
 
         reference = partial(open_reference, assignment) if has_reference else None
-        verdict = runner.judge(open_worker, stand_ins, reference, bounded)
+        verdict = runner.grade(open_worker, stand_ins, reference, bounded)
         if verdict.outcome is Outcome.PASS and not item.training:
             self.findings.passed.setdefault(check.item, []).append(Passed(runner, stand_ins))
         return verdict
@@ -145,7 +149,7 @@ class _Run:
         if failure is not None and not check.public and failed:
             raised = f"it raised {verdict.builtin}" if verdict.builtin else "this does not hold"
             failure = Failure(summary=verdict.limit or raised)
-        training = self.findings.bench.assignment.manifest.item(check.item).training
+        training = self.findings.environment.assignment.manifest.item(check.item).training
         hint = "" if check.public or not failed else verdict.limit
         if training and failed and verdict.stopped and seconds >= longest:
             hint = TOO_SLOW.format(longest)  # says nothing that the submission controls

@@ -20,13 +20,13 @@ def choose_device(wanted: Device) -> torch.device:
     """
     if wanted is Device.CPU:
         return torch.device("cpu")
-    trouble = _trouble_with_cuda()
+    trouble = _cuda_error()
     if trouble and wanted is Device.CUDA:
         raise UserError(f"--device cuda: {trouble}; leave the option out, and the CPU is used where there is no GPU")
     return torch.device("cpu" if trouble else "cuda")
 
 
-def _trouble_with_cuda() -> str:
+def _cuda_error() -> str:
     """Say why no GPU can be used here, "" where one can."""
     if torch.version.cuda is None:
         return "this PyTorch is built without CUDA"

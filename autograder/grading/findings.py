@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autograder import __version__
 from autograder.assignment import Item
-from autograder.grading.bench import Bench
+from autograder.grading.environment import GradingEnvironment
 from autograder.grading.hints import Explainer, Passed
 from autograder.grading.options import Options
 from autograder.grading.running import Evidence
@@ -28,7 +28,7 @@ RESULT_SECONDS = 5.0
 class Findings:
     """What was found so far, by item."""
 
-    bench: Bench
+    environment: GradingEnvironment
     options: Options
     planned: frozenset[str] = frozenset()
     """Items that have a check."""
@@ -45,35 +45,35 @@ class Findings:
             return
         place = folder / "variants"
         place.mkdir(mode=0o700)
-        explainer = Explainer(read_catalogue(self.bench.assignment), place)
+        explainer = Explainer(read_catalogue(self.environment.assignment), place)
         ends = time.monotonic() + ALL_HINTS_SECONDS
-        if self.bench.run_ends is not None:
-            ends = min(ends, self.bench.run_ends - RESULT_SECONDS)
+        if self.environment.run_ends is not None:
+            ends = min(ends, self.environment.run_ends - RESULT_SECONDS)
         for item, evidence in self.evidence.items():
             mutant = None
-            with self.bench.interruption.bounded(min(ends, time.monotonic() + HINT_SECONDS)) as bound:
+            with self.environment.interruption.bounded(min(ends, time.monotonic() + HINT_SECONDS)) as bound:
                 mutant = None if bound.over else explainer.explain(item, evidence, self.passed.get(item, []))
             if not bound.over:
                 self.checks[item] = hinted(self.checks[item], mutant)
 
     def result(self, wanted: Sequence[Item], seconds: float) -> GradingResult:
         """Return everything that was found out in so many seconds."""
-        manifest, submission = self.bench.assignment.manifest, self.bench.submission
+        manifest, submission = self.environment.assignment.manifest, self.environment.submission
         return GradingResult(
-            assignment=self.bench.assignment.slug,
+            assignment=self.environment.assignment.slug,
             assignment_title=manifest.title,
             assignment_version=manifest.version,
             grader_version=__version__,
             submission_digest=submission.digest,
             items=tuple(map(self._line, wanted)),
-            notices=(*submission.notices, *self.bench.notices),
-            walls=tuple(self.bench.walls),
+            notices=(*submission.notices, *self.environment.notices),
+            walls=tuple(self.environment.walls),
             times=Times(total=round(seconds, 3)),
             public_only=not self.options.hidden,
         )
 
     def _line(self, item: Item) -> ItemResult:
-        submission = self.bench.submission
+        submission = self.environment.submission
         blocked = self._left_out() if item.training and not self.checks.get(item.id) else ""
         lost = submission.unavailable(item.file) or submission.violations.get(item.id, "")
         line = score_item(item, self.checks.get(item.id, []), lost=lost, blocked=blocked)

@@ -39,13 +39,15 @@ def grade(
     own = Interruption() if interruption is None else nullcontext(interruption)
     with own as interruption, _private_folder() as folder:
         import_heavy(assignment.manifest.files.preload)
-        from autograder.grading.bench import open_bench  # needs torch: where that is broken, the line above has said so
+        from autograder.grading.environment import (
+            open_environment,  # needs torch: where that is broken, the line above has said so
+        )
 
-        with open_bench(assignment, submission, folder, interruption, run_ends, options.strict) as bench:
-            bench.judge_walls()
+        with open_environment(assignment, submission, folder, interruption, run_ends, options.strict) as environment:
+            environment.check_isolation()
             from autograder.grading.all_checks import run_all  # reads secrets: the zygote is forked
 
-            findings = run_all(bench, options, wanted, progress)
+            findings = run_all(environment, options, wanted, progress)
         findings.explain(folder)  # every worker is dead: what lies there now is read by nobody
         return findings.result(wanted, time.monotonic() - started)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from autograder.errors import UserError
 
 
-class GraderTrouble(Exception):
+class GraderError(Exception):
     """The grader or its checks are broken; the run failed and must be repeated once that is mended."""
 
 
@@ -18,7 +18,7 @@ def blaming(path: Path) -> Iterator[None]:
     """Turn any exception of the code of a trusted file into one line that names the file and where it was raised."""
     try:
         yield
-    except (UserError, GraderTrouble):
+    except (UserError, GraderError):
         raise
     except Exception as error:
         trace, line = error.__traceback__, None
@@ -27,4 +27,4 @@ def blaming(path: Path) -> Iterator[None]:
             trace = trace.tb_next
         where = f"{path}:{line}" if line is not None else str(path)
         text = " ".join(str(error).split())
-        raise GraderTrouble(f"{where}: {type(error).__name__}: {text}") from error
+        raise GraderError(f"{where}: {type(error).__name__}: {text}") from error

@@ -165,7 +165,7 @@ class Explainer:
     def _passes(self, mutant: Mutant, passed: Sequence[Passed]) -> bool:
         folder = self._variant(mutant)
         verdicts = (
-            check.runner.judge(partial(open_trusted, self.catalogue.assignment, folder), check.stand_ins, None)
+            check.runner.grade(partial(open_trusted, self.catalogue.assignment, folder), check.stand_ins, None)
             for check in passed
         )
         return all(verdict.outcome is Outcome.PASS for verdict in verdicts)

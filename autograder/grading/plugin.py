@@ -17,7 +17,7 @@ from autograder.assignment import Assignment, other_version
 from autograder.checks.authoring.contracts import Applied, Derived
 from autograder.checks.authoring.declaring import Declaration, declaration_of
 from autograder.errors import UserError, did_you_mean
-from autograder.grading.grader_error import GraderTrouble
+from autograder.grading.grader_error import GraderError
 from autograder.grading.running import RemoteName
 
 
@@ -81,7 +81,7 @@ class CheckPlugin:
         """Remember why a file of checks could not be read."""
         if report.failed:
             self.problems.append(
-                GraderTrouble(f"{report.nodeid}: cannot be collected: {_last_error(report.longreprtext)}")
+                GraderError(f"{report.nodeid}: cannot be collected: {_last_error(report.longreprtext)}")
             )
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -92,7 +92,7 @@ class CheckPlugin:
         """
         try:
             found = [(item, self._check(item)) for item in items]
-        except (UserError, GraderTrouble) as error:
+        except (UserError, GraderError) as error:
             self.problems.append(error)
             items.clear()
             return
@@ -114,22 +114,22 @@ class CheckPlugin:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember what went wrong outside of a check's body, such as a fixture."""
         if report.failed:
-            self.problems.append(GraderTrouble(f"{report.nodeid} ({report.when}):\n{report.longreprtext}"))
+            self.problems.append(GraderError(f"{report.nodeid} ({report.when}):\n{report.longreprtext}"))
 
     def pytest_internalerror(self, excrepr: object) -> None:
         """Remember what broke pytest."""
-        self.problems.append(GraderTrouble(f"pytest broke:\n{excrepr}"))
+        self.problems.append(GraderError(f"pytest broke:\n{excrepr}"))
 
     def _check(self, item: pytest.Item) -> Check:
         if not isinstance(item, pytest.Function):
-            raise GraderTrouble(f"{item.nodeid}: only plain test functions can be checks")
+            raise GraderError(f"{item.nodeid}: only plain test functions can be checks")
         function = item.obj
         declaration = declaration_of(function)
         if declaration is None or not declaration.item:
-            raise GraderTrouble(f'{item.nodeid}: a check needs @item("..."), outermost')
+            raise GraderError(f'{item.nodeid}: a check needs @item("..."), outermost')
         known = [entry.id for entry in self.assignment.manifest.items if entry.is_auto]
         if declaration.item not in known:
-            raise GraderTrouble(
+            raise GraderError(
                 f"{item.nodeid}: no auto item {declaration.item!r}{did_you_mean(declaration.item, known)}"
             )
         derived = self._derived.get(item.nodeid)
@@ -143,7 +143,7 @@ class CheckPlugin:
 def run_checks(plugin: CheckPlugin) -> None:
     """Collect and run an assignment's checks; its modules are remote fixtures.
 
-    Raises the first problem that is the grader's own: `GraderTrouble` or `UserError`.
+    Raises the first problem that is the grader's own: `GraderError` or `UserError`.
     """
     fixtures = types.ModuleType("autograder_fixtures")
     for name in plugin.assignment.modules:

@@ -6,13 +6,13 @@ import importlib
 from collections.abc import Iterable
 
 from autograder.errors import what_went_wrong
-from autograder.grading.grader_error import GraderTrouble
+from autograder.grading.grader_error import GraderError
 
 
 def import_heavy(preload: Iterable[str]) -> None:
     """Import torch and what hand-ins import; a package that is missing is the loader's matter.
 
-    Raises `GraderTrouble` where one is there and broken: no hand-in could use it, whatever it does.
+    Raises `GraderError` where one is there and broken: no hand-in could use it, whatever it does.
     """
     for name in ("torch", *preload):
         try:
@@ -21,7 +21,7 @@ def import_heavy(preload: Iterable[str]) -> None:
             missing = f"{error.name}." if isinstance(error, ModuleNotFoundError) else ""
             if name != "torch" and missing and f"{name}.".startswith(missing):
                 continue
-            raise GraderTrouble(
+            raise GraderError(
                 f"{name} cannot be imported on this machine: {what_went_wrong(error)};"
                 " `autograder doctor` says what else is broken"
             ) from None

@@ -150,7 +150,7 @@ class CheckRunner:
     secret: int = 0
     costly: bool = False
 
-    def judge(
+    def grade(
         self,
         open_session: OpenSession,
         stand_ins: StandIns | None,

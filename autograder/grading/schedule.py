@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from autograder.sandbox.shared.processor_time import PATIENCE
+from autograder.sandbox.shared.processor_time import TIMEOUT_FACTOR
 
 CHECKS_SHARE = 0.9
 """Part of what is left after that which checks may take; the rest is for new workers, reruns and results."""
@@ -32,7 +32,7 @@ class Schedule:
     def allowance(self, limit: float) -> float:
         """Return the seconds for the next check: what it has reserved, and what those before it have not used."""
         self._asked -= limit
-        most = limit * PATIENCE
+        most = limit * TIMEOUT_FACTOR
         if self._run_ends is None:
             return most
         now = time.monotonic()

@@ -107,12 +107,12 @@ def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
         with blaming(path):
             spec.loader.exec_module(module)
             for key, mapping in module.STAND_INS.items():
-                _judge_stand_ins(assignment, key, mapping, path)
+                _check_stand_ins(assignment, key, mapping, path)
                 stand_ins[key] = mapping
     return stand_ins
 
 
-def _judge_stand_ins(assignment: Assignment, key: str, stand_ins: StandIns, path: Path) -> None:
+def _check_stand_ins(assignment: Assignment, key: str, stand_ins: StandIns, path: Path) -> None:
     item_id, _, check = key.partition("::")
     blanks = {
         f"{Path(item.file or '').stem}.{blank}": item.id for item in assignment.manifest.items for blank in item.blanks

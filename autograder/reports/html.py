@@ -222,8 +222,8 @@ def _page(result: GradingResult, staff: bool) -> _Page:
 def _part_limit(result: GradingResult) -> int:
     """Return the length of a part such that all of them are a page that a browser can show."""
     failed = sum(check.outcome is not Outcome.PASS for item in result.items for check in item.checks)
-    most_parts = 9
-    return min(PART_LIMIT, ALL_TEXTS_LIMIT // max(1, most_parts * failed + len(result.items)))
+    max_parts = 9
+    return min(PART_LIMIT, ALL_TEXTS_LIMIT // max(1, max_parts * failed + len(result.items)))
 
 
 def _shares(result: GradingResult) -> Iterator[tuple[str, float]]:

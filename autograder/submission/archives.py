@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from autograder.errors import UnreadableHandIn
+from autograder.errors import UnreadableSubmission
 from autograder.source.lines import printable
 from autograder.submission.entries import (
     MAX_DEPTH,
@@ -88,7 +88,7 @@ def read_archive(data: bytes, name: str, budget: Budget, notices: Notices, *, ne
             entries[entry.path] = entry
     except _BROKEN as error:
         if not entries:
-            raise UnreadableHandIn(
+            raise UnreadableSubmission(
                 f"{printable(name)}: this archive is damaged ({printable(error)}); pack it again"
             ) from None
         notices.add(Topic.REFUSED, f"{printable(name)}: the rest of this archive cannot be read ({printable(error)})")
@@ -97,7 +97,7 @@ def read_archive(data: bytes, name: str, budget: Budget, notices: Notices, *, ne
 
 def _zip_members(data: bytes, place: _Place) -> Iterator[Entry]:
     if data.count(_CENTRAL_RECORD) > MAX_LISTED:
-        raise UnreadableHandIn(f"the zip has more than {MAX_LISTED} entries; hand in only your own files")
+        raise UnreadableSubmission(f"the zip has more than {MAX_LISTED} entries; hand in only your own files")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         infos = [info for info in archive.infolist() if not info.filename.endswith(("/", "\\"))]
         markers = [info.filename for info in infos if info.filename.endswith("/pyvenv.cfg")]

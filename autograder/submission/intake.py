@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from autograder.assignment import NOTEBOOK, SUBMITTABLE, Assignment
-from autograder.errors import UnreadableHandIn, UserError
+from autograder.errors import UnreadableSubmission, UserError
 from autograder.source.lines import printable
 from autograder.source.magics import read_python
 from autograder.submission.archives import foreign_archive, is_archive, read_archive
@@ -38,7 +38,7 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
     budget = Budget(notices)
     outer = _read_entries(path, budget, notices)
     if not outer:
-        raise UnreadableHandIn(_nothing_read(path, notices))
+        raise UnreadableSubmission(_nothing_read(path, notices))
     expected = _expected_sources(assignment)
     entries, matches = _matched(outer, expected, budget, notices)
     missing = _missing(entries, matches, assignment)
@@ -78,19 +78,19 @@ def _expected_sources(assignment: Assignment) -> list[str]:
 def _read_entries(path: Path, budget: Budget, notices: Notices) -> list[Entry]:
     shown = printable(path)
     if path.is_symlink():
-        raise UnreadableHandIn(f"{shown}: is a link; give the path of the hand-in itself")
+        raise UnreadableSubmission(f"{shown}: is a link; give the path of the hand-in itself")
     if path.is_dir():
         return read_folder(path, budget, notices)
     try:
         entry = read_regular_file(path, readable_path(path.name), Budget(notices), limit=MAX_ARCHIVE)
     except FileNotFoundError:
-        raise UnreadableHandIn(f"{shown}: there is no such file or folder") from None
+        raise UnreadableSubmission(f"{shown}: there is no such file or folder") from None
     except (OSError, ValueError) as error:
-        raise UnreadableHandIn(f"{shown}: {error.strerror if isinstance(error, OSError) else error}") from None
+        raise UnreadableSubmission(f"{shown}: {error.strerror if isinstance(error, OSError) else error}") from None
     if entry.data is None and not entry.problem:
-        raise UnreadableHandIn(f"{shown}: is larger than {MAX_ARCHIVE // MIB} MB; hand in only your own files")
+        raise UnreadableSubmission(f"{shown}: is larger than {MAX_ARCHIVE // MIB} MB; hand in only your own files")
     if kind := foreign_archive(entry):
-        raise UnreadableHandIn(f"{shown}: {kind} archives cannot be read; hand in a zip")
+        raise UnreadableSubmission(f"{shown}: {kind} archives cannot be read; hand in a zip")
     if entry.data is not None and (is_archive(entry.data) or path.name.casefold().endswith(_ARCHIVE_SUFFIXES)):
         return read_archive(entry.data, path.name, budget, notices)
     if entry.size > MAX_FILE and not entry.name.casefold().endswith(NOTEBOOK):

@@ -9,7 +9,7 @@ from autograder.errors import did_you_mean
 from autograder.release.handouts import Handout
 from autograder.release.template import HANDOUT
 from autograder.texts import decode
-from autograder.verify.matrix import Problem, Trouble
+from autograder.verify.matrix import Problem, ProblemKind
 
 _CLOSE = 1e-9
 
@@ -46,5 +46,5 @@ def _problems(assignment: Assignment, handout: Handout) -> Iterator[Problem]:
             yield _problem(what, "let both say the same")
 
 
-def _problem(what: str, mend: str) -> Problem:
-    return Problem(trouble=Trouble.HANDOUT, where=HANDOUT, what=what, mend=mend)
+def _problem(what: str, fix: str) -> Problem:
+    return Problem(kind=ProblemKind.HANDOUT, where=HANDOUT, what=what, fix=fix)

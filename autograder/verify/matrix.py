@@ -8,7 +8,7 @@ else, ``version`` grows. It depends on the bytes of the assignment alone, not on
   A row's ``cells`` are the items that it was graded on: ``lost`` points, and labels of the checks that failed by
   comparison (``killed_by``), by an exception (``raised_by``), or for a fault of their own (``errors``).
   ``untouched`` are items that the bug cannot reach, which is proved by leaving the whole item unwritten.
-  ``homes`` are the items in whose blanks a bug lies whose own item has none: these it may cost points.
+  ``enclosing_items`` are the items in whose blanks a bug lies whose own item has none: these it may cost points.
   ``shown`` is the misconception whose hint a student with this bug would see, ``sees`` what that is worth, ``twins``
   the mutants that cannot be told from it, ``reads`` all that this student reads about the item.
 - ``claims``: variants that are said to be right after all, with the number of ``inputs`` that they survived.
@@ -28,7 +28,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Role(StrEnum):
@@ -52,7 +52,7 @@ class Sees(StrEnum):
     WRONG = "wrong"
 
 
-class Trouble(StrEnum):
+class ProblemKind(StrEnum):
     """The kinds of problems, in the order in which they are told."""
 
     BROKEN = "check raises"
@@ -66,7 +66,7 @@ class Trouble(StrEnum):
     UNDECLARED_RAISE = "killed by an exception only"
     DECLARED_RAISE = "does not raise"
     BLAST_RADIUS = "costs points elsewhere"
-    PRICE = "wrong price"
+    PENALTY = "wrong penalty"
     FALSE_CLAIM = "not equivalent"
     UNPROVED_CLAIM = "equivalence cannot be tried"
     TWINS = "cannot be told apart"
@@ -189,7 +189,7 @@ class Row(Record):
     files: tuple[str, ...] = ()
     cells: tuple[Cell, ...] = ()
     untouched: tuple[str, ...] = ()
-    homes: tuple[str, ...] = ()
+    enclosing_items: tuple[str, ...] = ()
     shown: str = ""
     sees: Sees | None = None
     twins: tuple[str, ...] = ()
@@ -254,15 +254,15 @@ class Exemption(Record):
 
 
 class Problem(Record):
-    """One reason not to release: what, where, and how to mend it."""
+    """One reason not to release: what, where, and how to fix it."""
 
-    trouble: Trouble
+    kind: ProblemKind
     where: str
     what: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}; {self.mend}"
+        return f"{self.where}: {self.what}; {self.fix}"
 
 
 class Report(Record):

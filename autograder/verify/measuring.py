@@ -62,13 +62,13 @@ def _automatic(
     show_automatic(report, console)
     (folder / "automatic.json").write_text(report.as_json() + "\n", encoding="utf-8")
     problems = [
-        f"automatic mutants of {one}: {report.kill_rate(one):.1%} are killed, at least {KILL_RATE:.0%} are due;"
+        f"automatic mutants of {one}: {report.kill_rate(one):.1%} are killed, at least {KILL_RATE:.0%} must be;"
         " sharpen its checks, or record what is right after all under [[automatic]] in mutants.toml"
         for one in report.items
         if report.kill_rate(one) < KILL_RATE
     ]
-    for judged in report.of(Fate.REFUTED):
-        problems.append(f"{judged.mutant.id} is recorded as equivalent, but {judged.why} fails; take it off the list")
+    for graded in report.of(Fate.REFUTED):
+        problems.append(f"{graded.mutant.id} is recorded as equivalent, but {graded.why} fails; take it off the list")
     for entry in report.stale:
         for new in entry.new:
             problems.append(f"[[automatic]] of {entry.item}: no mutant makes {new!r} of {entry.old!r}; remove it")
@@ -129,7 +129,7 @@ def _margins(
         (margin, too_near(margin.as_lead, margin) if margin.network == REFERENCE_NETWORK else network_too_near(margin))
         for margin in margins
     )
-    return [f"{margin.check}, {margin.criterion}: {'; '.join(trouble)}" for margin, trouble in found if trouble]
+    return [f"{margin.check}, {margin.criterion}: {'; '.join(kind)}" for margin, kind in found if kind]
 
 
 def _of(network: str) -> str:

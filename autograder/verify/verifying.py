@@ -16,15 +16,26 @@ from autograder.verify.execution.pool import do_all
 from autograder.verify.execution.progress import Progress
 from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.handout_points import handout_problems
-from autograder.verify.judging import broken_checks, judge
 from autograder.verify.kept import Kept, Keys
-from autograder.verify.matrix import Baseline, Claim, Earnings, ItemColumn, Problem, Record, Report, Role, Row, Trouble
-from autograder.verify.measurement.baselines import Baselines, most_earned, read_baselines
-from autograder.verify.measurement.margins import LEAST_RUNS, read_margins, unmeasured
+from autograder.verify.matrix import (
+    Baseline,
+    Claim,
+    Earnings,
+    ItemColumn,
+    Problem,
+    ProblemKind,
+    Record,
+    Report,
+    Role,
+    Row,
+)
+from autograder.verify.measurement.baselines import Baselines, max_earned, read_baselines
+from autograder.verify.measurement.margins import MIN_RUNS, read_margins, unmeasured
 from autograder.verify.mutation import variants
 from autograder.verify.mutation.equivalence import INPUTS, QUICK_INPUTS, Chunk, chunks_of, try_chunk
-from autograder.verify.mutation.trial import Workbench, told_apart, try_exemptions, try_variant
+from autograder.verify.mutation.trial import TrialContext, distinguished, try_exemptions, try_variant
 from autograder.verify.mutation.variants import Variant
+from autograder.verify.problems import broken_checks, with_problems
 
 _R = TypeVar("_R", bound=Record)
 
@@ -46,7 +57,7 @@ def verify(
     What is ``kept`` of earlier verifications is not done again, unless something changed that has a say in it; what is
     new is kept.
 
-    Raises `UserError` for what cannot be read and `GraderTrouble` where grading itself breaks.
+    Raises `UserError` for what cannot be read and `GraderError` where grading itself breaks.
     """
     import torch
 
@@ -56,10 +67,10 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="autograder-verify-") as folder:
         mutants, misfits = variants.mutants(assignment, read_catalogue(assignment))
         known = Catalogue(assignment, tuple(variant.mutant for variant in mutants if variant.mutant is not None))
-        bench = Workbench(CheckSuite.collect(assignment), known, Path(folder))
-        keys = Keys(assignment, bench.suite, known)
+        context = TrialContext(CheckSuite.collect(assignment), known, Path(folder))
+        keys = Keys(assignment, context.suite, known)
         kept = kept if kept is not None else Kept(Path(folder) / "kept")
-        report = _Verification(bench, keys, kept, item, jobs, progress).report(mutants, misfits)
+        report = _Verification(context, keys, kept, item, jobs, progress).report(mutants, misfits)
         if not item:
             kept.forget_others()
         return report
@@ -69,7 +80,7 @@ def verify(
 class _Verification:
     """The state of one verification."""
 
-    bench: Workbench
+    context: TrialContext
     keys: Keys
     kept: Kept
     item: str
@@ -84,10 +95,12 @@ class _Verification:
         graded, first = self._reference_first(graded)
         if broken := broken_checks(first):
             return self._report(first, (), ()).model_copy(update={"problems": tuple(broken)})
-        known = {item_id: one for item_id, one in read_baselines(self.bench.assignment).items() if self._wants(item_id)}
+        known = {
+            item_id: one for item_id, one in read_baselines(self.context.assignment).items() if self._wants(item_id)
+        }
         graded, untouched = self._narrowed(graded)
         claims = [variant for variant in graded if variant.role is Role.EQUIVALENT]
-        chunks = [chunk for variant in claims for chunk in chunks_of(self.bench, variant, self._inputs)]
+        chunks = [chunk for variant in claims for chunk in chunks_of(self.context, variant, self._inputs)]
         tried = self._do(
             [f"claim {chunk.variant.name!r}" for chunk in chunks],
             [self.keys.of_claim(chunk.variant, chunk.check.id, chunk.number, chunk.inputs) for chunk in chunks],
@@ -95,7 +108,7 @@ class _Verification:
             Claim,
         )
         rows = self._graded(graded, first)
-        rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in told_apart(rows)]
+        rows = [row.model_copy(update={"untouched": untouched.get(row.name, ())}) for row in distinguished(rows)]
         earned = self._do(
             [f"baselines of {name!r}" for name in known],
             [self.keys.of_baselines(name) for name in known],
@@ -103,15 +116,15 @@ class _Verification:
             Earnings,
         )
         report = self._report(rows, _joined(claims, tried), [one for each in earned for one in each.baselines])
-        said = [] if self.item else handout_problems(self.bench.assignment)
-        return judge(report, self.bench.catalogue, [*misfits, *said, *self._unmeasured()])
+        said = [] if self.item else handout_problems(self.context.assignment)
+        return with_problems(report, self.context.catalogue, [*misfits, *said, *self._unmeasured()])
 
     def _unmeasured(self) -> list[Problem]:
         """Networks that no record tells of: a threshold was never screened over them."""
-        assignment = self.bench.assignment
-        mend = f"build.py verify --margins {LEAST_RUNS}"
+        assignment = self.context.assignment
+        fix = f"build.py verify --margins {MIN_RUNS}"
         return [
-            Problem(trouble=Trouble.MARGIN, where=f"network {name!r}", what=f"is not on record for {item}", mend=mend)
+            Problem(kind=ProblemKind.MARGIN, where=f"network {name!r}", what=f"is not on record for {item}", fix=fix)
             for name, item in unmeasured(assignment, read_margins(assignment), self.item)
         ]
 
@@ -126,7 +139,7 @@ class _Verification:
 
     def _variants(self, mutants: Sequence[Variant]) -> list[Variant]:
         """Return all variants, or those of the one item, reference first."""
-        assignment = self.bench.assignment
+        assignment = self.context.assignment
         base = [variants.reference(assignment), variants.template(assignment), *variants.alternatives(assignment)]
         if not self.item:
             return [*base, *mutants]
@@ -135,15 +148,15 @@ class _Verification:
 
     def _narrowed(self, graded: list[Variant]) -> tuple[list[Variant], dict[str, tuple[str, ...]]]:
         """Leave out of the one item's mutants the items that they provably cannot reach; say which these are."""
-        item = self.bench.assignment.manifest.item(self.item) if self.item else None
-        blank = variants.unwritten(self.bench.assignment, item) if item is not None and item.file else None
+        item = self.context.assignment.manifest.item(self.item) if self.item else None
+        blank = variants.unwritten(self.context.assignment, item) if item is not None and item.file else None
         if item is None or blank is None:
             return graded, {}
         rows = self._tried([blank.on([other]) for other in blank.items])
         safe = {cell.item for row in rows for cell in row.cells if not cell.failed and not cell.errors}
         narrowed, untouched = [], {}
         for variant in graded:
-            text = variants.without_item(self.bench.assignment, item, next(iter(variant.files.values()), b""))
+            text = variants.without_item(self.context.assignment, item, next(iter(variant.files.values()), b""))
             if variant.mutant is not None and text == next(iter(blank.files.values())):
                 untouched[variant.name] = tuple(other for other in variant.items if other in safe)
                 kept = tuple(other for other in variant.items if other not in safe)
@@ -179,7 +192,7 @@ class _Verification:
         Where checks themselves raise there, nothing else can be said.
         """
         reference, *others = graded
-        training = [item for item in reference.items if self.bench.assignment.manifest.item(item).training]
+        training = [item for item in reference.items if self.context.assignment.manifest.item(item).training]
         rows = self._tried([reference.on([item]) for item in reference.items if item not in training])
         return [reference.on(training), *others], rows
 
@@ -187,9 +200,9 @@ class _Verification:
         """Grade all variants but for the rows that are there; what takes longest begins first, so that no process
         waits for it in the end."""
         parts = [variant.on([item]) for variant in graded for item in variant.items]
-        parts.sort(key=lambda part: not self.bench.assignment.manifest.item(part.items[0]).training)
+        parts.sort(key=lambda part: not self.context.assignment.manifest.item(part.items[0]).training)
         tried = [*first, *self._tried(parts)]
-        order = {item.id: number for number, item in enumerate(self.bench.assignment.manifest.items)}
+        order = {item.id: number for number, item in enumerate(self.context.assignment.manifest.items)}
         rows = []
         for variant in graded:
             own = [row for row in tried if (row.role, row.name) == (variant.role, variant.name)]
@@ -205,42 +218,42 @@ class _Verification:
     def _tried(self, parts: Sequence[Variant]) -> list[Row]:
         names = [f"{part.role} {part.name!r} on {part.items[0]}" for part in parts]
         keys = [self.keys.of_variant(part, part.items[0]) for part in parts]
-        return self._do(names, keys, lambda number: try_variant(self.bench, parts[number]), Row)
+        return self._do(names, keys, lambda number: try_variant(self.context, parts[number]), Row)
 
     def _try_chunk(self, chunks: Sequence[Chunk]) -> Callable[[int], Claim]:
-        return lambda number: try_chunk(self.bench, chunks[number])
+        return lambda number: try_chunk(self.context, chunks[number])
 
     def _try_baselines(self, known: Baselines) -> Callable[[int], Earnings]:
         def earned(number: int) -> Earnings:
             item_id = list(known)[number]
-            parts = most_earned(known[item_id]).items()
+            parts = max_earned(known[item_id]).items()
             return Earnings(baselines=tuple(Baseline(item=item_id, name=name, earned=part) for name, part in parts))
 
         return earned
 
     def _report(self, rows: Sequence[Row], claims: Sequence[Claim], earned: Sequence[Baseline]) -> Report:
-        manifest = self.bench.assignment.manifest
+        manifest = self.context.assignment.manifest
         reached = {cell.item for row in rows for cell in row.cells} | {other for row in rows for other in row.untouched}
         items = tuple(
             ItemColumn(id=i.id, title=i.title, points=i.points, file=i.file or "", training=i.training)
             for i in manifest.items
             if i.is_auto and (self._wants(i.id) or i.id in reached)
         )
-        shown, item_of = {column.id for column in items}, {check.id: check.item for check in self.bench.columns}
+        shown, item_of = {column.id for column in items}, {check.id: check.item for check in self.context.columns}
         return Report(
-            slug=self.bench.assignment.slug,
+            slug=self.context.assignment.slug,
             title=manifest.title,
             assignment_version=manifest.version,
             grader_version=__version__,
             scope=self.item,
             items=items,
-            checks=tuple(column for column in self.bench.columns if column.item in shown),
+            checks=tuple(column for column in self.context.columns if column.item in shown),
             rows=tuple(rows),
             claims=tuple(claims),
-            margins=tuple(m for m in read_margins(self.bench.assignment) if item_of.get(m.check) in shown),
+            margins=tuple(m for m in read_margins(self.context.assignment) if item_of.get(m.check) in shown),
             baselines=tuple(earned),
             concepts=dict(manifest.concepts),
-            exemptions=tuple(e for e in try_exemptions(self.bench) if e.item in shown),
+            exemptions=tuple(e for e in try_exemptions(self.context) if e.item in shown),
         )
 
 

@@ -254,6 +254,6 @@ def test_draws_whose_mean_is_no_number_earn_nothing(suite: CheckSuite, tmp_path:
     half = "1.7e308 * (1 + 1e-3 * torch.rand(len(mu) // 2, 2).double())"
     draws = f"def sample_latent(mu, sigma):\n    return torch.cat([{half}, -{half}])\n"
     text = changed() + "\n\n" + draws
-    verdicts = suite.judge(written(tmp_path, text), items=("ec.vae",))
+    verdicts = suite.grade(written(tmp_path, text), items=("ec.vae",))
     passed = [check.id for found in verdicts.values() for check, verdict in found if verdict.outcome is Outcome.PASS]
     assert not [name for name in passed if "draws" in name]

@@ -14,7 +14,7 @@ from autograder.grading.running import Verdict
 from autograder.mutants import read_catalogue
 from autograder.results import Outcome
 from autograder.verify.execution.suite import CheckSuite
-from autograder.verify.measurement.baselines import most_earned, read_baselines
+from autograder.verify.measurement.baselines import max_earned, read_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = {"p1a.autoencoder": 3, "p2c.training": 4, "p2d.sampling": 3}
@@ -31,7 +31,7 @@ def suite() -> CheckSuite:
 
 def verdicts(suite: CheckSuite, folder: Path, item: str, *, public: bool, seed: str = "verify") -> list[Verdict]:
     chosen = tuple(pair for pair in suite.checks if pair[0].item == item and pair[0].public is public)
-    found = CheckSuite(suite.assignment, chosen, suite.stand_ins).judge(folder, grading_seed=seed)
+    found = CheckSuite(suite.assignment, chosen, suite.stand_ins).grade(folder, grading_seed=seed)
     return [verdict for _, verdict in found[item]]
 
 
@@ -56,7 +56,7 @@ def written(folder: Path, *replacements: tuple[str, str], behind: str = "") -> P
 def test_trivial_methods_earn_nothing(suite: CheckSuite, item: str) -> None:
     baselines = read_baselines(ASSIGNMENT)[item]
     assert len(baselines) >= 3
-    assert most_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
+    assert max_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
 
 
 @pytest.mark.parametrize("seed", ["verify", "another", "third"])

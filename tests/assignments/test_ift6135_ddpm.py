@@ -92,7 +92,7 @@ def mutated(folder, source, *names):
 @pytest.mark.parametrize("name", SPECIFIED.split())
 def test_a_mistake_that_people_make_costs_points(suite, reference, tmp_path, name):
     mutant = MUTANTS[name]
-    judged = suite.judge(mutated(tmp_path, reference, name), items=[mutant.item])[mutant.item]
+    judged = suite.grade(mutated(tmp_path, reference, name), items=[mutant.item])[mutant.item]
     assert any(v.outcome is Outcome.FAIL and (v.by_comparison or mutant.raises) for _, v in judged)
 
 

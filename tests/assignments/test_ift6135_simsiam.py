@@ -72,7 +72,7 @@ def mutated(folder, source, name):
 @pytest.mark.parametrize("name", [*SPECIFIED.split(), *OFTEN_MADE.split()])
 def test_a_mistake_that_people_make_costs_points(suite, reference, tmp_path, name):
     item = MUTANTS[name].item
-    judged = suite.judge(mutated(tmp_path, reference, name), items=[item])[item]
+    judged = suite.grade(mutated(tmp_path, reference, name), items=[item])[item]
     assert any(v.outcome is Outcome.FAIL and v.by_comparison for _, v in judged)
 
 

@@ -18,7 +18,7 @@ from autograder.assignment import load_assignment
 from autograder.grading.seeds import check_seed, secret_seed
 from autograder.results import Outcome
 from autograder.verify.execution.suite import CheckSuite
-from autograder.verify.measurement.baselines import most_earned, read_baselines
+from autograder.verify.measurement.baselines import max_earned, read_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = ("vae.training", "ddpm.training", "simsiam.training")
@@ -51,7 +51,7 @@ def alternatives(item):
 
 def verdicts(suite, folder, item, *, public, seed="verify"):
     """The verdicts of an item's checks by the name of their function."""
-    found = only(suite, item, public=public).judge(folder, grading_seed=seed)
+    found = only(suite, item, public=public).grade(folder, grading_seed=seed)
     return {check.function.__name__: verdict for check, verdict in found[item]}
 
 
@@ -140,7 +140,7 @@ def test_a_loss_without_a_gradient_teaches_nothing(suite, assignment, tmp_path, 
 @pytest.mark.parametrize("broken", BY_VALUES, ids=lambda broken: f"{broken['item']}: {broken['name']}")
 def test_what_no_training_can_see_is_seen_in_values(suite, assignment, tmp_path, broken):
     folder = variant(tmp_path, assignment, broken)
-    judged = suite.judge(folder, items=[broken["item"]])[broken["item"]]
+    judged = suite.grade(folder, items=[broken["item"]])[broken["item"]]
     assert any(verdict.outcome is Outcome.FAIL for _, verdict in judged)
 
 
@@ -148,7 +148,7 @@ def test_what_no_training_can_see_is_seen_in_values(suite, assignment, tmp_path,
 def test_trivial_methods_earn_nothing(assignment, suite, item):
     baselines = read_baselines(assignment)[item]
     assert len(baselines) >= 3
-    assert most_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
+    assert max_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
 
 
 def test_what_is_kept_secret_does_not_follow_from_what_is_sent():

@@ -83,7 +83,7 @@ def catalogue(assignment):
 @pytest.mark.parametrize("name", [*SPECIFIED.split(), *OFTEN_MADE.split()])
 def test_a_mistake_that_people_make_costs_points(suite, catalogue, tmp_path, name):
     folder, item = mutated(catalogue, tmp_path, name)
-    judged = suite.judge(folder, items=[item])[item]
+    judged = suite.grade(folder, items=[item])[item]
     assert any(v.outcome is Outcome.FAIL and (v.by_comparison or MUTANTS[name].raises) for _, v in judged)
 
 

@@ -50,7 +50,7 @@ def suite() -> CheckSuite:
 
 def passed(suite: CheckSuite, folder: Path, items: object = tuple(FULL), seed: str = "verify") -> dict[str, list[str]]:
     """The checks that did not pass, by item."""
-    judged = suite.judge(folder, items=items, grading_seed=seed)  # type: ignore[arg-type]
+    judged = suite.grade(folder, items=items, grading_seed=seed)  # type: ignore[arg-type]
     return {item: [c.id for c, v in found if v.outcome is not Outcome.PASS] for item, found in judged.items()}
 
 

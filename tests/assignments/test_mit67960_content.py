@@ -118,12 +118,12 @@ def test_the_divergences_of_question_10() -> None:
     variance = beta * (1 - LEVEL[t - 1]) / (1 - level)
     mean, other, scale = torch.randn(3, d, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     model = scale.exp()  # a diagonal Sigma_t
-    due = kl_divergence(
+    expected = kl_divergence(
         Independent(Normal(mean, variance.sqrt().expand(d)), 1), Independent(Normal(other, model.sqrt()), 1)
     )
     squares = ((mean - other) ** 2 / model).sum()
     formula = 0.5 * (model.log().sum() - d * variance.log() - d + squares + variance * (1 / model).sum())
-    torch.testing.assert_close(formula, due)
+    torch.testing.assert_close(formula, expected)
     eps, predicted = torch.randn(2, d, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     means = [(-beta / (1 - level).sqrt() * noise) / alpha.sqrt() for noise in (eps, predicted)]
     short = ((means[0] - means[1]) ** 2).sum() / (2 * variance)

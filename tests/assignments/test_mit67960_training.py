@@ -12,7 +12,7 @@ from autograder.grading.running import Verdict
 from autograder.references import reference_code
 from autograder.results import Outcome
 from autograder.verify.execution.suite import CheckSuite
-from autograder.verify.measurement.baselines import most_earned, read_baselines
+from autograder.verify.measurement.baselines import max_earned, read_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = ("q5.training", "q11.diffusion.training")
@@ -71,7 +71,7 @@ def test_what_cannot_learn_is_found_by_measurement(
 def test_trivial_methods_earn_nothing(assignment: Assignment, suite: CheckSuite, item: str) -> None:
     baselines = read_baselines(assignment)[item]
     assert len(baselines) >= 3
-    assert most_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
+    assert max_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
 
 
 def test_the_disguise_leaves_what_a_fixed_image_costs(suite: CheckSuite) -> None:

@@ -161,7 +161,7 @@ notebook-cell-not-run notebook-cell-run-out-of-order notebook-cell-with-an-error
 def assert_costs_its_own_item_alone(suite: CheckSuite, folder: Path, name: str, items: tuple[str, ...]) -> None:
     mutant = MUTANTS[name]
     (folder / "pset1.py").write_text(CATALOGUE.source(mutant)[1], encoding="utf-8")
-    verdicts = suite.judge(folder, items=items)
+    verdicts = suite.grade(folder, items=items)
     failed = [verdict for _, verdict in verdicts.pop(mutant.item) if verdict.outcome is Outcome.FAIL]
     assert failed and any(verdict.by_comparison for verdict in failed) is not mutant.raises
     assert {verdict.outcome for others in verdicts.values() for _, verdict in others} <= {Outcome.PASS}
@@ -238,7 +238,7 @@ def test_stubs_earn_nothing(suite: CheckSuite, tmp_path: Path, kind: str) -> Non
     text = REGION.sub(lambda match: f"{match[1]}{next(bodies, 'pass')}\n", SOURCE)
     assert next(bodies, None) is None
     (tmp_path / "pset1.py").write_text(text, encoding="utf-8")
-    verdicts = suite.judge(tmp_path, items=ITEMS[1:])
+    verdicts = suite.grade(tmp_path, items=ITEMS[1:])
     passed = [check.id for found in verdicts.values() for check, verdict in found if verdict.outcome is Outcome.PASS]
     assert passed == []
 

@@ -16,7 +16,7 @@ from autograder.assignment import load_assignment
 from autograder.grading.running import Verdict
 from autograder.results import Outcome
 from autograder.verify.execution.suite import CheckSuite
-from autograder.verify.measurement.baselines import most_earned, read_baselines
+from autograder.verify.measurement.baselines import max_earned, read_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = ("p1.training", "p3.training", "p4.training", "p4.torus_latent")
@@ -44,7 +44,7 @@ def only(suite: CheckSuite, item: str, *, public: bool) -> CheckSuite:
 
 def verdicts(suite: CheckSuite, folder: Path, item: str, *, public: bool, seed: str = "verify") -> dict[str, Verdict]:
     """The verdicts of an item's checks by the name of their function."""
-    found = only(suite, item, public=public).judge(folder, grading_seed=seed)
+    found = only(suite, item, public=public).grade(folder, grading_seed=seed)
     return {check.function.__name__: verdict for check, verdict in found[item]}
 
 
@@ -68,7 +68,7 @@ def test_the_reference_learns_a_little_by_heart(suite: CheckSuite, item: str) ->
 def test_trivial_methods_earn_nothing(suite: CheckSuite, item: str) -> None:
     baselines = read_baselines(ASSIGNMENT)[item]
     assert len(baselines) >= 2
-    assert most_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
+    assert max_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
 
 
 def test_a_model_without_a_gradient_is_found_by_measurement(suite: CheckSuite, tmp_path: Path) -> None:

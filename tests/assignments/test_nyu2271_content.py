@@ -128,11 +128,11 @@ def test_the_frechet_distance_has_its_closed_form(modules: SimpleNamespace) -> N
     distance = modules.utils.frechet_distance
     means, stds = torch.randn(2, 5, dtype=torch.float64), torch.rand(2, 5, dtype=torch.float64) + 0.2
     covariances = [std.square().diag() for std in stds]
-    due = (means[0] - means[1]).square().sum() + (stds[0] - stds[1]).square().sum()  # commuting covariances
-    assert distance(means[0], covariances[0], means[1], covariances[1]) == pytest.approx(due.item(), rel=1e-12)
+    expected = (means[0] - means[1]).square().sum() + (stds[0] - stds[1]).square().sum()  # commuting covariances
+    assert distance(means[0], covariances[0], means[1], covariances[1]) == pytest.approx(expected.item(), rel=1e-12)
     turn = torch.linalg.qr(torch.randn(5, 5, dtype=torch.float64)).Q
     turned = [part for m, c in zip(means, covariances, strict=True) for part in (turn @ m, turn @ c @ turn.T)]
-    assert distance(*turned) == pytest.approx(due.item(), rel=1e-10)
+    assert distance(*turned) == pytest.approx(expected.item(), rel=1e-10)
     assert distance(*turned[:2], *turned[:2]) == pytest.approx(0, abs=1e-10)
 
 
@@ -143,9 +143,9 @@ def test_the_frechet_distance_agrees_with_the_matrix_root(modules: SimpleNamespa
     first, second = a @ a.T, b @ b.T
     mean = torch.randn(6, dtype=torch.float64)
     root = torch.tensor(sqrtm((first @ second).numpy()).real)
-    due = mean.square().sum() + (first + second - 2 * root).trace()
+    expected = mean.square().sum() + (first + second - 2 * root).trace()
     got = modules.utils.frechet_distance(mean, first, torch.zeros(6), second)
-    assert got == pytest.approx(due.item(), rel=1e-8)
+    assert got == pytest.approx(expected.item(), rel=1e-8)
 
 
 def test_local_features_tell_noise_from_pictures_and_say_what_they_are(

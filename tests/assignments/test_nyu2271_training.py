@@ -20,7 +20,7 @@ from autograder.grading.running import Verdict
 from autograder.mutants import read_catalogue
 from autograder.results import Outcome
 from autograder.verify.execution.suite import CheckSuite
-from autograder.verify.measurement.baselines import most_earned, read_baselines
+from autograder.verify.measurement.baselines import max_earned, read_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = ("vae.training", "diffusion.training")
@@ -45,7 +45,7 @@ def verdicts(
     chosen = [(check, given) for check, given in suite.checks if check.item == item and check.public is public]
     kept = tuple(pair for pair in chosen if name in ("", pair[0].function.__name__))
     assert kept
-    found = replace(suite, checks=kept).judge(folder, grading_seed=seed)
+    found = replace(suite, checks=kept).grade(folder, grading_seed=seed)
     return {check.function.__name__: verdict for check, verdict in found[item]}
 
 
@@ -89,7 +89,7 @@ def test_without_steps_nothing_is_learned(suite: CheckSuite, tmp_path: Path, ite
 def test_trivial_methods_earn_nothing(item: str) -> None:
     baselines = read_baselines(ASSIGNMENT)[item]
     assert len(baselines) >= 3
-    assert most_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
+    assert max_earned(baselines, seeds=2) == dict.fromkeys(baselines, 0.0)
 
 
 def test_a_class_mean_is_recognised_and_yet_earns_nothing(suite: CheckSuite) -> None:
@@ -139,7 +139,7 @@ def test_a_broken_variant_does_not_learn(suite: CheckSuite, tmp_path: Path, brok
 def test_training_sees_its_mutants(suite: CheckSuite, tmp_path: Path, mutant: Any) -> None:
     file, text = read_catalogue(ASSIGNMENT).source(mutant)
     (tmp_path / file).write_text(text, encoding="utf-8")
-    judged = suite.judge(tmp_path, items=[mutant.item])[mutant.item]
+    judged = suite.grade(tmp_path, items=[mutant.item])[mutant.item]
     assert any(verdict.by_comparison for _, verdict in judged)
 
 
@@ -245,9 +245,9 @@ def test_weights_that_come_with_the_submission_do_not_help(suite: CheckSuite, sh
 def test_without_the_mosaic_such_weights_would_pass(
     suite: CheckSuite, shipped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mosaic = body_of(suite)["learning"].Mosaic
+    tiling = body_of(suite)["learning"].SecretTiling
     monkeypatch.setattr(
-        mosaic, "draw", lambda generator, *, tile, size: mosaic(tile, torch.arange((size // tile) ** 2))
+        tiling, "draw", lambda generator, *, tile, size: tiling(tile, torch.arange((size // tile) ** 2))
     )
     verdict = verdict_on_the_vae(suite, shipped)
     assert verdict.outcome is Outcome.PASS, verdict.failure

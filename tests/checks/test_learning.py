@@ -12,7 +12,7 @@ from autograder.checks import (
     batches,
     checked_weights,
     in_chunks,
-    told_losses,
+    reported_losses,
     train,
 )
 
@@ -53,9 +53,9 @@ def test_chunks_cover_all_steps_once():
 
 
 def test_told_losses_are_a_picture_and_no_more():
-    assert told_losses(torch.tensor([1.0, 2.0])) == [1.0, 2.0]
+    assert reported_losses(torch.tensor([1.0, 2.0])) == [1.0, 2.0]
     for lie in (None, "low", 3.0, torch.ones(2, 2), torch.ones(2, dtype=torch.int64), [1.0]):
-        assert told_losses(lie) == []
+        assert reported_losses(lie) == []
 
 
 def test_only_plain_weights_are_carried_on():

@@ -49,14 +49,14 @@ def test_wrong_divergences_fail_on_every_example():
 
 
 def test_the_mean_of_normal_samples_is_judged_for_each_entry():
-    due, std = torch.tensor([1.0, -2.0, 0.0]), torch.tensor([0.5, 2.0, 1.0])
+    expected, std = torch.tensor([1.0, -2.0, 0.0]), torch.tensor([0.5, 2.0, 1.0])
     n = sample_size_for_mean(0.25, tests=3)
     for seed in range(100):
-        samples = due + std * normal(seed, n, 3)
-        assert_mean(samples, due, std)
+        samples = expected + std * normal(seed, n, 3)
+        assert_mean(samples, expected, std)
         samples[:, 1] += 0.25 * 2.0
         with pytest.raises(CheckFailed, match=r"the mean of x is -1\.\d+ where -2 is due"):
-            assert_mean(samples, due, std, name="x")
+            assert_mean(samples, expected, std, name="x")
 
 
 def test_the_mean_of_bounded_samples_is_judged_by_a_bound():

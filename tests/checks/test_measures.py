@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from autograder.checks import (
-    Disguise,
+    SecretIsometry,
     agreement,
     coloured_digits,
     digits,
@@ -78,32 +78,34 @@ def test_agreement_is_a_mean_cosine():
 @pytest.mark.parametrize("patch", [1, 2, 4, 16])
 def test_a_disguise_keeps_all_distances_and_can_be_taken_off(patch, background):
     images = torch.rand(5, 3, 16, 16, generator=generator()) * 2 - 1
-    disguise = Disguise.draw(generator(), patch=patch, size=16, background=background)
-    hidden = disguise.put_on(images)
+    isometry = SecretIsometry.draw(generator(), patch=patch, size=16, background=background)
+    hidden = isometry.put_on(images)
     assert hidden.shape == images.shape and not torch.allclose(hidden, images, atol=0.1)
     assert torch.allclose(
         torch.cdist(hidden.flatten(1), hidden.flatten(1)), torch.cdist(images.flatten(1), images.flatten(1)), atol=1e-4
     )
-    assert torch.allclose(disguise.take_off(hidden), images, atol=1e-5)
+    assert torch.allclose(isometry.take_off(hidden), images, atol=1e-5)
 
 
 def test_a_disguise_stays_within_its_patches():
     images = torch.zeros(1, 3, 8, 8)
     images[:, :, :4, :4] = 1.0
-    hidden = Disguise.draw(generator(), patch=4, size=8).put_on(images)
+    hidden = SecretIsometry.draw(generator(), patch=4, size=8).put_on(images)
     touched = [hidden[:, :, i : i + 4, j : j + 4].any().item() for i in (0, 4) for j in (0, 4)]
     assert sum(touched) == 1
 
 
 def test_a_background_is_the_same_for_all_and_has_as_many_spots_as_it_says():
-    hidden = Disguise.draw(generator(), patch=1, size=16, background=0.5).put_on(torch.zeros(3, 3, 16, 16))
+    hidden = SecretIsometry.draw(generator(), patch=1, size=16, background=0.5).put_on(torch.zeros(3, 3, 16, 16))
     assert torch.equal(hidden[0], hidden[1]) and 0.1 < float(hidden.std()) < 0.7
-    backgrounds = [Disguise.draw(generator(seed), patch=1, size=16, background=0.5).background for seed in range(60)]
+    backgrounds = [
+        SecretIsometry.draw(generator(seed), patch=1, size=16, background=0.5).background for seed in range(60)
+    ]
     assert int(torch.linalg.matrix_rank(torch.stack(backgrounds).flatten(1), rtol=1e-3)) == 3 * GRID**2
 
 
 def test_disguises_differ():
-    first, second = (Disguise.draw(generator(seed), patch=2, size=16).rotation for seed in (0, 1))
+    first, second = (SecretIsometry.draw(generator(seed), patch=2, size=16).rotation for seed in (0, 1))
     assert float((first - second).norm()) > 1
 
 

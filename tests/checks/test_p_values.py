@@ -86,8 +86,8 @@ def test_tiny_p_values_keep_their_digits():
     assert float(p_values.two_sided_normal(torch.tensor(20.0, dtype=torch.float64))) == pytest.approx(
         5.507e-89, rel=1e-3
     )
-    due = 2 * math.exp(-100 / 2)  # chi-square with 2 degrees is exponential
-    assert float(p_values.two_sided_chi_square(torch.tensor([100.0]).double(), 2)) == pytest.approx(due)
+    expected = 2 * math.exp(-100 / 2)  # chi-square with 2 degrees is exponential
+    assert float(p_values.two_sided_chi_square(torch.tensor([100.0]).double(), 2)) == pytest.approx(expected)
     # Wide samples: the cube root of chi-square is nearly normal (Wilson and Hilferty 1931).
     degrees, x = 100_000, 1e5 - 5 * math.sqrt(2e5)
     wide = float(p_values.two_sided_chi_square(torch.tensor([x], dtype=torch.float64), degrees))

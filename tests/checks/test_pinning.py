@@ -48,17 +48,17 @@ def inputs(folder: Path, *, pin: bool, load: int, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def due(tmp_path_factory):
+def expected(tmp_path_factory):
     return inputs(tmp_path_factory.mktemp("plain") / "code", pin=True, load=0)
 
 
 @pytest.mark.parametrize("load", [1, 2])
-def test_inputs_do_not_depend_on_what_else_is_imported(tmp_path, due, load):
-    assert inputs(tmp_path / "code", pin=True, load=load) == due
+def test_inputs_do_not_depend_on_what_else_is_imported(tmp_path, expected, load):
+    assert inputs(tmp_path / "code", pin=True, load=load) == expected
 
 
-def test_inputs_do_not_depend_on_the_environment(tmp_path, due):
-    assert inputs(tmp_path / "code", pin=True, load=0, CI="true", PYTHONHASHSEED="5", LC_ALL="C") == due
+def test_inputs_do_not_depend_on_the_environment(tmp_path, expected):
+    assert inputs(tmp_path / "code", pin=True, load=0, CI="true", PYTHONHASHSEED="5", LC_ALL="C") == expected
 
 
 def test_without_the_pin_they_would(tmp_path):

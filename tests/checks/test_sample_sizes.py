@@ -54,10 +54,10 @@ def test_the_size_for_a_distribution_has_the_power():
 
 
 def test_the_size_for_a_probability_has_the_power_and_little_more():
-    for due, actual in ((0.001, 0.0005), (0.3, 0.2), (0.2, 0.25), (0.01, 0.0)):
-        n = sample_sizes.sample_size_for_probability(due, actual, ALPHA, POWER)
+    for expected, actual in ((0.001, 0.0005), (0.3, 0.2), (0.2, 0.25), (0.01, 0.0)):
+        n = sample_sizes.sample_size_for_probability(expected, actual, ALPHA, POWER)
         counts = torch.binomial(torch.full((2000,), float(n)), torch.tensor(actual), generator=torch.manual_seed(0))
-        assert power([p_values.p_value_of_count(int(k), n, due) for k in counts]) >= POWER
+        assert power([p_values.p_value_of_count(int(k), n, expected) for k in counts]) >= POWER
     # By the normal approximation 365,000 are needed.
     assert 365_000 < sample_sizes.sample_size_for_probability(0.001, 0.0005) < 1.15 * 365_000
 

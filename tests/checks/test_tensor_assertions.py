@@ -78,7 +78,7 @@ def test_the_first_entry_that_is_not_finite_is_shown():
 
 
 @pytest.mark.parametrize(
-    ("actual", "due", "slip"),
+    ("actual", "expected", "slip"),
     [
         ((), (8,), "looks summed or averaged over the batch, but a number was expected for each of the 8 rows"),
         ((), (8, 3), "summed or averaged over every dimension"),
@@ -96,9 +96,9 @@ def test_the_first_entry_that_is_not_finite_is_shown():
         ((1,), (8,), "one row instead of 8"),
     ],
 )
-def test_the_likely_slip_is_named_where_there_is_only_one(actual, due, slip):
-    error = failure(assert_shape, torch.zeros(actual), due, name="kl()")
-    assert error.summary.startswith(f"kl() has shape {actual} where {due} is due")
+def test_the_likely_slip_is_named_where_there_is_only_one(actual, expected, slip):
+    error = failure(assert_shape, torch.zeros(actual), expected, name="kl()")
+    assert error.summary.startswith(f"kl() has shape {actual} where {expected} is due")
     assert slip in error.summary and (slip or error.summary.endswith("is due"))
 
 

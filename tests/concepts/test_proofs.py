@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autograder.assignment import concepts, load_assignment, load_concept
-from autograder.verify.matrix import Trouble
+from autograder.verify.matrix import ProblemKind
 from autograder.verify.verifying import verify
 from tests.concepts.course import CONCEPT, ROOT, ConceptCourse
 from tests.verify.proving import told
@@ -39,7 +39,7 @@ reparameterization = Contract("reparameterization", 1, ("mean", "logvar"), (has_
     head, _, rest = text.partition("from autograder.concepts.reparameterization import reparameterization\n")
     path.write_text(head + blind.lstrip() + rest, encoding="utf-8")
     report = verify(load_assignment(course.root, CONCEPT), item="sample", jobs=2)
-    assert any("has_a_shape" in line for line in told(report)[Trouble.IDLE_CHECK])
+    assert any("has_a_shape" in line for line in told(report)[ProblemKind.IDLE_CHECK])
 
 
 EXEMPT = 'call="sample(mean, logvar)", exempt={"every_number_has_noise_of_its_own": "it is the same for all numbers"}'
@@ -55,7 +55,7 @@ def test_an_exempted_property_is_no_check_and_must_not_hold(tmp_path):
     (exemption,) = report.exemptions
     assert exemption.holds and exemption.reason == "it is the same for all numbers"
     assert exemption.check not in {check.id for check in report.checks}
-    (line,) = told(report)[Trouble.EXEMPTION]
+    (line,) = told(report)[ProblemKind.EXEMPTION]
     assert "every_number_has_noise_of_its_own" in line and "remove the exemption" in line
     assert report.concepts == {"reparameterization": 1}
     reference = course.root / "solutions" / course.concept / "sampling.py"
@@ -63,4 +63,4 @@ def test_an_exempted_property_is_no_check_and_must_not_hold(tmp_path):
     reference.write_text(shared, encoding="utf-8")
     report = verify(load_assignment(course.root, CONCEPT), item="sample", jobs=2)
     assert [exemption.holds for exemption in report.exemptions] == [False]
-    assert Trouble.EXEMPTION not in told(report)
+    assert ProblemKind.EXEMPTION not in told(report)

@@ -90,9 +90,9 @@ def is_gone(pid: int) -> bool:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    patience = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < patience
+        assert time.monotonic() < deadline
         time.sleep(0.02)
 
 

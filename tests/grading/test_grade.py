@@ -213,7 +213,7 @@ def test_another_seed_draws_other_inputs(tiny: Tiny) -> None:
 def test_a_stand_in_for_the_graded_blank_is_refused(tiny: Tiny) -> None:
     tiny.write(
         "assignments/tiny/checks/hidden/tiny_stand_ins.py",
-        'from autograder.checks import Canned\nSTAND_INS = {"one.double": {"one.double": Canned(1)}}\n',
+        'from autograder.checks import Constant\nSTAND_INS = {"one.double": {"one.double": Constant(1)}}\n',
     )
     run = tiny.grade(tiny.reference)
     assert run.status == 2

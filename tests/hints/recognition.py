@@ -14,7 +14,7 @@ from autograder.references import reference_code
 from autograder.results import Outcome
 from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.matrix import Role
-from autograder.verify.mutation.trial import Workbench, _passed
+from autograder.verify.mutation.trial import TrialContext, _passed
 from autograder.verify.mutation.variants import Variant, without_item
 from tests.hints.equal_forms import FORMS, rewritten
 
@@ -33,7 +33,7 @@ class Recogniser:
     def __init__(self, slug: str, folder: Path) -> None:
         self.assignment = load_assignment(find_root(), slug)
         self.catalogue = read_catalogue(self.assignment)
-        self._bench = Workbench(CheckSuite.collect(self.assignment), self.catalogue, folder)
+        self._context = TrialContext(CheckSuite.collect(self.assignment), self.catalogue, folder)
         self._explainer = Explainer(self.catalogue, Path(tempfile.mkdtemp(dir=folder)))
 
     def mutants(self) -> list[Mutant]:
@@ -47,10 +47,10 @@ class Recogniser:
     def graded(self, item: str, file: str, text: str) -> Graded:
         """Grade one item with ``text`` in the place of ``file``."""
         variant = Variant(Role.MUTANT, "other form", {file: text.encode()}, (item,), item)
-        with self._bench.written(variant) as folder:
-            judged = list(self._bench.suite.verdicts(folder, [item], "verify", max_shrinks=0))
+        with self._context.written(variant) as folder:
+            judged = list(self._context.suite.verdicts(folder, [item], "verify", max_shrinks=0))
         evidence = [verdict.evidence for _, verdict in judged if verdict.evidence is not None]
-        chosen = self._explainer.explain(item, evidence, _passed(self._bench, judged))
+        chosen = self._explainer.explain(item, evidence, _passed(self._context, judged))
         failed = frozenset(check.id for check, verdict in judged if verdict.outcome is not Outcome.PASS)
         return Graded(chosen.id if chosen is not None else "", failed)
 

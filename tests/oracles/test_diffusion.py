@@ -49,10 +49,10 @@ def test_the_posterior_is_the_joint_gaussian_conditioned():
     ones, zeros = torch.ones(STEPS, 1), torch.zeros(STEPS, 1)
     of_start = diffusion.posterior_mean(TABLES, ones, zeros, t).flatten().tolist()
     of_x = diffusion.posterior_mean(TABLES, zeros, ones, t).flatten().tolist()
-    due = [conditional(index) for index in range(STEPS)]
-    assert of_start == pytest.approx([row[0] for row in due], rel=1e-9)
-    assert of_x == pytest.approx([row[1] for row in due], rel=1e-9, abs=1e-15)
-    assert TABLES.posterior_variance.tolist() == pytest.approx([row[2] for row in due], rel=1e-9, abs=1e-15)
+    expected = [conditional(index) for index in range(STEPS)]
+    assert of_start == pytest.approx([row[0] for row in expected], rel=1e-9)
+    assert of_x == pytest.approx([row[1] for row in expected], rel=1e-9, abs=1e-15)
+    assert TABLES.posterior_variance.tolist() == pytest.approx([row[2] for row in expected], rel=1e-9, abs=1e-15)
     assert TABLES.posterior_variance[0].item() == 0
 
 
@@ -73,11 +73,11 @@ def test_the_eps_form_is_the_posterior_mean_at_the_true_noise():
     start, noise = torch.rand(2, 3, 2, 4, 5, generator=generator, dtype=torch.float64) * 2 - 1
     x = diffusion.q_sample(TABLES, start, t, noise)
     assert torch.allclose(diffusion.predict_start(TABLES, x, t, noise), start, rtol=1e-9)
-    due = torch.stack(
+    expected = torch.stack(
         [conditional(k)[0] * s + conditional(k)[1] * y for k, s, y in zip(t.tolist(), start, x, strict=True)]
     )
-    assert torch.allclose(diffusion.p_sample_mean(TABLES, x, t, noise), due, rtol=1e-9)
-    assert torch.allclose(diffusion.clamped_p_sample_mean(TABLES, x, t, noise), due, rtol=1e-9)
+    assert torch.allclose(diffusion.p_sample_mean(TABLES, x, t, noise), expected, rtol=1e-9)
+    assert torch.allclose(diffusion.clamped_p_sample_mean(TABLES, x, t, noise), expected, rtol=1e-9)
     assert torch.allclose(diffusion.p_sample_mean(TABLES, x, t, noise)[0], start[0], rtol=1e-9)  # t = 1 gives x_0
 
 
@@ -100,8 +100,8 @@ def test_cosine_alphas_multiply_up_to_the_squared_cosine(timesteps, s):
     level, start = 1.0, math.cos(s / (1 + s) * math.pi / 2) ** 2
     for index, alpha in enumerate(alphas[:-1]):
         level *= alpha
-        due = (1 + math.cos(math.pi * ((index + 1) / timesteps + s) / (1 + s))) / 2 / start
-        assert level == pytest.approx(due, rel=1e-9)
+        expected = (1 + math.cos(math.pi * ((index + 1) / timesteps + s) / (1 + s))) / 2 / start
+        assert level == pytest.approx(expected, rel=1e-9)
     assert alphas[-1] == 0.001
     assert diffusion.cosine_alphas_cumprod(timesteps, s)[0].item() == 1
     assert abs(diffusion.cosine_alphas_cumprod(timesteps, s)[-1].item()) < 1e-12
@@ -111,8 +111,8 @@ def test_huber_is_the_integral_of_the_clipped_distance():
     distances = torch.tensor([-2.5, -1.0, -0.3, 0.0, 0.7, 1.2, 4.0], dtype=torch.float64)
     for delta in (1.0, 0.5):
         grid = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
-        due = [(grid * d.abs()).clamp_max(delta).mean().item() * d.abs().item() for d in distances]
-        assert diffusion.mean_distance(distances, "huber", delta).item() == pytest.approx(sum(due) / 7, rel=1e-8)
+        expected = [(grid * d.abs()).clamp_max(delta).mean().item() * d.abs().item() for d in distances]
+        assert diffusion.mean_distance(distances, "huber", delta).item() == pytest.approx(sum(expected) / 7, rel=1e-8)
     smooth = torch.nn.functional.smooth_l1_loss(distances, torch.zeros(7, dtype=torch.float64))
     assert diffusion.mean_distance(distances, "huber").item() == pytest.approx(smooth.item())
 

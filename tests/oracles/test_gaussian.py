@@ -32,15 +32,15 @@ def test_the_densities_integrate_to_one_and_their_logarithm_is_the_likelihood():
 
 def test_kl_is_the_integral_of_the_log_ratio():
     x = GRID.numpy()
-    due = []
+    expected = []
     for row in range(2):
         total = 0.0
         for mean, logvar in zip(MEAN[row].tolist(), LOGVAR[row].tolist(), strict=True):
             q, log_p = density(x, mean, logvar), -0.5 * x**2 - 0.5 * math.log(2 * math.pi)
             log_q = -0.5 * (x - mean) ** 2 / math.exp(logvar) - 0.5 * math.log(2 * math.pi) - 0.5 * logvar
             total += integral(q * (log_q - log_p))
-        due.append(total)
-    assert gaussian.kl_to_standard_normal(MEAN, LOGVAR).tolist() == pytest.approx(due, rel=1e-8)
+        expected.append(total)
+    assert gaussian.kl_to_standard_normal(MEAN, LOGVAR).tolist() == pytest.approx(expected, rel=1e-8)
 
 
 def test_kl_between_agrees_with_torch_on_images_and_never_is_negative():
@@ -63,10 +63,10 @@ def test_nll_agrees_with_torch_over_the_dimensions_that_are_named():
 def test_importance_weights_do_not_overflow_and_are_a_plain_mean_where_that_is_possible():
     generator = torch.Generator().manual_seed(2)
     log_x, log_z, log_q = torch.randn(3, 7, 4, generator=generator, dtype=torch.float64)
-    due = (log_x.exp() * log_z.exp() / log_q.exp()).mean(0).log()
-    assert torch.allclose(gaussian.importance_weighted_log_likelihood(log_x, log_z, log_q), due)
+    expected = (log_x.exp() * log_z.exp() / log_q.exp()).mean(0).log()
+    assert torch.allclose(gaussian.importance_weighted_log_likelihood(log_x, log_z, log_q), expected)
     far = gaussian.importance_weighted_log_likelihood(log_x - 5000, log_z, log_q)
-    assert torch.allclose(far, due - 5000)
+    assert torch.allclose(far, expected - 5000)
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ def test_the_marginal_likelihood_is_the_integral_over_the_latents(model):
             row, z @ model.weight.T + model.bias, torch.tensor(2 * math.log(model.noise_std), dtype=torch.float64)
         )
         log_z = Normal(torch.zeros(()).double(), 1.0).log_prob(z).sum(1)
-        due = ((log_x + log_z).exp().sum() * (axis[1] - axis[0]) ** 2).log()
-        assert model.marginal_log_likelihood(row[None]).item() == pytest.approx(due.item(), rel=1e-9)
+        expected = ((log_x + log_z).exp().sum() * (axis[1] - axis[0]) ** 2).log()
+        assert model.marginal_log_likelihood(row[None]).item() == pytest.approx(expected.item(), rel=1e-9)
 
 
 def test_the_posterior_makes_the_importance_weights_constant(model):

@@ -36,8 +36,8 @@ def test_expected_noise_is_a_conditional_mean(name, share):
     x0 = points.draw(400_000, generator(1)).double()
     z = (x[:, None] - a.sqrt() * x0) / (1 - a).sqrt()
     weights = torch.softmax(-z.square().sum(2) / 2, dim=1)
-    due = (weights[..., None] * z).sum(1)
-    assert (points.expected_noise(x, a.expand(3)) - due).abs().max() < 0.03
+    expected = (weights[..., None] * z).sum(1)
+    assert (points.expected_noise(x, a.expand(3)) - expected).abs().max() < 0.03
 
 
 @pytest.mark.parametrize("name", ["ring", "clusters"])
@@ -73,8 +73,8 @@ def test_the_misfit_is_the_energy_distance_to_many_normal_points():
     points = CLUSTERS.draw(500, generator(5))
     z, normal = whitened(points), torch.randn(20_000, 2, generator=generator(6), dtype=torch.float64)
     among = torch.cdist(normal[:4000], normal[4000:8000]).mean()
-    due = len(z) * float(2 * torch.cdist(z, normal).mean() - among - torch.cdist(z, z).mean())
-    assert gaussian_misfit(points) == pytest.approx(due, rel=0.15)  # the draws miss it by 2.5 or so
+    expected = len(z) * float(2 * torch.cdist(z, normal).mean() - among - torch.cdist(z, z).mean())
+    assert gaussian_misfit(points) == pytest.approx(expected, rel=0.15)  # the draws miss it by 2.5 or so
 
 
 def test_points_without_spread_fit_nothing():

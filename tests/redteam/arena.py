@@ -184,8 +184,8 @@ class Arena:
         self.write("assignments/arena/assignment.toml", manifest)
         self.write("assignments/arena/checks/public/test_public.py", public)
         self.write("assignments/arena/checks/hidden/test_hidden.py", hidden)
-        stand_ins = "import torch\nfrom autograder.checks import Callback, Canned\nBOTH = {'calls.TABLE': "
-        stand_ins += f"Canned(torch.tensor([{CANNED}.5])), 'calls.helper': Callback(lambda x, *y: x + 1)}}\n"
+        stand_ins = "import torch\nfrom autograder.checks import Callback, Constant\nBOTH = {'calls.TABLE': "
+        stand_ins += f"Constant(torch.tensor([{CANNED}.5])), 'calls.helper': Callback(lambda x, *y: x + 1)}}\n"
         using = [attack.id for attack in self.attacks if "TABLE" in attack.body or "helper" in attack.body]
         stand_ins += f"STAND_INS = dict.fromkeys({using!r}, BOTH)\n"
         self.write("assignments/arena/checks/hidden/stand_ins.py", stand_ins)

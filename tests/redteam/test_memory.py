@@ -150,13 +150,13 @@ def grading() -> Iterator[tuple[str, list[str], list[int]]]:
     options = ["--only", "vae.kl", "--no-training", "--grading-seed", seed]
     process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        patience = time.monotonic() + 200
+        deadline = time.monotonic() + 200
         while True:
             zygotes = children(process.pid)
             workers = [pid for zygote in zygotes for pid in children(zygote)]
             if any(is_asleep(pid) for pid in workers):
                 break
-            assert time.monotonic() < patience and process.poll() is None
+            assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGSTOP)  # nobody ends the worker while it is looked at
         yield seed, plants, [next(pid for pid in workers if is_asleep(pid)), *zygotes]

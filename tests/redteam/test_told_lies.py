@@ -29,7 +29,7 @@ def passed(slug: str, folder: Path, item: str, behind: str) -> list[str]:
     name = FILES[slug]
     source = reference_code(suite(slug).assignment, f"{name}.ipynb")
     (folder / f"{name}.py").write_text(f"{source}\n{behind}", encoding="utf-8")
-    found = suite(slug).judge(folder, items=[item])[item]
+    found = suite(slug).grade(folder, items=[item])[item]
     return [check.id.rpartition("::")[2] for check, verdict in found if verdict.outcome is Outcome.PASS]
 
 

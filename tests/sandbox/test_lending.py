@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from autograder.checks import SubmissionRaised, fetch, fresh, lend, substitute
+from autograder.checks import SubmissionRaised, expose, fetch, fresh, substitute
 from autograder.sandbox.trusted.faults import AuthorError
 
 USING = """
@@ -58,13 +58,13 @@ def line():
 
 def test_a_lent_function_takes_the_place_of_a_method_of_a_module(start, backend, line):
     chain = start(backend, USING).module("s").Chain()
-    substitute(chain.step, lend(line))
+    substitute(chain.step, expose(line))
     assert chain.run(torch.tensor([[1.0]])).tolist() == [[7.0]]
 
 
 def test_gradients_reach_the_parameters_of_a_lent_model(start, backend, line):
     s = start(backend, USING).module("s")
-    loss = s.learn(lend(line), torch.tensor([[1.0], [3.0]]), torch.tensor([[0.0], [6.0]]))
+    loss = s.learn(expose(line), torch.tensor([[1.0], [3.0]]), torch.tensor([[0.0], [6.0]]))
     assert math.isclose(loss, 3**2 + 1**2, rel_tol=1e-6)
     # d/dw of (w + b)^2 + (3 w + b - 6)^2 at w = 2, b = 1 is 2*3*1 + 2*1*3, and d/db is 2*3 + 2*1
     assert line.weight.grad.item() == pytest.approx(12.0) and line.bias.grad.item() == pytest.approx(8.0)
@@ -72,12 +72,12 @@ def test_gradients_reach_the_parameters_of_a_lent_model(start, backend, line):
 
 def test_a_lent_model_is_a_module_without_the_weights(start, backend, line):
     s = start(backend, USING).module("s")
-    assert s.about(lend(line)) == [True, "cpu", 1]
+    assert s.about(expose(line)) == [True, "cpu", 1]
 
 
 def test_gradients_of_the_inputs_come_back(start, backend, line):
     s = start(backend, USING).module("s")
-    assert s.input_gradient(lend(line), torch.ones(3, 1)).tolist() == [[2.0]] * 3
+    assert s.input_gradient(expose(line), torch.ones(3, 1)).tolist() == [[2.0]] * 3
 
 
 def test_a_model_may_refuse_what_it_is_given(start, backend):
@@ -85,22 +85,22 @@ def test_a_model_may_refuse_what_it_is_given(start, backend):
         raise TypeError("only squares, please")
 
     with pytest.raises(SubmissionRaised, match="only squares"):
-        start(backend, USING).module("s").forward_only(lend(picky), torch.ones(1), 1)
+        start(backend, USING).module("s").forward_only(expose(picky), torch.ones(1), 1)
 
 
 def test_outputs_without_a_backward_are_forgotten(start, backend, line):
     session = start(backend, USING)
-    lent = lend(line)
-    answer = session.module("s").forward_only(lent, torch.ones(5, 1), 10)
+    exposed = expose(line)
+    answer = session.module("s").forward_only(exposed, torch.ones(5, 1), 10)
     assert answer.tolist() == [[3.0]] * 5
-    assert len(session.callbacks.pending) == lent.pending and len(session.callbacks.answered) == 10
-    assert sum(bool(outputs) for outputs, _ in session.callbacks.answered.values()) == lent.pending
-    assert session.callbacks.answered_bytes == lent.pending * 2 * 5 * 4
+    assert len(session.callbacks.pending) == exposed.pending and len(session.callbacks.answered) == 10
+    assert sum(bool(outputs) for outputs, _ in session.callbacks.answered.values()) == exposed.pending
+    assert session.callbacks.answered_bytes == exposed.pending * 2 * 5 * 4
 
 
 def test_a_second_backward_teaches_nothing_more(start, backend, line):
     session = start(backend, USING)
-    session.module("s").second_backward(lend(line), torch.ones(1, 1))
+    session.module("s").second_backward(expose(line), torch.ones(1, 1))
     assert line.weight.grad.item() == 1.0 and not session.callbacks.pending
 
 

@@ -25,12 +25,12 @@ X, T = torch.tensor([[[[1.0]]], [[[3.0]]]]), torch.tensor([2, 5])
 
 def test_calls_are_recorded_here_and_gradients_arrive_here(start, backend):
     s, model = start(backend, USING).module("s"), AffineNoise(2.0, 1.0, -1.0)
-    loss = s.price(model.lent, X, T)
+    loss = s.price(model.exposed, X, T)
     assert torch.equal(model.images[0], X) and [t.tolist() for t in model.times] == [[2, 5]]
     assert loss.item() == pytest.approx((2.0**2 + 9.0**2) / 2)  # predictions 3 and 10
     gradients = teach(loss, [model.gain, model.tilt, model.bias])
     assert [g.item() for g in gradients] == pytest.approx([2 * 1 + 9 * 3, 2 * 2 + 9 * 5, 2 + 9])
-    assert teach(s.detached(model.lent, X, T), [model.gain]) == [None]
+    assert teach(s.detached(model.exposed, X, T), [model.gain]) == [None]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_calls_are_recorded_here_and_gradients_arrive_here(start, backend):
 def test_other_times_are_refused_with_a_reason(start, backend, use, said):
     s, model = start(backend, USING).module("s"), AffineNoise(2.0, 1.0, -1.0, int64_times=True)
     with pytest.raises(SubmissionRaised, match=said):
-        getattr(s, use)(model.lent, X, T)
+        getattr(s, use)(model.exposed, X, T)
     assert not model.images
 
 
@@ -47,5 +47,5 @@ def test_the_record_has_a_bound(start, backend, monkeypatch):
     monkeypatch.setattr("autograder.checks.training.noise_predictors.MAX_RECORDED_BYTES", 1000)
     s, model = start(backend, USING).module("s"), AffineNoise(2.0, 1.0, -1.0)
     with pytest.raises(SubmissionRaised, match="more images"):
-        s.endless(model.lent, X, T)
+        s.endless(model.exposed, X, T)
     assert len(model.images) < 100

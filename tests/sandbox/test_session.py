@@ -6,7 +6,7 @@ import gc
 import pytest
 import torch
 
-from autograder.checks import Callback, Canned, SubmissionFault, SubmissionRaised, exists, fetch, gradients
+from autograder.checks import Callback, Constant, SubmissionFault, SubmissionRaised, exists, fetch, gradients
 from autograder.sandbox.jailed.executor import Executor
 from autograder.sandbox.trusted import callbacks
 from autograder.sandbox.trusted.faults import WorkerLost
@@ -194,14 +194,14 @@ def given(f, x): return f(x)
 
 
 def test_canned_values_are_seen_by_everything_that_comes_after(start, backend):
-    s = start(backend, BLANKS, stand_ins={"s.scale": Canned(7.0)}).module("s")
+    s = start(backend, BLANKS, stand_ins={"s.scale": Constant(7.0)}).module("s")
     assert fetch(s.scale) == 7.0 and s.default(1.0) == 7.0 and fetch(s.Box.unit) == 7.0
-    s = start(backend, BLANKS, stand_ins={"s.scale": Canned(torch.ones(2))}).module("s")
+    s = start(backend, BLANKS, stand_ins={"s.scale": Constant(torch.ones(2))}).module("s")
     assert torch.equal(s.default(3.0), torch.full((2,), 3.0))
 
 
 def test_a_canned_value_stands_in_where_the_line_did_not_run(start, backend):
-    s = start(backend, "a = 1 / 0\nb = a + 1\n", stand_ins={"s.a": Canned(1)}).module("s")
+    s = start(backend, "a = 1 / 0\nb = a + 1\n", stand_ins={"s.a": Constant(1)}).module("s")
     assert fetch(s.b) == 2
 
 

@@ -121,8 +121,8 @@ def is_dead(pid):
 
 
 def wait_for(condition):
-    patience = time.monotonic() + 10
-    while not condition() and time.monotonic() < patience:
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert condition()
 

@@ -33,7 +33,7 @@ from autograder.sandbox.in_process import InProcessChannel
 from autograder.sandbox.shared.wire import Deadline, Frame
 from autograder.sandbox.trusted.callbacks import Answer, kind_of
 from autograder.sandbox.trusted.session import OpenAnother, Serve, Session
-from autograder.sandbox.trusted.stand_ins import Lent, stand_ins_of
+from autograder.sandbox.trusted.stand_ins import HostModel, stand_ins_of
 from autograder.verify.execution.suite import CheckSuite
 
 SEED = "sources"
@@ -52,7 +52,7 @@ def sources_of_checks(
         runner = CheckRunner(
             check.function, check.declaration, fixtures, check_seed(*origin), secret=secret_seed(*origin)
         )
-        verdict = runner.judge(
+        verdict = runner.grade(
             partial(_open, assignment, folder, found), stand_ins_of(suite.stand_ins, check.item, check.id), None
         )
         assert verdict.outcome is Outcome.PASS, (check.id, verdict)
@@ -104,7 +104,7 @@ class RecordingChannel:
 
     def _serve(self, serve: Serve, frame: Frame) -> Answer:
         asked = self._session.callbacks._functions[frame.header["number"]] if kind_of(frame) == "callback" else None
-        if isinstance(asked, Lent):
+        if isinstance(asked, HostModel):
             name = getattr(asked.function, "__qualname__", type(asked.function).__qualname__)
             self._found.add(f"lent {name.replace('.<locals>', '')}")
         return serve(frame)

@@ -65,7 +65,7 @@ def boxed(x):
     return box
 '''
 BELIEVES = '''
-from autograder.checks import CheckFailed, assert_close, exists, fetch, given, gradients, item, lend, tensors
+from autograder.checks import CheckFailed, assert_close, exists, fetch, given, gradients, item, expose, tensors
 
 @item("one.quadruple")
 def test_says_who_was_asked(one, one_probes):
@@ -95,7 +95,7 @@ def test_asks_the_submission(one, one_probes, x):
 @given(examples=2, x=tensors(3))
 def test_reads_parts(two, given, one_probes, x):
     """A name of the submission that nobody asked for, one of a provided file, and whether there is a third."""
-    twice = lend(doubled)
+    twice = expose(doubled)
     if exists(two.ONE) and fetch(two.ONE) != 1 or fetch(given.ONE) != 1:
         raise CheckFailed("ONE is 1")
     one_probes.boxed(x).inner()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autograder.assignment import Assignment, load_assignment
-from autograder.verify.matrix import Report, Trouble
+from autograder.verify.matrix import ProblemKind, Report
 from autograder.verify.verifying import verify
 from tests.tiny import Tiny
 
@@ -43,7 +43,7 @@ def mutant(name: str, item: str, old: str, new: str, *lines: str) -> str:
 
 
 TRIPLE = mutant("triple", "one.double", "return x * 2", "return x * 3")
-HALF = mutant("half", "one.double", "return x * 2", "return x / 2", "price = [1.0, 1.0]")
+HALF = mutant("half", "one.double", "return x * 2", "return x / 2", "penalty = [1.0, 1.0]")
 ONCE = mutant("once", "one.quadruple", "double(double(x))", "double(x)")
 MINUS = mutant("minus", "two.shift", "x + ONE", "x - ONE")
 SUM = mutant("sum", "one.double", "x * 2", "x + x", 'equivalent = "x + x is 2 x"')
@@ -105,9 +105,9 @@ class Proving(Tiny):
         return verify(self.loaded, item=item, jobs=jobs)
 
 
-def told(report: Report) -> dict[Trouble, list[str]]:
+def told(report: Report) -> dict[ProblemKind, list[str]]:
     """Return the lines of a report's problems by their kind."""
-    lines: dict[Trouble, list[str]] = {}
+    lines: dict[ProblemKind, list[str]] = {}
     for problem in report.problems:
-        lines.setdefault(problem.trouble, []).append(str(problem))
+        lines.setdefault(problem.kind, []).append(str(problem))
     return lines

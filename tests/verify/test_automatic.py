@@ -32,7 +32,7 @@ LOOP = ONE.replace("    return x * 2", "    while True:\n        break\n    retu
 
 
 def fates(report) -> dict[str, Fate]:
-    return {judged.mutant.new: judged.fate for judged in report.judged}
+    return {graded.mutant.new: graded.fate for graded in report.graded}
 
 
 def test_mutants_are_exact_edits_of_marked_regions(tmp_path):
@@ -65,7 +65,7 @@ def test_good_checks_kill_all(tmp_path):
     assert report.kill_rate() == 1.0 and not report.of(Fate.SURVIVED)
     found = fates(report)
     assert found["return x / 2"] is Fate.KILLED
-    assert next(judged.why for judged in report.judged if judged.mutant.item == "two.shift").endswith("::test_shift")
+    assert next(graded.why for graded in report.graded if graded.mutant.item == "two.shift").endswith("::test_shift")
 
 
 def test_blind_checks_let_wrong_values_survive(tmp_path):
@@ -85,9 +85,9 @@ def test_what_is_recorded_as_equivalent_does_not_count(tmp_path):
     tiny = Proving(tmp_path, RECORDED)
     tiny.write("solutions/tiny/one.py", "\n\n" + NEUTRAL)
     report = run_automatic(tiny.loaded, "one.double")
-    assert [judged.mutant.new for judged in report.of(Fate.EQUIVALENT)] == ["return x * 2 + 0.0"]
+    assert [graded.mutant.new for graded in report.of(Fate.EQUIVALENT)] == ["return x * 2 + 0.0"]
     assert report.of(Fate.EQUIVALENT)[0].why == "adding nothing is taking away nothing"
-    assert [judged.mutant.new for judged in report.of(Fate.SURVIVED)] == ["return x * 2"]
+    assert [graded.mutant.new for graded in report.of(Fate.SURVIVED)] == ["return x * 2"]
     assert report.stale == ()
 
 
@@ -96,7 +96,7 @@ def test_one_reason_may_stand_for_several_edits_of_a_line(tmp_path):
     tiny = Proving(tmp_path, several)
     tiny.write("solutions/tiny/one.py", "\n\n" + NEUTRAL)
     report = run_automatic(tiny.loaded, "one.double")
-    assert {judged.mutant.new for judged in report.of(Fate.EQUIVALENT)} == {"return x * 2 + 0.0", "return x * 2"}
+    assert {graded.mutant.new for graded in report.of(Fate.EQUIVALENT)} == {"return x * 2 + 0.0", "return x * 2"}
     assert [entry.new for entry in report.stale] == [("return x",)]
     assert not report.of(Fate.SURVIVED)
 
@@ -113,8 +113,8 @@ def test_a_mutant_that_runs_for_ever_is_killed_by_the_clock(tmp_path):
     tiny = Proving(tmp_path)
     tiny.write("solutions/tiny/one.py", LOOP)
     report = run_automatic(tiny.loaded, "one.double", jobs=2, seconds=4.0)
-    slow = [judged for judged in report.judged if judged.why == "took too long"]
-    assert [(judged.mutant.old, judged.mutant.new, judged.fate) for judged in slow] == [("break", "pass", Fate.RAISED)]
+    slow = [graded for graded in report.graded if graded.why == "took too long"]
+    assert [(graded.mutant.old, graded.mutant.new, graded.fate) for graded in slow] == [("break", "pass", Fate.RAISED)]
     assert report.kill_rate("one.double", strict=True) < report.kill_rate("one.double") < 1
     assert fates(report)["return x / 2"] is Fate.KILLED
 

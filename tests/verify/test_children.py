@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from autograder.errors import UserError
-from autograder.grading.grader_error import GraderTrouble
+from autograder.grading.grader_error import GraderError
 from autograder.verify.execution.children import Handler, Lost, in_children
 
 
@@ -66,7 +66,7 @@ def test_a_task_that_ends_its_process_costs_itself_alone():
 
 
 def test_what_raises_ends_everything():
-    with pytest.raises(GraderTrouble, match="not this one"):
+    with pytest.raises(GraderError, match="not this one"):
         answers([1, "raise"])
     with pytest.raises(UserError, match="mend this"):
         answers(["misuse"])

@@ -7,7 +7,7 @@ import pytest
 from autograder.checks import CheckFailed, Criterion, assert_learned
 from autograder.checks.training.learning import watching
 from autograder.errors import UserError
-from autograder.verify.matrix import Lead, Margin, Trouble
+from autograder.verify.matrix import Lead, Margin, ProblemKind
 from autograder.verify.measurement.margins import (
     keep_margins,
     measure_margins,
@@ -72,7 +72,7 @@ def test_of_several_criteria_with_one_name_the_least_counts():
 @pytest.mark.parametrize(
     ("number", "record", "said"),
     [
-        (0.4, None, "on record with 0 of the 20 trainings that are due"),
+        (0.4, None, "on record with 0 of the 20 trainings that are needed"),
         (0.4, margin(runs=19), "on record with 19 of the 20"),
         (0.4, margin(spread=0.14), "2.9 standard deviations off the threshold"),
         (0.4, margin(spread=0.05, least=-0.01), "its worst training -1.0% of it"),
@@ -89,9 +89,9 @@ def test_what_is_too_near(number, record, said):
 
 
 def test_measured_kept_and_held_against_the_threshold(proving):
-    unmeasured = told(proving.verify())[Trouble.MARGIN]
+    unmeasured = told(proving.verify())[ProblemKind.MARGIN]
     assert unmeasured == [
-        f"{CHECK}, error: the reference is on record with 0 of the 20 trainings that are due;"
+        f"{CHECK}, error: the reference is on record with 0 of the 20 trainings that are needed;"
         " measure the reference again: build.py verify --margins 20"
     ]
     margins, failures = measure_margins(proving.loaded, 20, jobs=2)
@@ -102,9 +102,9 @@ def test_measured_kept_and_held_against_the_threshold(proving):
     assert measure_margins(proving.loaded, 20, jobs=1)[0] == margins
     keep_margins(proving.loaded, margins)
     report = proving.verify()
-    assert Trouble.MARGIN not in told(report) and report.margins == margins
+    assert ProblemKind.MARGIN not in told(report) and report.margins == margins
     proving.add_training(ERROR, threshold="0.62")  # somebody tightens it: 19.4 % of it are left at most
-    (line,) = told(proving.verify("two.train"))[Trouble.MARGIN]
+    (line,) = told(proving.verify("two.train"))[ProblemKind.MARGIN]
     assert f"on record are {only.mean:.1%}" in line
 
 
@@ -141,12 +141,12 @@ TRAINED = {error}
 
 def test_other_right_networks_are_trained_kept_and_held_against_the_threshold(proving):
     proving.write("assignments/tiny/networks.toml", NETWORKS.format(error="0.9"))
-    (unmeasured,) = [line for line in told(proving.verify("two.train"))[Trouble.MARGIN] if "network" in line]
+    (unmeasured,) = [line for line in told(proving.verify("two.train"))[ProblemKind.MARGIN] if "network" in line]
     assert unmeasured == "network 'slow': is not on record for two.train; build.py verify --margins 20"
     margins, failures = measure_margins(proving.loaded, 20, jobs=2)
     assert [(one.network, one.runs) for one in margins] == [("reference", 20), ("slow", 20)] and not failures
     keep_margins(proving.loaded, margins)
-    assert Trouble.MARGIN not in told(proving.verify("two.train"))
+    assert ProblemKind.MARGIN not in told(proving.verify("two.train"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from autograder.errors import UserError
 from autograder.release.template import make_template
-from autograder.verify.matrix import Trouble
+from autograder.verify.matrix import ProblemKind
 from autograder.verify.mutation.variants import unwritten
 from tests.tiny import MANIFEST, Tiny
 from tests.verify.proving import HALF, MINUS, ONCE, ONE, TRIPLE, TWO, Proving, told
@@ -170,7 +170,7 @@ def written(text: str, *, run: bool) -> str:
 def test_a_reference_kept_as_text_counts_as_run_unless_a_cell_says_otherwise(course, spoilt):
     course.add_check("run", RUN)
     course.alternative("right", one=TEXT, two=TWO)
-    assert list(told(course.verify())) == [Trouble.IDLE_CHECK]
+    assert list(told(course.verify())) == [ProblemKind.IDLE_CHECK]
     course.alternative("idle", one=TEXT.replace("# %%\nlosses", f"{spoilt}\nlosses"), two=TWO)
     rows = {row.name: row for row in course.verify(item="two.shift").rows}
     assert not rows["right"].cell("two.shift").failed and rows["idle"].cell("two.shift").failed

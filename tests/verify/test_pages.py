@@ -16,11 +16,11 @@ from autograder.verify.matrix import (
     ItemColumn,
     Margin,
     Problem,
+    ProblemKind,
     Report,
     Role,
     Row,
     Sees,
-    Trouble,
 )
 from autograder.verify.reporting.pages import page
 from autograder.verify.reporting.tables import show_item, show_summary
@@ -83,7 +83,7 @@ REPORT = Report(
     concepts={"gaussian_kl": 2, "reverse_step": 1},
     exemptions=(Exemption(check="public/t.py::test_a[sums]", item="vae.kl", reason="means here", holds=True),),
     problems=(
-        Problem(trouble=Trouble.SURVIVOR, where="mutant 'sly'", what="passes all checks of vae.kl", mend="add one"),
+        Problem(kind=ProblemKind.SURVIVOR, where="mutant 'sly'", what="passes all checks of vae.kl", fix="add one"),
     ),
 )
 

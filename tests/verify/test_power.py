@@ -18,7 +18,7 @@ def test_a_designed_check_catches_it_at_every_seed(tmp_path):
     (found,) = report.detections
     assert report.passed and (found.mutant, found.caught, found.seeds) == ("loud", 15, 15)
     assert found.killers == ("hidden/test_noise.py::test_noise",)
-    assert found.least_evidence is not None and found.least_evidence > 10
+    assert found.min_evidence is not None and found.min_evidence > 10
     assert found.shown == pytest.approx(0.05 ** (1 / 15))
     assert report.designed == 1 - 1e-6
 
@@ -27,7 +27,7 @@ def test_a_weak_check_lets_it_get_away(tmp_path):
     report = measure_power(Sampling(tmp_path, WEAK).loaded, 15)
     (found,) = report.detections
     assert not report.passed and report.missed == (found,)
-    assert found.caught < 15 and found.least_evidence is None
+    assert found.caught < 15 and found.min_evidence is None
     assert found.shown < found.caught / 15 + 0.01
 
 
@@ -64,4 +64,4 @@ def test_survivors_and_what_gets_away_are_problems(tmp_path):
     found = tmp_path / "found"
     problems = measure(Sampling(tmp_path, WEAK).loaded, Measures(True, 0, 10), found, Console(file=io.StringIO()))
     assert any("mutant 'loud' of two.shift got away" in problem for problem in problems)
-    assert any("automatic mutants of two.shift: " in problem and "95% are due" in problem for problem in problems)
+    assert any("automatic mutants of two.shift: " in problem and "95% must be" in problem for problem in problems)

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from autograder.errors import UserError
-from autograder.grading.grader_error import GraderTrouble
+from autograder.grading.grader_error import GraderError
 from autograder.mutants import read_catalogue
 from autograder.sandbox.trusted.example import size_of
 from autograder.verify.execution.pool import do_all
@@ -16,7 +16,7 @@ from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.matrix import Role, Sees
 from autograder.verify.mutation import trial
 from autograder.verify.mutation.equivalence import INPUTS, chunks_of
-from autograder.verify.mutation.trial import Workbench, try_variant
+from autograder.verify.mutation.trial import TrialContext, try_variant
 from autograder.verify.mutation.variants import mutants, reached_files
 from autograder.verify.reporting.messages import messages_of
 from tests.verify.proving import COMPLETE, ONE, SUM, Proving, mutant
@@ -96,11 +96,13 @@ def test_files_that_import_the_changed_one_are_reached(proving):
 
 def test_a_claim_is_tried_on_ten_thousand_inputs_of_all_checks_of_its_item(proving):
     found, _ = mutants(proving.loaded, read_catalogue(proving.loaded))
-    bench = Workbench(CheckSuite.collect(proving.loaded), read_catalogue(proving.loaded), proving.root)
+    context = TrialContext(CheckSuite.collect(proving.loaded), read_catalogue(proving.loaded), proving.root)
     (variant,) = [variant for variant in found if variant.role is Role.EQUIVALENT]
-    chunks = chunks_of(bench, variant, INPUTS)
+    chunks = chunks_of(context, variant, INPUTS)
     assert sum(chunk.inputs for chunk in chunks) >= INPUTS == 10_000
-    assert {chunk.check.id for chunk in chunks} == {check.id for check, _ in bench.suite.checks if "double" in check.id}
+    assert {chunk.check.id for chunk in chunks} == {
+        check.id for check, _ in context.suite.checks if "double" in check.id
+    }
 
 
 def test_what_known_mistakes_reply_is_asked_once_where_nothing_is_drawn(tmp_path, monkeypatch):
@@ -110,16 +112,16 @@ def test_what_known_mistakes_reply_is_asked_once_where_nothing_is_drawn(tmp_path
     suite, catalogue = CheckSuite.collect(proving.loaded), read_catalogue(proving.loaded)
     found = mutants(proving.loaded, catalogue)[0]
     wrong = [v.on(["one.double"]) for v in found if v.own == "one.double" and v.role is Role.MUTANT]
-    alone = [try_variant(Workbench(suite, catalogue, tmp_path), variant) for variant in wrong]
+    alone = [try_variant(TrialContext(suite, catalogue, tmp_path), variant) for variant in wrong]
     assert [row.sees for row in alone] == [Sees.RIGHT, Sees.RIGHT]
-    bench = Workbench(suite, catalogue, tmp_path)
-    assert [try_variant(bench, variant) for variant in wrong] == alone
-    known = dict(bench.explainer._known)
-    assert known and [try_variant(bench, variant) for variant in wrong] == alone
-    again = dict(bench.explainer._known)
+    context = TrialContext(suite, catalogue, tmp_path)
+    assert [try_variant(context, variant) for variant in wrong] == alone
+    known = dict(context.explainer._known)
+    assert known and [try_variant(context, variant) for variant in wrong] == alone
+    again = dict(context.explainer._known)
     assert again.keys() == known.keys() and all(again[example] is known[example] for example in known)
-    monkeypatch.setattr(trial, "MOST_KNOWN_BYTES", sum(map(size_of, known.values())) - 1)
-    small = Workbench(suite, catalogue, tmp_path)
+    monkeypatch.setattr(trial, "MAX_KNOWN_BYTES", sum(map(size_of, known.values())) - 1)
+    small = TrialContext(suite, catalogue, tmp_path)
     assert [try_variant(small, variant) for variant in wrong] == alone
     assert 0 < len(small.explainer._known) < len(known)
 
@@ -157,9 +159,9 @@ def test_an_item_that_is_not_automatic_is_misuse(proving):
 
 
 def test_a_task_that_ends_its_process_or_breaks_is_named():
-    with pytest.raises(GraderTrouble, match="second: no result, its process ended with status 3"):
+    with pytest.raises(GraderError, match="second: no result, its process ended with status 3"):
         do_all(["first", "second"], lambda number: os._exit(3) if number else number, 1, lambda number, answer: None)
-    with pytest.raises(GraderTrouble, match=r"(?s)first: could not be graded:.*ZeroDivisionError"):
+    with pytest.raises(GraderError, match=r"(?s)first: could not be graded:.*ZeroDivisionError"):
         do_all(["first"], lambda number: 1 // number, 1, lambda number, answer: None)
     ticks: list[None] = []
     assert do_all(list("abc"), lambda number: number * 2, 2, lambda number, answer: ticks.append(answer)) == [0, 2, 4]

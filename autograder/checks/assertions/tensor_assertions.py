@@ -52,13 +52,14 @@ def assert_tensor(
 
 def assert_shape(value: torch.Tensor, shape: Sequence[int], *, name: str = "the result") -> None:
     """Raise `CheckFailed` unless the tensor has exactly this shape, with the likely slip where there is only one."""
-    due, actual = tuple(int(size) for size in shape), tuple(value.shape)
-    if actual == due:
+    wanted, actual = tuple(int(size) for size in shape), tuple(value.shape)
+    if actual == wanted:
         return
-    slip = likely_slip(actual, due)
+    slip = likely_slip(actual, wanted)
     raise CheckFailed(
-        f"{name} has shape {describe_shape(actual)} where {describe_shape(due)} is due" + (f": {slip}" if slip else ""),
-        expected=f"shape {describe_shape(due)}",
+        f"{name} has shape {describe_shape(actual)} where {describe_shape(wanted)} is due"
+        + (f": {slip}" if slip else ""),
+        expected=f"shape {describe_shape(wanted)}",
         got=f"shape {describe_shape(actual)}",
     )
 
@@ -91,37 +92,42 @@ def assert_unchanged(before: torch.Tensor, after: torch.Tensor, name: str) -> No
     )
 
 
-def likely_slip(actual: tuple[int, ...], due: tuple[int, ...]) -> str:
-    """Say which mistake turns a result of shape ``due`` into ``actual``; empty where more than one might."""
-    if actual == () and due == (1,):
+def likely_slip(actual: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    """Say which mistake turns a result of shape ``expected`` into ``actual``; empty where more than one might."""
+    if actual == () and expected == (1,):
         return "the one row of the batch was squeezed away"
-    if actual == () and len(due) == 1:
-        return f"it looks summed or averaged over the batch, but a number was expected for each of the {due[0]} rows"
+    if actual == () and len(expected) == 1:
+        return (
+            f"it looks summed or averaged over the batch, but a number was expected for each of the {expected[0]} rows"
+        )
     if actual == ():
         return "it is a single number: it looks summed or averaged over every dimension"
-    if len(actual) == len(due) - 1:
-        return _slip_of_missing_dimension(actual, due)
-    if due and len(actual) > len(due) and actual[: len(due)] == due:
-        extra = actual[len(due) :]
+    if len(actual) == len(expected) - 1:
+        return _slip_of_missing_dimension(actual, expected)
+    if expected and len(actual) > len(expected) and actual[: len(expected)] == expected:
+        extra = actual[len(expected) :]
         return "it has a dimension of size 1 too many" if set(extra) == {1} else "its last dimension is not summed over"
-    if due == () and actual:
+    if expected == () and actual:
         return "a single number was expected" + (", and it has one entry for each row" if len(actual) == 1 else "")
-    if len(due) == 1 and actual == (due[0], due[0]):
+    if len(expected) == 1 and actual == (expected[0], expected[0]):
         return "every row seems to have met every other row: two shapes such as (n, 1) and (n,) were combined"
-    if len(actual) == len(due) > 1 and sorted(actual) == sorted(due):
+    if len(actual) == len(expected) > 1 and sorted(actual) == sorted(expected):
         return "its dimensions are in another order"
-    if actual and len(actual) == len(due) and actual[0] == 1 and actual[1:] == due[1:] and due[0] > 1:
-        return f"it has one row instead of {due[0]}"
+    if actual and len(actual) == len(expected) and actual[0] == 1 and actual[1:] == expected[1:] and expected[0] > 1:
+        return f"it has one row instead of {expected[0]}"
     return ""
 
 
-def _slip_of_missing_dimension(actual: tuple[int, ...], due: tuple[int, ...]) -> str:
-    missing = [k for k in range(len(due)) if due[:k] + due[k + 1 :] == actual]
+def _slip_of_missing_dimension(actual: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    missing = [k for k in range(len(expected)) if expected[:k] + expected[k + 1 :] == actual]
     if len(missing) != 1:
         return ""
     if missing == [0]:
-        return f"it looks summed or averaged over the batch, or like one of its rows, but {due[0]} rows were expected"
-    return f"dimension {missing[0]} (of size {due[missing[0]]}) is missing: it looks summed, averaged or squeezed away"
+        return (
+            f"it looks summed or averaged over the batch, or like one of its rows, but {expected[0]} rows were expected"
+        )
+    size = expected[missing[0]]
+    return f"dimension {missing[0]} (of size {size}) is missing: it looks summed, averaged or squeezed away"
 
 
 def _why_no_tensor(value: object) -> str:

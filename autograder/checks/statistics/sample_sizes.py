@@ -13,7 +13,7 @@ from scipy import special  # type: ignore[import-untyped]
 
 ALPHA = 1e-9  # of a whole assertion: 1,000 students and 100 assertions make one false alarm in 10,000 runs
 POWER = 1.0 - 1e-6
-_MOST = 2**40  # no search goes farther: an effect that needs more is out of reach
+_MAX_SIZE = 2**40  # no search goes farther: an effect that needs more is out of reach
 
 
 def sample_size_for_mean(effect: float, alpha: float = ALPHA, power: float = POWER, *, tests: int = 1) -> int:
@@ -77,22 +77,22 @@ def sample_size_for_reach(values: int, alpha: float = ALPHA, *, tests: int = 2) 
 
 
 def sample_size_for_probability(
-    due: float, actual: float, alpha: float = ALPHA, power: float = POWER, *, tests: int = 1
+    expected: float, actual: float, alpha: float = ALPHA, power: float = POWER, *, tests: int = 1
 ) -> int:
-    """Trials in which an event of probability ``due`` happens with probability ``actual``: exact binomial test.
+    """Trials in which an event of probability ``expected`` happens with probability ``actual``: exact binomial test.
 
     Chernoff's bound on both sides (conservative by about a tenth), because exact power goes up and down with n.
     """
     validate(alpha, power, tests)
-    if not (0 < due < 1 and 0 <= actual <= 1 and due != actual):
-        raise ValueError(f"two different probabilities are needed, not {due!r} and {actual!r}")
+    if not (0 < expected < 1 and 0 <= actual <= 1 and expected != actual):
+        raise ValueError(f"two different probabilities are needed, not {expected!r} and {actual!r}")
     tail, miss = math.log(2 * tests / alpha), -math.log(1 - power)
-    low, high = min(due, actual), max(due, actual)
+    low, high = min(expected, actual), max(expected, actual)
     for _ in range(200):  # the share x at which both needs are the same: one grows with x, the other falls
         share = (low + high) / 2
-        rejects, reached = tail / _divergence(share, due), miss / _divergence(share, actual)
+        rejects, reached = tail / _divergence(share, expected), miss / _divergence(share, actual)
         too_close_to_due = rejects > reached
-        low, high = (low, share) if too_close_to_due is (actual < due) else (share, high)
+        low, high = (low, share) if too_close_to_due is (actual < expected) else (share, high)
     return math.ceil(max(rejects, reached))
 
 
@@ -118,7 +118,7 @@ def smallest(holds: Callable[[int], bool], start: int = 1) -> int:
     low, high = start, max(2 * start, start + 1)
     while not holds(high):
         low, high = high, 2 * high
-        if high > _MOST:
+        if high > _MAX_SIZE:
             raise ValueError("this effect cannot be seen with any reasonable number of samples")
     while high - low > 1:
         middle = (low + high) // 2

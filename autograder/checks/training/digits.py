@@ -19,7 +19,7 @@ from torch import Tensor
 CLASSES = 10
 EVERY_FIFTH = 5
 """One picture in five is held out."""
-LEAST_CONTRAST = 0.9
+MIN_CONTRAST = 0.9
 """Euclidean distance of the colours of ink and paper, in a cube of side 2."""
 
 
@@ -53,7 +53,7 @@ def coloured_digits(size: int = 32, *, held_out: bool = False, generator: torch.
 def _colours(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Two colours for each picture, ``(count, 3)`` each, far enough apart to be told from each other."""
     first, second = (2 * torch.rand(2, count, 3, generator=generator) - 1).unbind()
-    while bool((near := (first - second).norm(dim=1) < LEAST_CONTRAST).any()):
+    while bool((near := (first - second).norm(dim=1) < MIN_CONTRAST).any()):
         second[near] = 2 * torch.rand(int(near.sum()), 3, generator=generator) - 1
     return first, second
 

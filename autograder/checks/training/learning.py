@@ -104,7 +104,7 @@ def blurred(codes: Tensor, generator: torch.Generator) -> Tensor:
     return codes + BLUR * codes.std(0, keepdim=True) * noise
 
 
-def told_losses(reply: Any) -> list[float]:
+def reported_losses(reply: Any) -> list[float]:
     """Return the losses that a training loop told, for a picture; they are worth no more, so anything else is []."""
     if isinstance(reply, Tensor) and reply.ndim == 1 and reply.is_floating_point():
         return [float(value) for value in reply.double()]

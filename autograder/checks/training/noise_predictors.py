@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograder.sandbox.trusted.remote import info, lend
+from autograder.sandbox.trusted.remote import expose, info
 
 MAX_RECORDED_BYTES = 256 * 2**20
 """What the calls of one model may make this side remember: how often it is asked is up to the submission."""
@@ -21,8 +21,8 @@ MAX_RECORDED_BYTES = 256 * 2**20
 class NoisePredictor(nn.Module):
     """A model of noise in images ``(batch, channels, height, width)``, one time index for each image ``(batch,)``.
 
-    Give ``lent`` to the submission in its place. ``images`` and ``times`` hold copies of what it was called with, one
-    entry for each call. What a call lacks is a `TypeError` of the submission. A subclass says in `predict` what is
+    Give ``exposed`` to the submission in its place. ``images`` and ``times`` hold copies of the arguments, one entry
+    for each call. What a call lacks is a `TypeError` of the submission. A subclass says in `predict` what is
     predicted; gradients of its parameters are those that `teach` lets flow back.
     """
 
@@ -35,7 +35,7 @@ class NoisePredictor(nn.Module):
         self._recorded_bytes = 0
         self.images: list[Tensor] = []
         self.times: list[Tensor] = []
-        self.lent = lend(self)
+        self.exposed = expose(self)
 
     def predict(self, x: Tensor, t: Tensor) -> Tensor:
         """The noise in images, given times of shape ``(batch, 1, ...)``; differentiable."""

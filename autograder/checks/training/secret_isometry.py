@@ -22,7 +22,7 @@ GRID = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Disguise:
+class SecretIsometry:
     """A symmetry of the square (quarter turns, then a reflection or not), a rotation of patches, a picture to add.
 
     ``rotation`` is ``(channels * patch^2, channels * patch^2)``, orthogonal; ``background`` has the shape of a picture,
@@ -38,7 +38,7 @@ class Disguise:
     @classmethod
     def draw(
         cls, generator: torch.Generator, *, patch: int, size: int, channels: int = 3, background: float = 0.0
-    ) -> Disguise:
+    ) -> SecretIsometry:
         """Return a random disguise of pictures ``(channels, size, size)``.
 
         The rotation is uniform over all rotations and reflections (Mezzadri 2007, section 5); ``background`` is the

@@ -14,14 +14,14 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Mosaic:
+class SecretTiling:
     """Tile k of a mosaic, ``(channels, tile, tile)``, is tile ``order[k]`` of the picture, counted row by row."""
 
     tile: int
     order: Tensor
 
     @classmethod
-    def draw(cls, generator: torch.Generator, *, tile: int, size: int) -> Mosaic:
+    def draw(cls, generator: torch.Generator, *, tile: int, size: int) -> SecretTiling:
         """Return a random order, uniform over all, for pictures ``(size, size)``; raise `ValueError` for a rest."""
         if size % tile:
             raise ValueError(f"pictures of {size} x {size} cannot be cut into tiles of {tile} x {tile}")

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.sandbox.trusted.remote import lend
+from autograder.sandbox.trusted.remote import expose
 
 MAX_SEEN_BYTES = 256 * 2**20
 """What one network may make this side remember: how often it is asked is up to the submission."""
@@ -28,7 +28,7 @@ MAX_MIXED = 2**26
 
 
 class Watched:
-    """A known network: ``lent`` is what a submission gets, ``seen`` what it was given, one entry for each call.
+    """A known network: ``exposed`` is what a submission gets, ``seen`` what it was given, one entry for each call.
 
     ``function`` gets the shape that the network's output has for one input, and its input, flat: ``(batch, numbers)``,
     the first tensor among the arguments. It returns ``(batch, anything)``, which is shaped as asked.
@@ -38,7 +38,7 @@ class Watched:
         self._function = function
         self._seen_bytes = 0
         self.seen: list[Tensor] = []
-        self.lent = lend(self, pending=MAX_PENDING)
+        self.exposed = expose(self, pending=MAX_PENDING)
 
     def seen_for(self, batch: int) -> Tensor | None:
         """What the last calls got for a batch of inputs, together or in parts; None where they got none or others."""
@@ -100,7 +100,7 @@ class WatchedNetworks:
         self._bytes = 0
         self.calls: list[Asked] = []
         self.constant: set[int] = set()
-        self.lent = lend(self, pending=MAX_PENDING)
+        self.exposed = expose(self, pending=MAX_PENDING)
 
     def forget(self) -> None:
         """Forget all calls."""

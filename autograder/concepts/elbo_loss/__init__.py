@@ -103,8 +103,8 @@ def assert_loss(loss: Subject, problem: ElboProblem, name: str) -> None:
     options = loss.options
     x_hat, x, *of_q = problem.inputs(options)
     ratios = log_ratios([part.detach().double() for part in of_q], options["spread"]).mean(0)
-    due = combined(options["likelihood"].costs(problem.x_hat, problem.x), ratios, options)
-    assert_close(loss(x_hat, x, *of_q), due, name=name, scale=0.0)
+    expected = combined(options["likelihood"].costs(problem.x_hat, problem.x), ratios, options)
+    assert_close(loss(x_hat, x, *of_q), expected, name=name, scale=0.0)
 
 
 @prop(weight=2, drawn=problems, examples=8)

@@ -120,8 +120,8 @@ def coordinates_add_up(density: Subject, problem_of: dict[int, DensityProblem]) 
         if falls_below(each.abs().max(), 1e-3):
             raise CheckFailed(density.words("{call} is 0 for every coordinate, whatever {sample} and {mean}"))
         got = density(*problem.inputs(spread), dims=told)
-        due = density.options["over_dims"].over(each, meant)
-        assert_close(got, due, name=name, scale=density.options["over_dims"].over(each.abs(), meant))
+        expected = density.options["over_dims"].over(each, meant)
+        assert_close(got, expected, name=name, scale=density.options["over_dims"].over(each.abs(), meant))
 
 
 @prop(weight=0.5, drawn=problems, examples=5)
@@ -152,8 +152,8 @@ def single_numbers_as_parameters(density: Subject, problem_of: dict[int, Density
         assert_close(density(zeros, *standard, dims=dims), peak, name=f"{name}, at the peak of the standard normal")
         mean, value = torch.tensor(0.5), spread.of_logvar(torch.tensor(-0.8))
         wide = density(problem.sample, *(part.expand(zeros.shape).clone() for part in (mean, value)), dims=dims)
-        due = assert_tensor(wide, name=name).detach().double()
-        assert_close(density(problem.sample, mean, value, dims=dims), due, name=f"{name}, with single numbers")
+        expected = assert_tensor(wide, name=name).detach().double()
+        assert_close(density(problem.sample, mean, value, dims=dims), expected, name=f"{name}, with single numbers")
 
 
 gaussian_log_density = Contract(

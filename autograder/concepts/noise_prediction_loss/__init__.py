@@ -93,7 +93,7 @@ def nearest_mixtures(readings: Readings, images: Tensor, noise: Tensor, seen: Te
 def stored_loss(loss: Subject, images: Tensor, model: NoisePredictor, noise: Tensor | None = None) -> Tensor:
     """The loss at the indices whose factors are stored."""
     t, steps = times_of(loss, list(loss.options["stored"])), loss.options["stored_timesteps"]
-    value = loss(images, t, noise=noise, model=model.lent, timesteps=steps)
+    value = loss(images, t, noise=noise, model=model.exposed, timesteps=steps)
     return assert_tensor(value, shape=(), name=loss.call)
 
 
@@ -109,7 +109,7 @@ def assert_fresh_noise(loss: Subject, factors: dict[int, tuple[float, float]], t
     images, t = some_images(len(factors), channels, -(-PIXELS // channels) // 40, 40), times_of(loss, list(factors))
     for _ in range(2):
         model = affine_model(loss, max(factors))
-        assert_tensor(loss(images, t, model=model.lent, timesteps=timesteps), shape=(), name=loss.call)
+        assert_tensor(loss(images, t, model=model.exposed, timesteps=timesteps), shape=(), name=loss.call)
         noise.append(noise_in(asked_about(model, images, t, loss), images, shares))
     assert_noise_of_each_image(noise[0], name="the noise in the model's input")
     assert_independent(*noise, name="the noise of two calls")

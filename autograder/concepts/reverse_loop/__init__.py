@@ -27,8 +27,8 @@ from autograder.checks import (
     assert_standard_normal,
     assert_tensor,
     describe_dtype,
+    expose,
     is_remote,
-    lend,
     prop,
     substitute,
 )
@@ -78,14 +78,14 @@ def _described(time: Any) -> str:
 class KnownStep:
     """A step that is the grader's own, in the place of the assignment's; it writes down what it is asked.
 
-    It takes no chance and needs no model, differs for every time, and leaves values in [-1, 1] there. ``lent`` is for
-    the submission: it takes the states, times in any form, and a model, by whatever names and in any order.
+    It takes no chance and needs no model, differs for every time, and leaves values in [-1, 1] there. ``exposed`` is
+    for the submission: it takes the states, times in any form, and a model, by whatever names and in any order.
     """
 
     def __init__(self, shape: Sequence[int], *, takes_model: bool, kept: float = 0.8, frequency: float = 1.7) -> None:
         self.shape, self.takes_model, self.kept, self.frequency = tuple(shape), takes_model, kept, frequency
         self.calls: list[Call] = []
-        self.lent = lend(self)
+        self.exposed = expose(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         """Answer a call; raise `TypeError` for one that no step could answer."""
@@ -147,7 +147,7 @@ def run(loop: Subject, shape: Sequence[int], timesteps: int, model: tuple[float,
     start = None
     if not options["draws"]:
         start = torch.randn(tuple(shape), generator=torch.Generator().manual_seed(timesteps)).tanh()
-    result = loop(predictor.lent, step.lent, tuple(shape), start=start, timesteps=timesteps)
+    result = loop(predictor.exposed, step.exposed, tuple(shape), start=start, timesteps=timesteps)
     if options["lists"]:
         result = _stacked(result, shape)
     leading = {"all": (len(times) + 1,), "after_steps": (len(times),), "last": ()}[options["returns"]]

@@ -106,7 +106,7 @@ def a_step_without_noise_is_exact(step: Subject) -> None:
             images = constant_images(list(stored.means), step.options["example"], 60)
             expected = constant_images(list(stored.means.values()), step.options["example"], 60).double()
             model = step.options["model"](0.0, 0.0, stored.prediction)
-            got = step(model.lent, images, stored.t)
+            got = step(model.exposed, images, stored.t)
             pixels = " and ".join(f"{pixel:g}" for pixel in stored.means)
             name = f"the result at {step.names['t']} = {stored.t:g} for pixels of {pixels} and a prediction of"
             name += f" {stored.prediction:g}" + (f", where {stored.where}," if stored.where else "")
@@ -126,7 +126,7 @@ def noise_is_added_to_the_mean(step: Subject) -> None:
             images = constant_images(list(stored.means), step.options["example"], ENTRIES)
             means = constant_images(list(stored.means.values()), step.options["example"], ENTRIES)
             model = step.options["model"](0.0, 0.0, stored.prediction)
-            result = assert_tensor(step(model.lent, images, stored.t), shape=images.shape).detach()
+            result = assert_tensor(step(model.exposed, images, stored.t), shape=images.shape).detach()
             assert_asked(step, model, images, stored.t)
             noise.append((result.double() - means.double()) / stored.std)
         rounds.append(torch.stack(noise))

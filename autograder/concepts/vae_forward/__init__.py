@@ -109,10 +109,10 @@ class KnownVae:
         if falls_below(pixels, 0.0) or exceeds(pixels, 1.0):
             low, high = float(pixels.min()), float(pixels.max())
             raise CheckFailed(f"the image has values from {low:.3g} to {high:.3g}, where the decoder gives 0 to 1")
-        due = pixels.logit(1e-7) - w["decoder_bias"]
+        expected = pixels.logit(1e-7) - w["decoder_bias"]
         for classes in c:
-            due = due - classes.double() @ w["decoder_weight"][:, self.latent :].T
-        z: Tensor = torch.linalg.lstsq(w["decoder_weight"][:, : self.latent], due.T).solution.T
+            expected = expected - classes.double() @ w["decoder_weight"][:, self.latent :].T
+        z: Tensor = torch.linalg.lstsq(w["decoder_weight"][:, : self.latent], expected.T).solution.T
         if exceeds((self.decoded(z, *c) - pixels).abs(), 1e-4):
             raise CheckFailed(
                 f"the image is nothing that the decoder makes of a code{' beside the class' if c else ''}. Is another"
@@ -162,8 +162,8 @@ def forward_encodes_samples_and_decodes(forward: Subject) -> None:
     for _ in range(2):
         image, *heads = parts_of(forward, known, x, c)
         q = known.posterior(x, *c)
-        for part, due, name in zip(heads, (q.mean, q.logvar), names[1:], strict=True):
-            assert_close(part, due, name=forward.words(f"the {name} that {{function}} returns"))
+        for part, expected, name in zip(heads, (q.mean, q.logvar), names[1:], strict=True):
+            assert_close(part, expected, name=forward.words(f"the {name} that {{function}} returns"))
         noise.append(q.whiten(known.codes(image, *c)))
         seen.append(image.detach())
     if falls_below((seen[0] - seen[1]).abs().max(), 1e-7):

@@ -198,7 +198,7 @@ class Executor:
             self._arguments.append((leaf, leaf._version))
             return leaf
         if tree[0] == "C":
-            return LentModule(self, tree[1])
+            return ExposedModule(self, tree[1])
         raise Misbehaved(f"a value has the unknown tag {tree[0]!r}")
 
     def _decode_tensor(self, value: torch.Tensor, info: Any) -> torch.Tensor:
@@ -426,7 +426,7 @@ def _understood(
     return args[:most], {name: value for name, value in kwargs.items() if name in known}
 
 
-class LentModule(torch.nn.Module):
+class ExposedModule(torch.nn.Module):
     """A model that stays on the trusted side: every call is a question, and so is every gradient of its outputs."""
 
     def __init__(self, executor: Executor, number: int) -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from autograder.sandbox.jailed.executor import LentModule
+from autograder.sandbox.jailed.executor import ExposedModule
 
 
 def answer_for(part: nn.Module, shape: Sequence[int], answer: Callable[..., Tensor]) -> None:
@@ -34,7 +34,7 @@ def answer_for_all(
     shapes: dict[nn.Module, set[torch.Size]] = {}
     for part, given, shape in asked_by(method, *example):
         fits = inputs in (None, given.numel())
-        if fits and not isinstance(part, LentModule) and next(part.parameters(), None) is not None:
+        if fits and not isinstance(part, ExposedModule) and next(part.parameters(), None) is not None:
             shapes.setdefault(part, set()).add(shape)
     for number, (part, found) in enumerate(shapes.items()):
         if len(found) == 1:

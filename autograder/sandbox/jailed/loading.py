@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.sandbox.jailed.dummies import Inert, InertEntry, InertModule, show_nothing
-from autograder.sandbox.shared.processor_time import LOOK, PATIENCE, usage
+from autograder.sandbox.shared.processor_time import LOOK, TIMEOUT_FACTOR, usage
 from autograder.source.cells import parse_file
 from autograder.source.scopes import stored_names
 from autograder.submission.definitions import definitions
@@ -378,7 +378,7 @@ def _alarm(seconds: float | None) -> Iterator[None]:
     def ring(signum: int, frame: object) -> None:
         passed = time.monotonic() - begun
         left = seconds - max(time.process_time() - used, passed - usage(os.getpid()).waited)
-        if left <= 0 or passed > PATIENCE * seconds:
+        if left <= 0 or passed > TIMEOUT_FACTOR * seconds:
             raise StatementTooSlow(f"stopped after {seconds:g} s")
         signal.setitimer(signal.ITIMER_REAL, max(left, LOOK))
 

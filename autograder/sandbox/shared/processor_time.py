@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PATIENCE = 8.0
+TIMEOUT_FACTOR = 8.0
 """Times its limit that anything may take on the wall, however busy the machine is."""
 LOOK = 0.1
 """Seconds between two looks at what a worker uses; what is over by then costs no look at all."""

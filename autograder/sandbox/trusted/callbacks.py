@@ -15,7 +15,7 @@ import torch
 from autograder.sandbox.shared.values import Decoder, Encoder
 from autograder.sandbox.shared.wire import Closed, DeadlinePassed, Frame, Misbehaved
 from autograder.sandbox.trusted.memory import bounded_memory
-from autograder.sandbox.trusted.stand_ins import Callback, Lent
+from autograder.sandbox.trusted.stand_ins import Callback, HostModel
 
 MAX_ANSWERED_BYTES = 256 * 2**20
 """What callbacks of one example may make this side remember for their gradients; then the oldest are forgotten."""
@@ -34,21 +34,21 @@ class Callbacks:
 
     def __init__(self, decode_special: Callable[[list[Any], Decoder], Any]) -> None:
         self._decode_special = decode_special
-        self._functions: list[Callback | Lent] = []
+        self._functions: list[Callback | HostModel] = []
         self.begin()
 
     def begin(self) -> None:
         """Start an example: no gradient of an earlier answer can be asked for any more."""
         self.answered: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
         self.answered_bytes = 0
-        self.pending: dict[int, Lent] = {}
+        self.pending: dict[int, HostModel] = {}
         """Answers of lent models whose gradient may still come, and of which model each is."""
         self.kept: deque[int] = deque()
         """Answers of all other functions whose gradient may still come, the oldest first."""
         self.too_old: set[int] = set()
         """Answers that were forgotten to make room."""
 
-    def number(self, function: Callback | Lent) -> int:
+    def number(self, function: Callback | HostModel) -> int:
         """Return the number by which a worker knows a function; one that is new gets the next."""
         if function not in self._functions:
             self._functions.append(function)
@@ -82,26 +82,26 @@ class Callbacks:
         asked = self._functions[number]
         with bounded_memory(CALLBACK_BYTES):
             value = asked.function(*args, **kwargs)
-        call = self._remember(value, inputs, asked if isinstance(asked, Lent) else None)
+        call = self._remember(value, inputs, asked if isinstance(asked, HostModel) else None)
         encoder = Encoder()
         return {"k": "answer", "call": call, "v": encoder.encode(value)}, encoder.buffers
 
-    def _remember(self, value: Any, inputs: list[torch.Tensor], lent: Lent | None) -> int:
+    def _remember(self, value: Any, inputs: list[torch.Tensor], exposed: HostModel | None) -> int:
         """Keep what the product of an answer with a cotangent will need; return the answer's number."""
         call = len(self.answered)
         outputs = [part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, torch.Tensor)]
-        if lent is None and not any(tensor.requires_grad for tensor in inputs):
+        if exposed is None and not any(tensor.requires_grad for tensor in inputs):
             outputs, inputs = [], []
-        if lent is not None:
-            self.pending[call] = lent
-            for old in [other for other, model in self.pending.items() if model is lent][: -lent.pending]:
+        if exposed is not None:
+            self.pending[call] = exposed
+            for old in [other for other, model in self.pending.items() if model is exposed][: -exposed.pending]:
                 self._forget(old)
         self.answered_bytes += sum(tensor.nbytes for tensor in (*outputs, *inputs))
         self._make_room()
         if self.answered_bytes > MAX_ANSWERED_BYTES or call > MAX_CALLBACKS:
             raise Misbehaved("more callbacks than this side will remember")
         self.answered[call] = (outputs, inputs)
-        if lent is None and outputs:
+        if exposed is None and outputs:
             self.kept.append(call)
         return call
 
@@ -127,15 +127,15 @@ class Callbacks:
         if call in self.too_old:
             raise Misbehaved("more callbacks than this side will remember")
         outputs, inputs = self.answered[call]
-        lent = call in self.pending
+        exposed = call in self.pending
         cotangents: Sequence[Any] = Decoder(frame.payload).decode(frame.header.get("cotangents"))
         both = zip(outputs, cotangents, strict=True) if outputs else ()  # nothing is left of a forgotten answer
         pairs = [(o, c) for o, c in both if o.requires_grad and c is not None]
         wanted = [tensor for tensor in inputs if tensor.requires_grad]
         found: Iterator[torch.Tensor | None] = iter([None] * len(wanted))
-        if pairs and (wanted or lent):
-            found = iter(_products(pairs, wanted, learning=lent))
-        if lent:
+        if pairs and (wanted or exposed):
+            found = iter(_products(pairs, wanted, learning=exposed))
+        if exposed:
             self._forget(call)
         encoder = Encoder()
         gradients = [next(found) if tensor.requires_grad else None for tensor in inputs]

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from autograder.sandbox.shared.processor_time import LOOK, PATIENCE, Usage, look_at, waits
+from autograder.sandbox.shared.processor_time import LOOK, TIMEOUT_FACTOR, Usage, look_at, waits
 
 FAIR_SHARE = 0.5
 """Part of its limit that a check must have had where the whole run ends sooner: with less, nobody can say anything."""
@@ -91,7 +91,7 @@ class Over(StrEnum):
     TIME = "time"
     """The limit has passed, on a clock that stands still while others have the processor."""
     BUSY = "busy"
-    """`PATIENCE` is at its end, and the workers had less processor time than they asked for."""
+    """`TIMEOUT_FACTOR` is at its end, and the workers had less processor time than they asked for."""
     RUN = "run"
     """The time of the whole run is at its end, and this stretch had too little to say anything."""
 
@@ -138,7 +138,7 @@ class Span:
         if out_of_run:
             fair = spent >= FAIR_SHARE * self.seconds and spent >= UNDISTURBED * passed
             return Over.TIME if fair else Over.RUN
-        return Over.BUSY if passed >= PATIENCE * self.seconds else None
+        return Over.BUSY if passed >= TIMEOUT_FACTOR * self.seconds else None
 
     def next_look(self) -> float:
         """Return the seconds until it is worth asking again."""

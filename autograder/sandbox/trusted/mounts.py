@@ -25,7 +25,7 @@ AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 READ_ONLY = 1
 PASS_THROUGH = 0o111
 """Mode of the folders on the way to what is there: nobody lists them."""
-MOST_LINKS = 40
+MAX_LINKS = 40
 """Links that the kernel follows in one path."""
 OPTIONS = "mode=111,size=4m"
 
@@ -98,7 +98,7 @@ def _show(tree: Path, path: Path, shown: set[Path]) -> None:
 def _follow(tree: Path, path: Path) -> Path:
     """Return where a path leads; every link on the way is made in the tree."""
     place, rest = Path("/"), [*reversed(path.parts[1:])]
-    for _ in range(MOST_LINKS * len(path.parts)):
+    for _ in range(MAX_LINKS * len(path.parts)):
         if not rest:
             break
         place /= rest.pop()

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Protocol, TypeGuard, TypeVar
 import torch
 
 from autograder.sandbox.shared.values import TensorInfo
-from autograder.sandbox.trusted.stand_ins import Lent
+from autograder.sandbox.trusted.stand_ins import HostModel
 from autograder.submission.model import Executed
 
 _T = TypeVar("_T")
@@ -131,14 +131,14 @@ def fresh(*modules: Remote, same_numbers: bool = False) -> list[Remote]:
     return [Remote(other, state(module)[1]) for module in modules]
 
 
-def lend(function: Callable[..., Any], *, pending: int = 4) -> Lent:
-    """Return a model of this side as something that can be an argument of a call; see `Lent`.
+def expose(function: Callable[..., Any], *, pending: int = 4) -> HostModel:
+    """Return a model of this side as something that can be an argument of a call; see `HostModel`.
 
     ``pending`` outputs are kept for their gradients, with all that a product with them needs.
 
     ``function`` must itself refuse inputs that it should not see, by raising: they are the submission's.
     """
-    return Lent(function, pending)
+    return HostModel(function, pending)
 
 
 def gradients(

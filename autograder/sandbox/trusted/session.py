@@ -16,7 +16,7 @@ from autograder.sandbox.trusted.clock import CallMeter, Meter, Over, Span, Wait
 from autograder.sandbox.trusted.example import Asked, Call, Example, ProbeWords, Raised
 from autograder.sandbox.trusted.faults import AuthorError, NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.trusted.remote import Remote, is_remote, state
-from autograder.sandbox.trusted.stand_ins import Callback, Lent, StandIns
+from autograder.sandbox.trusted.stand_ins import Callback, HostModel, StandIns
 from autograder.submission.model import Executed
 
 MAX_TEXT = 2000
@@ -319,7 +319,7 @@ class Session:
         decoder = Decoder(frame.payload, self._decode_special, self._decode_tensor)
         if kind == "value":
             value = decoder.decode(header.get("v"))
-            self._judge_changes(header.get("changed"), decoder)
+            self._check_changes(header.get("changed"), decoder)
             return value
         if kind == "missing":
             self._raise_missing(header)
@@ -369,7 +369,7 @@ class Session:
         asked = self._doing.removesuffix("()").rpartition(".")[2]
         return self._doing if known and asked in plain.split(".") else f"{plain}()"
 
-    def _judge_changes(self, changed: Any, decoder: Decoder) -> None:
+    def _check_changes(self, changed: Any, decoder: Decoder) -> None:
         if changed is not None and not isinstance(changed, list):
             raise Misbehaved("a list of changed arguments is not plain")
         values = Decoder(decoder._payload)  # one for all: no byte is decoded twice
@@ -400,7 +400,7 @@ class Session:
                 raise AuthorError(f"{value!r} belongs to another worker")
             self._ready(base)
             return ["R", base, list(path)]
-        if isinstance(value, Lent):
+        if isinstance(value, HostModel):
             return ["C", self.callbacks.number(value)]
         if not isinstance(value, torch.Tensor):
             return None

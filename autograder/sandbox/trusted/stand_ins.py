@@ -13,7 +13,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Canned:
+class Constant:
     """A fixed value in the place of a module's global."""
 
     value: Any
@@ -35,19 +35,19 @@ class Callback:
 
 
 @dataclass(frozen=True, eq=False)
-class Lent:
+class HostModel:
     """A model or function that stays on the trusted side, given to a submission's function as an argument.
 
     The worker gets a module that asks this side for every output. What flows back through an output becomes gradients
     of the parameters of ``function``, here, where the worker reaches neither them nor the optimiser. ``pending`` is the
-    number of outputs whose gradient may still come; those before them are forgotten. Made by `lend`.
+    number of outputs whose gradient may still come; those before them are forgotten. Made by `expose`.
     """
 
     function: Callable[..., Any]
     pending: int = 4
 
 
-StandIns = Mapping[str, Canned | Callback]
+StandIns = Mapping[str, Constant | Callback]
 """Stand-ins by where they go: ``"vae_solution.DiagonalGaussianDistribution.kl"``: file stem, then qualified name."""
 
 

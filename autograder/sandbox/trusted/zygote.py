@@ -346,9 +346,9 @@ def _wait_until_gone(handle: int | None, seconds: float) -> None:
 
 def _wait_for(pid: int, seconds: float) -> None:
     """Wait for a child, and kill it where it takes longer than it may."""
-    patience = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(pid, os.WNOHANG)[0] == 0:
-            if time.monotonic() > patience:
+            if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.001)

@@ -132,9 +132,9 @@ def _end(pid: int, grace: float, workers: Workers) -> tuple[int, float]:
     It is waited for: a process can be reaped only when every thread of it has left its last system call, and until then
     its threads go on changing its folder. One that is still there after `REAP_SECONDS` stays among the workers.
     """
-    patience = time.monotonic() + grace
+    deadline = time.monotonic() + grace
     _reap(workers)
-    while pid in workers and workers[pid] is None and time.monotonic() < patience:
+    while pid in workers and workers[pid] is None and time.monotonic() < deadline:
         time.sleep(0.001)
         _reap(workers)
     by_itself = workers.get(pid) is not None
@@ -143,8 +143,8 @@ def _end(pid: int, grace: float, workers: Workers) -> tuple[int, float]:
     if not by_itself:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    patience = time.monotonic() + REAP_SECONDS
-    while pid in workers and workers[pid] is None and time.monotonic() < patience:
+    deadline = time.monotonic() + REAP_SECONDS
+    while pid in workers and workers[pid] is None and time.monotonic() < deadline:
         time.sleep(0.0005)
         _reap(workers)
     if workers.get(pid) is None:
@@ -166,7 +166,7 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _end_orphans(workers: Workers, patience: float) -> bool:
+def _end_orphans(workers: Workers, deadline: float) -> bool:
     """Kill and reap every child that is no worker; return whether none is left."""
     while orphans := [pid for pid in _children() if pid not in workers]:
         for pid in orphans:
@@ -175,7 +175,7 @@ def _end_orphans(workers: Workers, patience: float) -> bool:
         for pid in orphans:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
-        if time.monotonic() > patience:
+        if time.monotonic() > deadline:
             return False
     return True
 

@@ -47,7 +47,7 @@ def in_children(
     """Yield (number of the task, answer) as answers come; the answer is `Lost` where a task took too long or crashed.
 
     ``prepare`` is called once in each child and returns what is called with each task. Tasks and answers are what JSON
-    can say. What raises ends everything: `UserError` where it did so, `GraderTrouble` with its traceback otherwise.
+    can say. What raises ends everything: `UserError` where it did so, `GraderError` with its traceback otherwise.
     """
     waiting = list(reversed(range(len(tasks))))
     children: list[_Child] = []
@@ -71,8 +71,8 @@ def _round(
     children: list[_Child], tasks: Sequence[Any], waiting: list[int], seconds: float
 ) -> Iterator[tuple[int, Any]]:
     """Wait until some child has something to say or has run out of time, and see to it."""
-    patience = max(0.0, min(child.deadline for child in children) - time.monotonic())
-    ready = wait([child.connection for child in children], patience)
+    left = max(0.0, min(child.deadline for child in children) - time.monotonic())
+    ready = wait([child.connection for child in children], left)
     for child in list(children):
         answer: Any = None
         if child.connection in ready:
@@ -117,9 +117,9 @@ def _receive(child: _Child) -> Any:
 
 
 def _trouble(what: str) -> Exception:
-    from autograder.grading.grader_error import GraderTrouble
+    from autograder.grading.grader_error import GraderError
 
-    return GraderTrouble(what)
+    return GraderError(what)
 
 
 def _serve(connection: Connection, prepare: Callable[[], Handler], parent: int) -> None:

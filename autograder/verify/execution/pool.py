@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from autograder.errors import UserError
-from autograder.grading.grader_error import GraderTrouble
+from autograder.grading.grader_error import GraderError
 from autograder.verify.execution.children import Lost, in_children
 
 TASK_SECONDS = 600.0
@@ -21,15 +21,15 @@ Work = Callable[[int], Any]
 def do_all(names: Sequence[str], work: Work, jobs: int, done: Callable[[int, Any], None]) -> list[Any]:
     """Return ``work(0)``, ``work(1)`` ... for every name, as JSON brings it back; ``done`` gets each when it comes.
 
-    Raises `GraderTrouble`, naming the task, where one breaks, hangs or ends its process.
+    Raises `GraderError`, naming the task, where one breaks, hangs or ends its process.
     """
     results: dict[int, Any] = {}
     for number, answer in _answers(len(names), partial(_attempt, work), jobs):
         if isinstance(answer, Lost):
-            raise GraderTrouble(f"{names[number]}: no result, its process {answer.reason}; does it loop for ever?")
+            raise GraderError(f"{names[number]}: no result, its process {answer.reason}; does it loop for ever?")
         trouble, results[number] = answer
         if trouble:
-            raise GraderTrouble(f"{names[number]}: could not be graded:\n{trouble}")
+            raise GraderError(f"{names[number]}: could not be graded:\n{trouble}")
         done(number, results[number])
     return [results[number] for number in range(len(names))]
 

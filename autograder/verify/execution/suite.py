@@ -54,7 +54,7 @@ class CheckSuite:
         """Return the same with the exempted properties as its checks."""
         return replace(self, checks=self.exempted, exempted=())
 
-    def judge(
+    def grade(
         self,
         folder: Path,
         *,
@@ -80,7 +80,7 @@ class CheckSuite:
         against_reference: bool = False,
         max_shrinks: int = MAX_SHRINKS,
     ) -> Iterator[tuple[Check, Verdict]]:
-        """Yield each check with its verdict as soon as it is run; see `judge`."""
+        """Yield each check with its verdict as soon as it is run; see `grade`."""
         for check, fixtures in self.checks:
             if items is not None and check.item not in items:
                 continue
@@ -96,7 +96,7 @@ class CheckSuite:
             )
             yield (
                 check,
-                runner.judge(
+                runner.grade(
                     partial(open_trusted, self.assignment, folder),
                     stand_ins_of(self.stand_ins, check.item, check.id),
                     partial(open_reference, self.assignment) if against_reference else None,
@@ -107,8 +107,8 @@ class CheckSuite:
         self, folder: Path, *, items: Collection[str] | None = None, grading_seed: str = "verify"
     ) -> dict[str, ItemResult]:
         """Return the scored items of the solution files in ``folder``, with every check's outcome and failure."""
-        judged = self.judge(folder, items=items, grading_seed=grading_seed)
-        return {item_id: self.scored(item_id, verdicts) for item_id, verdicts in judged.items()}
+        graded = self.grade(folder, items=items, grading_seed=grading_seed)
+        return {item_id: self.scored(item_id, verdicts) for item_id, verdicts in graded.items()}
 
     def scored(
         self, item_id: str, verdicts: Iterable[tuple[Check, Verdict]], mutant: Mutant | None = None

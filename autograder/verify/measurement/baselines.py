@@ -22,7 +22,7 @@ BASELINE_SEEDS = 20
 Baselines = Mapping[str, Mapping[str, Callable[[int], float]]]
 
 
-def most_earned(scores: Mapping[str, Callable[[int], float]], seeds: int = BASELINE_SEEDS) -> dict[str, float]:
+def max_earned(scores: Mapping[str, Callable[[int], float]], seeds: int = BASELINE_SEEDS) -> dict[str, float]:
     """Return what each method of one item earns with the seed that serves it best; all methods share a seed's data."""
     best = dict.fromkeys(scores, 0.0)
     for seed in range(seeds):  # outside, so that an assignment may keep the data of one seed

@@ -28,10 +28,10 @@ from autograder.verify.measurement.networks import network_variant, read_network
 from autograder.verify.mutation.variants import reference
 
 MARGINS = "margins.json"
-LEAST_RUNS = 20
-LEAST_DEVIATIONS = 3.0
+MIN_RUNS = 20
+MIN_DEVIATIONS = 3.0
 """Standard deviations of the reference's leads that must lie between their mean and the threshold."""
-LEAST_PART = 0.5
+MIN_PART = 0.5
 """Part of the mean lead on record that one more training of the reference must reach; below that, either the reference
 or the threshold is no longer what was measured."""
 SCREENING_RUNS = 3
@@ -45,8 +45,8 @@ Task = list[str]
 Found = dict[tuple[str, str, str], dict[str, list[float]]]
 """For each check, criterion and network by seed: lead, value and threshold."""
 
-Trouble = tuple[str, str]
-"""What is wrong, and how to mend it."""
+Objection = tuple[str, str]
+"""What is wrong, and how to fix it."""
 
 
 class Margins(Record):
@@ -76,34 +76,34 @@ def read_margins(assignment: Assignment) -> tuple[Margin, ...]:
         raise UserError(f"{path}: this is no record of margins; remove it and measure again with --margins") from None
 
 
-def too_near(lead: Lead, margin: Margin | None) -> Trouble | None:
+def too_near(lead: Lead, margin: Margin | None) -> Objection | None:
     """Say what speaks against a threshold, given one training of the reference and its record; None if nothing."""
-    again = f"measure the reference again: build.py verify --margins {LEAST_RUNS}"
-    if margin is None or margin.runs < LEAST_RUNS:
+    again = f"measure the reference again: build.py verify --margins {MIN_RUNS}"
+    if margin is None or margin.runs < MIN_RUNS:
         runs = 0 if margin is None else margin.runs
-        return f"the reference is on record with {runs} of the {LEAST_RUNS} trainings that are due", again
-    if margin.least <= 0 or margin.deviations < LEAST_DEVIATIONS:
+        return f"the reference is on record with {runs} of the {MIN_RUNS} trainings that are needed", again
+    if margin.least <= 0 or margin.deviations < MIN_DEVIATIONS:
         what = (
             f"the reference's mean is {margin.deviations:.1f} standard deviations off the threshold, and its worst"
-            f" training {margin.least:+.1%} of it; {LEAST_DEVIATIONS:g} are due"
+            f" training {margin.least:+.1%} of it; {MIN_DEVIATIONS:g} are needed"
         )
         return what, "move the threshold towards the best trivial method, or let the training go on for longer"
-    if lead.lead < LEAST_PART * margin.mean:
+    if lead.lead < MIN_PART * margin.mean:
         return f"the reference is {lead.lead:.1%} off the threshold, on record are {margin.mean:.1%}", again
     return None
 
 
-def network_too_near(margin: Margin) -> Trouble | None:
+def network_too_near(margin: Margin) -> Objection | None:
     """Say what speaks against a threshold, given the record of a network that is not the reference's; None if nothing.
 
     Standard deviations count from `SCREENING_RUNS` trainings on.
     """
     screened = margin.runs >= SCREENING_RUNS
-    if margin.least > 0 and not (screened and margin.deviations < LEAST_DEVIATIONS):
+    if margin.least > 0 and not (screened and margin.deviations < MIN_DEVIATIONS):
         return None
     what = (
         f"the mean of the right network {margin.network!r} is {margin.deviations:.1f} standard deviations off the"
-        f" threshold, and its worst training {margin.least:+.1%} of it; {LEAST_DEVIATIONS:g} are due"
+        f" threshold, and its worst training {margin.least:+.1%} of it; {MIN_DEVIATIONS:g} are needed"
     )
     return what, "move the threshold, let the training go on for longer, or change the criterion"
 
@@ -114,8 +114,10 @@ def unmeasured(assignment: Assignment, margins: Sequence[Margin], item: str = ""
 
     item_of = {check.id: check.item for check, _ in CheckSuite.collect(assignment).checks}
     measured = {(margin.network, item_of.get(margin.check)) for margin in margins}
-    due = [(network.id, one) for network in read_networks(assignment) for one in network.items if item in ("", one)]
-    return [pair for pair in due if pair not in measured]
+    expected = [
+        (network.id, one) for network in read_networks(assignment) for one in network.items if item in ("", one)
+    ]
+    return [pair for pair in expected if pair not in measured]
 
 
 def measure_margins(

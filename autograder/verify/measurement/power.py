@@ -34,13 +34,13 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Detection:
-    """How often one mutant was caught. ``least_evidence`` is over all seeds; None where no p-value was too small."""
+    """How often one mutant was caught. ``min_evidence`` is over all seeds; None where no p-value was too small."""
 
     mutant: str
     item: str
     seeds: int
     caught: int
-    least_evidence: float | None
+    min_evidence: float | None
     killers: tuple[str, ...]
     """The checks that caught it at every seed."""
 

@@ -67,7 +67,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True)
-class Judged:
+class Graded:
     """A mutant and its fate; ``why`` is the check that failed, what ended it, or why it is equivalent."""
 
     mutant: AutomaticMutant
@@ -80,18 +80,18 @@ class AutomaticReport:
     """All automatic mutants of an assignment, or of one item, in the order of the text."""
 
     slug: str
-    judged: tuple[Judged, ...]
+    graded: tuple[Graded, ...]
     stale: tuple[Equivalent, ...]
     """Entries of the catalogue, with what no mutant of theirs fits any more."""
 
-    def of(self, fate: Fate, item: str | None = None) -> tuple[Judged, ...]:
+    def of(self, fate: Fate, item: str | None = None) -> tuple[Graded, ...]:
         """Those of one fate, of one item or of all."""
-        return tuple(one for one in self.judged if one.fate is fate and item in (None, one.mutant.item))
+        return tuple(one for one in self.graded if one.fate is fate and item in (None, one.mutant.item))
 
     @property
     def items(self) -> tuple[str, ...]:
         """The items that have mutants, in the order of the text."""
-        return tuple(dict.fromkeys(one.mutant.item for one in self.judged))
+        return tuple(dict.fromkeys(one.mutant.item for one in self.graded))
 
     def kill_rate(self, item: str | None = None, *, strict: bool = False) -> float:
         """Killed among those that are not equivalent; 1 where there is none. ``strict`` leaves out what raised."""
@@ -111,7 +111,7 @@ class AutomaticReport:
                 "why": one.why,
                 "diff": one.mutant.diff,
             }
-            for one in self.judged
+            for one in self.graded
         ]
         stale = [entry.model_dump() for entry in self.stale]
         rates = {item: self.kill_rate(item) for item in self.items}
@@ -147,12 +147,12 @@ def run_automatic(
     mutants = automatic_mutants(assignment, item)
     recorded = [entry for entry in read_catalogue(assignment).automatic if item in (None, entry.item)]
     tasks = [[mutant.item, mutant.file, mutant.text] for mutant in mutants]
-    judged: dict[int, Judged] = {}
+    graded: dict[int, Graded] = {}
     answers = in_children(partial(_handler, assignment), tasks, jobs=jobs, seconds=seconds, progress=progress)
     for number, answer in answers:
-        judged[number] = _judged(mutants[number], answer, recorded)
+        graded[number] = _graded(mutants[number], answer, recorded)
     return AutomaticReport(
-        assignment.slug, tuple(judged[number] for number in sorted(judged)), tuple(_stale(recorded, mutants))
+        assignment.slug, tuple(graded[number] for number in sorted(graded)), tuple(_stale(recorded, mutants))
     )
 
 
@@ -163,12 +163,12 @@ def _stale(recorded: Sequence[Equivalent], mutants: Sequence[AutomaticMutant]) -
             yield entry.model_copy(update={"new": left})
 
 
-def _judged(mutant: AutomaticMutant, answer: Any, recorded: Sequence[Equivalent]) -> Judged:
+def _graded(mutant: AutomaticMutant, answer: Any, recorded: Sequence[Equivalent]) -> Graded:
     killer, compared = (answer.reason, False) if isinstance(answer, Lost) else answer
     entry = next((entry for entry in recorded if mutant.is_recorded_as(entry)), None)
     if entry is not None:
-        return Judged(mutant, Fate.REFUTED, killer) if killer else Judged(mutant, Fate.EQUIVALENT, entry.reason)
-    return Judged(mutant, (Fate.KILLED if compared else Fate.RAISED) if killer else Fate.SURVIVED, killer)
+        return Graded(mutant, Fate.REFUTED, killer) if killer else Graded(mutant, Fate.EQUIVALENT, entry.reason)
+    return Graded(mutant, (Fate.KILLED if compared else Fate.RAISED) if killer else Fate.SURVIVED, killer)
 
 
 def _handler(assignment: Assignment) -> Handler:

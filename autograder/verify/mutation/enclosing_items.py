@@ -12,7 +12,7 @@ from autograder.references import reference_code
 from autograder.verify.mutation.variants import without_item
 
 
-def homes_of(assignment: Assignment, mutant: Mutant) -> tuple[str, ...]:
+def enclosing_items_of(assignment: Assignment, mutant: Mutant) -> tuple[str, ...]:
     """Return the items in whose blanks a bug lies, in the order of the rubric; none where its own item has blanks.
 
     None either where a part of the bug lies outside of all blanks: then it may cost nothing but its own item.

@@ -20,7 +20,7 @@ from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.session import Session
 from autograder.sandbox.trusted.stand_ins import stand_ins_of
 from autograder.verify.matrix import Claim
-from autograder.verify.mutation.trial import Workbench
+from autograder.verify.mutation.trial import TrialContext
 from autograder.verify.mutation.variants import Variant
 
 INPUTS = 10_000
@@ -50,9 +50,9 @@ class Chunk:
     inputs: int
 
 
-def chunks_of(bench: Workbench, variant: Variant, inputs: int) -> list[Chunk]:
+def chunks_of(context: TrialContext, variant: Variant, inputs: int) -> list[Chunk]:
     """Share the inputs among the checks of the variant's item that draw any; empty where there is none."""
-    drawing = [pair for pair in bench.suite.checks if pair[0].item == variant.own and pair[0].declaration.strategies]
+    drawing = [pair for pair in context.suite.checks if pair[0].item == variant.own and pair[0].declaration.strategies]
     chunks = []
     for check, fixtures in drawing:
         left = -(-inputs // len(drawing))
@@ -61,17 +61,17 @@ def chunks_of(bench: Workbench, variant: Variant, inputs: int) -> list[Chunk]:
     return chunks
 
 
-def try_chunk(bench: Workbench, chunk: Chunk) -> Claim:
+def try_chunk(context: TrialContext, chunk: Chunk) -> Claim:
     """Try a part of the inputs on the variant and on the reference, side by side."""
     mutant = chunk.variant.mutant
-    assert mutant is not None and bench.assignment.reference is not None
+    assert mutant is not None and context.assignment.reference is not None
     claim = Claim(mutant=mutant.id, item=mutant.item, reason=mutant.equivalent, inputs=0)
-    stand_ins = stand_ins_of(bench.suite.stand_ins, chunk.check.item, chunk.check.id)
-    with bench.written(chunk.variant) as folder:
+    stand_ins = stand_ins_of(context.suite.stand_ins, chunk.check.item, chunk.check.id)
+    with context.written(chunk.variant) as folder:
         variant, reference = (
-            open_trusted(bench.assignment, place, stand_ins) for place in (folder, bench.assignment.reference)
+            open_trusted(context.assignment, place, stand_ins) for place in (folder, context.assignment.reference)
         )
-        comparison = _Comparison(bench, chunk, mutant.statistical, variant, reference)
+        comparison = _Comparison(context, chunk, mutant.statistical, variant, reference)
         try:
             comparison.run()
         except _Differs as found:
@@ -87,7 +87,7 @@ def try_chunk(bench: Workbench, chunk: Chunk) -> Claim:
 class _Comparison:
     """Two sessions in which the same check runs on the same inputs."""
 
-    bench: Workbench
+    context: TrialContext
     chunk: Chunk
     statistical: bool
     variant: Session
@@ -96,7 +96,7 @@ class _Comparison:
 
     def run(self) -> None:
         """Draw inputs, round by round with a new seed, until there were enough."""
-        slug, version = self.bench.assignment.slug, self.bench.assignment.manifest.version
+        slug, version = self.context.assignment.slug, self.context.assignment.manifest.version
         rounds = 0
         while self.tried < self.chunk.inputs:  # where few inputs are possible, a round ends early
             seed = check_seed(f"equivalence {self.chunk.number} {rounds}", slug, version, self.chunk.check.id)

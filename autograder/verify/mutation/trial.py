@@ -30,19 +30,19 @@ from autograder.sandbox.trusted.stand_ins import stand_ins_of
 from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.matrix import Cell, CheckColumn, CheckException, Exemption, Lead, Role, Row, Sees
 from autograder.verify.mutation import variants
-from autograder.verify.mutation.enclosing_items import homes_of
+from autograder.verify.mutation.enclosing_items import enclosing_items_of
 from autograder.verify.mutation.variants import Variant
 
 SEED = "verify"
 """The grading seed of a verification."""
 
-Judged = Sequence[tuple[Check, Verdict]]
-MOST_KNOWN_BYTES = 256 * 2**20
+Graded = Sequence[tuple[Check, Verdict]]
+MAX_KNOWN_BYTES = 256 * 2**20
 """What replies of known mistakes may take that are kept: those of an item, for all of its mutants."""
 
 
 @dataclass(frozen=True)
-class Workbench:
+class TrialContext:
     """What every trial needs; ``folder`` is for what is written on the way."""
 
     suite: CheckSuite
@@ -90,38 +90,38 @@ class Workbench:
             shutil.rmtree(folder)
 
 
-def try_variant(bench: Workbench, variant: Variant) -> Row:
+def try_variant(context: TrialContext, variant: Variant) -> Row:
     """Grade a variant on its items. A check that fails on the reference too is at fault, and costs nothing."""
-    with bench.written(variant) as folder:
+    with context.written(variant) as folder:
         against = variant.role is not Role.REFERENCE
-        judged: dict[str, list[tuple[Check, Verdict]]] = {}
+        graded: dict[str, list[tuple[Check, Verdict]]] = {}
         read = {variant.own} if variant.role is Role.MUTANT else set()
         leads: list[Lead] = []
         with watching() as criteria:
             for items, shrinks in ((read, MAX_SHRINKS), (set(variant.items) - read, 0)):
-                verdicts = bench.suite.verdicts(folder, items, SEED, against_reference=against, max_shrinks=shrinks)
+                verdicts = context.suite.verdicts(folder, items, SEED, against_reference=against, max_shrinks=shrinks)
                 for check, verdict in verdicts:
-                    judged.setdefault(check.item, []).append((check, verdict))
+                    graded.setdefault(check.item, []).append((check, verdict))
                     leads += leads_of(check.id, criteria)
                     criteria.clear()
-        cells = tuple(_cell(bench, item_id, judged[item_id]) for item_id in variant.items if item_id in judged)
+        cells = tuple(_cell(context, item_id, graded[item_id]) for item_id in variant.items if item_id in graded)
         row = Row(role=variant.role, name=variant.name, own=variant.own, files=tuple(variant.files), cells=cells)
         if variant.role is Role.ALTERNATIVE:
-            return row.model_copy(update={"lacks": _lacking(bench.assignment, variant)})
+            return row.model_copy(update={"lacks": _lacking(context.assignment, variant)})
         if variant.mutant is None:
-            update = {"leads": tuple(leads), "exceptions": tuple(_exceptions(judged))}
+            update = {"leads": tuple(leads), "exceptions": tuple(_exceptions(graded))}
             return row if against else row.model_copy(update=update)
         row = row.model_copy(
             update={
                 "misconception": variant.mutant.misconception,
                 "raises": variant.mutant.raises,
                 "statistical": variant.mutant.statistical,
-                "homes": homes_of(bench.assignment, variant.mutant),
+                "homes": enclosing_items_of(context.assignment, variant.mutant),
             }
         )
-        if variant.role is not Role.MUTANT or variant.own not in judged:
+        if variant.role is not Role.MUTANT or variant.own not in graded:
             return row
-        return _explained(bench, row, judged[variant.own])
+        return _explained(context, row, graded[variant.own])
 
 
 def leads_of(check: str, criteria: Iterable[Criterion]) -> list[Lead]:
@@ -132,18 +132,18 @@ def leads_of(check: str, criteria: Iterable[Criterion]) -> list[Lead]:
     return [Lead(check=check, criterion=name, lead=lead) for name, lead in least.items()]
 
 
-def try_exemptions(bench: Workbench) -> list[Exemption]:
+def try_exemptions(context: TrialContext) -> list[Exemption]:
     """Try the properties that the assignment does not ask for on the reference, which must not have them."""
-    with bench.written(variants.reference(bench.assignment)) as folder:
+    with context.written(variants.reference(context.assignment)) as folder:
         return [
             Exemption(check=check.id, item=check.item, reason=check.exempt, holds=verdict.outcome is Outcome.PASS)
-            for check, verdict in bench.suite.of_exempted().verdicts(folder, grading_seed=SEED, max_shrinks=0)
+            for check, verdict in context.suite.of_exempted().verdicts(folder, grading_seed=SEED, max_shrinks=0)
         ]
 
 
-def _exceptions(judged: Mapping[str, Judged]) -> Iterator[CheckException]:
+def _exceptions(graded: Mapping[str, Graded]) -> Iterator[CheckException]:
     """Yield what checks raised that no submission can make them raise."""
-    for verdicts in judged.values():
+    for verdicts in graded.values():
         for check, verdict in verdicts:
             if verdict.staff_note:
                 yield CheckException(check=check.id, text=verdict.staff_note.strip())
@@ -157,55 +157,55 @@ def _lacking(assignment: Assignment, variant: Variant) -> tuple[str, ...]:
     return tuple(blank for blank, text in blanks if text and not re.search(rf"\b{blank.split('.')[-1]}\b", text))
 
 
-def _cell(bench: Workbench, item_id: str, judged: Judged) -> Cell:
-    item = bench.assignment.manifest.item(item_id)
-    failed = [(check, verdict) for check, verdict in judged if verdict.outcome is Outcome.FAIL]
-    total = sum(check.weight for check, _ in judged)
+def _cell(context: TrialContext, item_id: str, graded: Graded) -> Cell:
+    item = context.assignment.manifest.item(item_id)
+    failed = [(check, verdict) for check, verdict in graded if verdict.outcome is Outcome.FAIL]
+    total = sum(check.weight for check, _ in graded)
     first = next((verdict.failure.summary for _, verdict in failed if verdict.failure), "")
-    raised = next((verdict.staff_note for _, verdict in judged if verdict.outcome is Outcome.ERROR), "")
+    raised = next((verdict.staff_note for _, verdict in graded if verdict.outcome is Outcome.ERROR), "")
     return Cell(
         item=item_id,
         lost=round(item.points * sum(check.weight for check, _ in failed) / total, 4),
-        passed=_labels(bench, [check for check, verdict in judged if verdict.outcome is Outcome.PASS]),
-        killed_by=_labels(bench, [check for check, verdict in failed if verdict.by_comparison]),
-        raised_by=_labels(bench, [check for check, verdict in failed if not verdict.by_comparison]),
-        errors=_labels(bench, [check for check, verdict in judged if verdict.outcome is Outcome.ERROR]),
+        passed=_labels(context, [check for check, verdict in graded if verdict.outcome is Outcome.PASS]),
+        killed_by=_labels(context, [check for check, verdict in failed if verdict.by_comparison]),
+        raised_by=_labels(context, [check for check, verdict in failed if not verdict.by_comparison]),
+        errors=_labels(context, [check for check, verdict in graded if verdict.outcome is Outcome.ERROR]),
         note=first,
         fault=raised.strip().rpartition("\n")[2],
     )
 
 
-def _labels(bench: Workbench, checks: Sequence[Check]) -> tuple[str, ...]:
+def _labels(context: TrialContext, checks: Sequence[Check]) -> tuple[str, ...]:
     ids = {check.id for check in checks}
-    return tuple(column.label for column in bench.columns if column.id in ids)
+    return tuple(column.label for column in context.columns if column.id in ids)
 
 
-def _explained(bench: Workbench, row: Row, judged: Judged) -> Row:
+def _explained(context: TrialContext, row: Row, graded: Graded) -> Row:
     """Add the hint that grading would show for this bug, the mutants that reply the same where it fails, and what a
     student reads."""
-    if bench.assignment.manifest.item(row.own).training:  # no hint: to try every known mistake would take too long
-        return row.model_copy(update={"reads": item_text(bench.suite.scored(row.own, judged))})
-    evidence = [verdict.evidence for _, verdict in judged if verdict.evidence is not None]
-    bench.explainer.tried = row.name
-    chosen = bench.explainer.explain(row.own, evidence, _passed(bench, judged))
-    near = [name for name, distance in bench.explainer.last.items() if distance <= AGREES]
+    if context.assignment.manifest.item(row.own).training:  # no hint: to try every known mistake would take too long
+        return row.model_copy(update={"reads": item_text(context.suite.scored(row.own, graded))})
+    evidence = [verdict.evidence for _, verdict in graded if verdict.evidence is not None]
+    context.explainer.tried = row.name
+    chosen = context.explainer.explain(row.own, evidence, _passed(context, graded))
+    near = [name for name, distance in context.explainer.last.items() if distance <= AGREES]
     shown = chosen.id if chosen is not None else ""
     sees = Sees.RIGHT if shown == row.name else Sees.WRONG if shown else Sees.NONE
     twins = tuple(name for name in near if name not in (row.name, REFERENCE))
-    reads = item_text(bench.suite.scored(row.own, judged, chosen))
+    reads = item_text(context.suite.scored(row.own, graded, chosen))
     return row.model_copy(update={"shown": shown, "sees": sees, "twins": twins, "reads": reads})
 
 
-def _passed(bench: Workbench, judged: Judged) -> list[Passed]:
+def _passed(context: TrialContext, graded: Graded) -> list[Passed]:
     """Return the checks that passed, as grading remembers them."""
-    passed = {check.id for check, verdict in judged if verdict.outcome is Outcome.PASS}
-    slug, version = bench.assignment.slug, bench.assignment.manifest.version
+    passed = {check.id for check, verdict in graded if verdict.outcome is Outcome.PASS}
+    slug, version = context.assignment.slug, context.assignment.manifest.version
     return [
         Passed(
             CheckRunner(check.function, check.declaration, fixtures, check_seed(SEED, slug, version, check.id)),
-            stand_ins_of(bench.suite.stand_ins, check.item, check.id),
+            stand_ins_of(context.suite.stand_ins, check.item, check.id),
         )
-        for check, fixtures in bench.suite.checks
+        for check, fixtures in context.suite.checks
         if check.id in passed
     ]
 
@@ -240,7 +240,7 @@ class _Recording(Explainer):
             return self._known[example]
         replies = self._known[example] = super()._replies(folder, piece, shift=shift)
         self._known_bytes += size_of(replies)
-        while self._known_bytes > MOST_KNOWN_BYTES:
+        while self._known_bytes > MAX_KNOWN_BYTES:
             self._known_bytes -= size_of(self._known.popitem(last=False)[1])
         return replies
 
@@ -248,7 +248,7 @@ class _Recording(Explainer):
         return mutant.id == self.tried or super()._passes(mutant, passed)
 
 
-def told_apart(rows: Sequence[Row]) -> list[Row]:
+def distinguished(rows: Sequence[Row]) -> list[Row]:
     """Keep as twins of a mutant only those that grading cannot tell from it.
 
     It tells one that fails a check which the mutant passes, and all where it shows the mutant's own hint: where nothing

@@ -20,7 +20,7 @@ from autograder.source.lines import Place
 from autograder.source.parsing import parse_or_none
 from autograder.source.spans import Source
 from autograder.texts import read_text
-from autograder.verify.matrix import Problem, Role, Trouble
+from autograder.verify.matrix import Problem, ProblemKind, Role
 
 ALTERNATIVES = "alternatives"
 
@@ -98,10 +98,10 @@ def mutants(assignment: Assignment, catalogue: Catalogue) -> tuple[list[Variant]
         try:
             file, text = catalogue.source(mutant)
         except UserError as error:
-            mend = "copy `old` anew from the reference, with enough of its surroundings to be there once"
+            fix = "copy `old` anew from the reference, with enough of its surroundings to be there once"
             where = f"{CATALOGUE}: mutant {mutant.id!r}"
             what = str(error).removeprefix(f"{where}, ")
-            problems.append(Problem(trouble=Trouble.MISFIT, where=where, what=what, mend=mend))
+            problems.append(Problem(kind=ProblemKind.MISFIT, where=where, what=what, fix=fix))
             continue
         role = Role.EQUIVALENT if mutant.equivalent else Role.MUTANT
         reached = auto_items(assignment, reached_files(assignment, expected_names(assignment, [file])[file]))

@@ -35,8 +35,8 @@ def show_automatic(report: AutomaticReport, console: Console) -> None:
         rates = (f"{report.kill_rate(item):.1%}", f"{report.kill_rate(item, strict=True):.1%}")
         table.add_row(item or "all", *map(str, numbers), *rates)
     console.print(table)
-    for judged in report.of(Fate.SURVIVED):
-        console.print(Text(f"survived: {judged.mutant.id}\n{judged.mutant.diff}"), soft_wrap=True)
+    for graded in report.of(Fate.SURVIVED):
+        console.print(Text(f"survived: {graded.mutant.id}\n{graded.mutant.diff}"), soft_wrap=True)
 
 
 def show_calibration(report: CalibrationReport, console: Console) -> None:
@@ -126,7 +126,7 @@ def _name(check: str) -> str:
 
 
 def _evidence(one: Detection) -> str:
-    return "-" if one.least_evidence is None else f"{one.least_evidence:.1f}"
+    return "-" if one.min_evidence is None else f"{one.min_evidence:.1f}"
 
 
 def _table(first: str, *others: str) -> Table:

@@ -113,7 +113,7 @@ def _square(row: Row, cell: Cell | None, item: ItemColumn) -> Square:
     if row.role is Role.TEMPLATE:
         return Square(BAD if cell.passed else OWN, lost or "0", (), cell.note)
     proved = row.role is Role.MUTANT and row.own == item.id
-    expected = bool(row.killers) if proved else not cell.failed or item.id in row.homes
+    expected = bool(row.killers) if proved else not cell.failed or item.id in row.enclosing_items
     if cell.errors or not expected:
         return Square(BAD, lost or "survives", checks, cell.note)
     return Square(OWN if cell.failed else GOOD, lost, checks, cell.note)

@@ -25,7 +25,7 @@ def loss_and_its_gradient(loss: Subject, problem: NoisingProblem) -> None:
     known, timesteps = factors_of(loss.options["schedule"]), loss.options["schedule"].timesteps
     t = times_of(loss, problem.t.tolist())
     model, given = affine_model(loss, timesteps), problem.noise if loss.options["given"] else None
-    value = loss(problem.images, t, noise=given, model=model.lent, timesteps=timesteps)
+    value = loss(problem.images, t, noise=given, model=model.exposed, timesteps=timesteps)
     assert_tensor(value, shape=(), name=loss.call)
     seen, readings = asked_about(model, problem.images, t, loss), [known[index] for index in problem.t.tolist()]
     factors = torch.tensor([several[0] for several in readings], dtype=torch.float64)

@@ -120,7 +120,7 @@ def assert_exact(step: Subject, truth: Ancestral, x: Tensor, t: int) -> None:
     expected = truth.mean(x, t, predicted(model, x, t))
     for _ in range(2):
         scale = step.options["rounding"] * (x.abs() + expected.abs())
-        assert_close(step(model.lent, x, t), expected, name=f"the result at {step.names['t']} = {t}", scale=scale)
+        assert_close(step(model.exposed, x, t), expected, name=f"the result at {step.names['t']} = {t}", scale=scale)
 
 
 @prop(weight=1)
@@ -161,7 +161,7 @@ def mean_and_noise_at_other_times(step: Subject) -> None:
         noise = []
         for seed, t in enumerate(times):
             model, x = problem(step, truth, t, seed)
-            result = assert_tensor(step(model.lent, x, t), shape=x.shape).detach()
+            result = assert_tensor(step(model.exposed, x, t), shape=x.shape).detach()
             assert_asked(step, model, x, t)
             noise.append((result.double() - truth.mean(x, t, predicted(model, x, t))) / truth.std(t))
         rounds.append(torch.stack(noise))
@@ -175,7 +175,7 @@ def no_gradient_is_kept(step: Subject) -> None:
     truth = truth_of(step.options["rule"])
     x = some_images(step, 3, 40, 5).requires_grad_()
     for t in (truth.times[0], truth.times[-1]):
-        result = assert_tensor(step(step.options["model"](GAIN, 0.1, -1.0).lent, x, t), shape=x.shape)
+        result = assert_tensor(step(step.options["model"](GAIN, 0.1, -1.0).exposed, x, t), shape=x.shape)
         if info(result).requires_grad:
             raise CheckFailed(
                 f"the result of {step.words('{function}')} requires a gradient: switch gradients off for sampling"

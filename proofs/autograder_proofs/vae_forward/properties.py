@@ -48,8 +48,8 @@ def true_gradients(
     pixels = x.detach().double().requires_grad_()
     leaves = [truth.wide[bias].requires_grad_() for bias in biases]
     mean, logvar = truth.heads(pixels, *c)
-    due = (truth.decoded(mean + (logvar / 2).exp() * noise, *c), mean, logvar)[k]
-    return torch.autograd.grad(due, [pixels, *leaves], cotangent.double().reshape(due.shape))
+    expected = (truth.decoded(mean + (logvar / 2).exp() * noise, *c), mean, logvar)[k]
+    return torch.autograd.grad(expected, [pixels, *leaves], cotangent.double().reshape(expected.shape))
 
 
 HIDDEN = (gradients_of_forward,)

@@ -39,7 +39,7 @@ ALL_NOISE = 0.05
 SHARE_OF_POINTS = 0.25
 """Of the energy distance of the points from standard normal noise: so near must x_T be to the noise."""
 
-LEAST_ALPHA = 0.7
+MIN_ALPHA = 0.7
 """As p2b.noising asks; with much less, every x_t is noise, and there is nothing to learn."""
 
 MAX_T = 100_000
@@ -119,10 +119,10 @@ class NoisedPoints:
 
     def criteria(self, error: float, points: Points, schedule: Schedule) -> list[Criterion]:
         """Judge an error by those of the best affine predictors and of the best of all."""
-        if falls_below(schedule.alpha, LEAST_ALPHA):
+        if falls_below(schedule.alpha, MIN_ALPHA):
             raise CheckFailed(
                 "one step takes nearly all of the signal, so that x_t is the noise itself: there is nothing to learn",
-                expected=f"alpha of {LEAST_ALPHA} or more",
+                expected=f"alpha of {MIN_ALPHA} or more",
                 got=f"alpha = {schedule.alpha:.3g}",
             )
         affine = affine_error(points, schedule.all_shares)
@@ -184,9 +184,11 @@ def middle_criterion(
     """Judge the stage of one step by points with as much noise as it should have: x_T to x_0 is one process."""
     share = schedule.alpha**step
     noise = torch.randn(FRESH, 2, generator=generator)
-    due = share**0.5 * points.draw(FRESH, generator) + (1 - share) ** 0.5 * torch.randn(FRESH, 2, generator=generator)
+    expected = share**0.5 * points.draw(FRESH, generator) + (1 - share) ** 0.5 * torch.randn(
+        FRESH, 2, generator=generator
+    )
     return Criterion(
         "energy distance of x_t half-way to noised points",
-        energy_distance(path[schedule.T - step].detach(), due),
-        SHARE_OF_GAUSSIAN * energy_distance(noise, due),
+        energy_distance(path[schedule.T - step].detach(), expected),
+        SHARE_OF_GAUSSIAN * energy_distance(noise, expected),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.checks import Callback, Canned, StandIns
+from autograder.checks import Callback, Constant, StandIns
 
 T = 100
 ALPHA = 0.97
@@ -26,7 +26,7 @@ def noise_points(x0: Tensor, t: Any) -> tuple[Tensor, Tensor]:
     return (share.sqrt() * x0 + (1 - share).sqrt() * z).to(x0.dtype), z.to(x0.dtype)
 
 
-SCHEDULE: StandIns = {"ps3.T": Canned(T), "ps3.alpha": Canned(ALPHA)}
+SCHEDULE: StandIns = {"ps3.T": Constant(T), "ps3.alpha": Constant(ALPHA)}
 
 STAND_INS: dict[str, StandIns] = {
     "p2c.training": {**SCHEDULE, "ps3.noise_points": Callback(noise_points)},

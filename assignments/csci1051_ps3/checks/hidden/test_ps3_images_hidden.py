@@ -51,9 +51,9 @@ def test_another_grid(ps3, ps3_probes):
     """Pictures and their arrangement are right for another decoder and other coordinates, unevenly spaced."""
     draws = generator(5)
     xs, ys = (torch.cumsum(0.1 + 0.5 * torch.rand(n, generator=draws), 0) - 1 for n in (10, 9))
-    seen, due = decoded(ps3, ps3_probes, xs, ys, 7)
-    assert_all_there(seen, due)
-    assert_arranged(seen, due, len(xs), len(ys))
+    seen, expected = decoded(ps3, ps3_probes, xs, ys, 7)
+    assert_all_there(seen, expected)
+    assert_arranged(seen, expected, len(xs), len(ys))
 
 
 # ec.vae
@@ -98,7 +98,7 @@ def test_noise_and_gradients_of_the_draws(ps3):
     assert_independent(torch.cat(white[:30]), torch.cat(white[30:]), name="the noise of two calls")
     assert_standard_normal(torch.stack(white), name="the noise (z - mu) / sigma")
     arriving = gradients(calls[0], [mu, sigma])
-    for gradient, due, name in zip(arriving, (torch.ones(ROWS, 2), white[0]), ("mu", "sigma"), strict=True):
+    for gradient, expected, name in zip(arriving, (torch.ones(ROWS, 2), white[0]), ("mu", "sigma"), strict=True):
         if gradient is None:
             raise CheckFailed(f"no gradient of the draw reaches {name}: the encoder cannot learn through it")
-        assert_close(gradient, due, name=f"the gradient of the draw with respect to {name}", scale=20.0)
+        assert_close(gradient, expected, name=f"the gradient of the draw with respect to {name}", scale=20.0)

@@ -21,10 +21,10 @@ from autograder.checks import (
     assert_tensor,
     blurred,
     checked_weights,
+    expose,
     fetch,
     fresh,
     item,
-    lend,
     secret_generator,
     show_curves,
     show_images,
@@ -117,7 +117,7 @@ def test_samples_have_the_distribution_of_the_data(ps3, ps3_probes):
         return steps_of(ps3.sample(model, points_learning.SAMPLES), schedule.T, points_learning.SAMPLES)
 
     try:
-        path = sampled(lend(ideal))
+        path = sampled(expose(ideal))
     except SubmissionFault:  # a process that wants more of a model than its replies
         path = sampled(own_kind(ps3, ps3_probes, ideal))
     show_images("With the best of all models", {"x_T to x_0": stages(path)})
@@ -133,7 +133,7 @@ def own_kind(ps3, ps3_probes, ideal):
     """A model of the submission's kind, which has seen noise alone, and for which the best of all models answers."""
     noise = ps3_probes.Pool(torch.randn(points_learning.POOL, 2))
     model, _ = model_and_losses(ps3.train_diffusion(noise, points_learning.FEW_STEPS))
-    return ps3_probes.answered(model, lend(lambda shape, x, t: ideal(x, t)))
+    return ps3_probes.answered(model, expose(lambda shape, x, t: ideal(x, t)))
 
 
 def stages(path):

@@ -25,7 +25,7 @@ SMALLEST = 2.0**-149
 """The smallest positive number of float32."""
 LIKE = 0.99
 """Correlation of a drawn picture with the decoded one, whatever its range of greys."""
-MOST_PADDING = 6
+MAX_PADDING = 6
 """Pixels between the pictures of one large picture."""
 
 
@@ -166,7 +166,7 @@ def cut(image):
     """The pictures inside a picture, row by row, with or without some padding around each."""
     if image.shape == (SIDE, SIDE):
         return [image]
-    for padding in range(MOST_PADDING + 1):
+    for padding in range(MAX_PADDING + 1):
         for margin in (padding, 0):  # around the whole, or only between
             step = SIDE + padding
             counts = [(size - margin + (padding - margin)) / step for size in image.shape]
@@ -219,9 +219,9 @@ def ink(seen):
     return [tile for tile in seen if float(tile.max()) > float(tile.min())]
 
 
-def assert_arranged(seen, due, columns, rows):
+def assert_arranged(seen, expected, columns, rows):
     """Fail unless the pictures stand in rows and columns by x and y, in any of the eight ways to lay that out."""
-    order = alike(torch.stack(ink(seen)), due).argmax(1).tolist()
+    order = alike(torch.stack(ink(seen)), expected).argmax(1).tolist()
     places = torch.arange(rows * columns).reshape(rows, columns)  # the number of the point in row and column
     layouts = [flipped for turned in (places, places.T) for flipped in flips(turned)]
     if not any(order == layout.flatten().tolist() for layout in layouts):
@@ -239,10 +239,10 @@ def flips(places):
 def test_every_point_of_the_grid_is_decoded(ps3, ps3_probes):
     """The figure shows the decoded picture of every point (x, y) once, in rows and columns by x and y."""
     xs, ys = torch.linspace(-1.5, 2.5, COLUMNS), torch.linspace(-0.7, 1.9, ROWS)
-    seen, due = decoded(ps3, ps3_probes, xs, ys, 0)
-    show_images("Decoded", {"due": shown(due), "drawn": shown(seen)})
-    assert_all_there(seen, due)
-    assert_arranged(seen, due, COLUMNS, ROWS)
+    seen, expected = decoded(ps3, ps3_probes, xs, ys, 0)
+    show_images("Decoded", {"due": shown(expected), "drawn": shown(seen)})
+    assert_all_there(seen, expected)
+    assert_arranged(seen, expected, COLUMNS, ROWS)
 
 
 def shown(pictures):

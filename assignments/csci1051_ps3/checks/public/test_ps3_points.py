@@ -21,8 +21,8 @@ from autograder.checks import (
     show_images,
 )
 
-MOST_LEFT = 0.05
-LEAST_ALPHA = 0.7
+MAX_LEFT = 0.05
+MIN_ALPHA = 0.7
 MANY = 50
 """So many points never come twice by chance, even if each is at one of two places."""
 
@@ -119,12 +119,12 @@ def test_T_and_alpha_suit_each_other(ps3):
     T, alpha = schedule(ps3)
     left = math.exp(T * math.log(alpha))
     show_bars("Left of the signal (alpha to the power of t)", {"t = 1": alpha, f"t = T = {T}": left})
-    if falls_below(alpha, LEAST_ALPHA):
+    if falls_below(alpha, MIN_ALPHA):
         raise CheckFailed("alpha is so small that a single step makes noise of the points", got=f"alpha = {alpha:g}")
-    if exceeds(left, MOST_LEFT):
+    if exceeds(left, MAX_LEFT):
         raise CheckFailed(
             "T and alpha leave too much of the points after T steps",
-            expected=f"alpha^T at most {MOST_LEFT}",
+            expected=f"alpha^T at most {MAX_LEFT}",
             got=f"alpha = {alpha:g}, T = {T}: alpha^T = {left:.3g}",
         )
 
@@ -134,8 +134,8 @@ def assert_noised(ps3, x0, t):
     T, alpha = schedule(ps3)
     x_t, z = noised(ps3.noise_points, x0, t)
     share = (alpha ** t.double())[:, None]
-    due = share.sqrt() * x0.double() + (1 - share).sqrt() * z.double()
-    assert_close(x_t, due, name=f"x_t for steps from {int(t.min())} to {int(t.max())} of {T}", scale=4.0)
+    expected = share.sqrt() * x0.double() + (1 - share).sqrt() * z.double()
+    assert_close(x_t, expected, name=f"x_t for steps from {int(t.min())} to {int(t.max())} of {T}", scale=4.0)
     later = t > 0
     noise = (x_t.double() - share.sqrt() * x0.double())[later] / (1 - share[later]).sqrt()
     assert_standard_normal(noise, name="the noise in x_t", mean_effect=0.6, std_effect=1.6)

@@ -13,16 +13,16 @@ from autograder.checks import (
     assert_learned,
     assert_tensor,
     exceeds,
+    expose,
     falls_below,
     fetch,
     is_remote,
     item,
-    lend,
+    reported_losses,
     secret_generator,
     show_bars,
     show_curves,
     show_images,
-    told_losses,
 )
 
 PICTURES = 100
@@ -71,7 +71,7 @@ def numbers(losses):
     """Losses for a picture, however they are kept."""
     if type(losses) in (list, tuple):
         return [float(value) for value in losses if isinstance(value, (int, float, torch.Tensor)) and _is_one(value)]
-    return told_losses(losses)
+    return reported_losses(losses)
 
 
 def _is_one(value):
@@ -140,14 +140,14 @@ def test_the_noise_in_points_of_a_ring(ps3, ps3_probes):
     noise = torch.randn(5000, 2, generator=generator)
     share = (alpha ** t.double())[:, None]
     x_t = (share.sqrt() * ring(5000, generator) + (1 - share).sqrt() * noise).float()
-    error = least_error(ps3_probes.predictions(model, x_t, t, T), noise)
+    error = min_error(ps3_probes.predictions(model, x_t, t, T), noise)
     variance = RADIUS**2 / 2 + BLUR**2  # of each coordinate
     affine = float((share * variance / (share * variance + 1 - share)).mean())
     show_bars("Error of the predicted noise", {"best affine guess": affine, "your model": error}, y="squared error")
     assert_learned([Criterion("error of the predicted noise", error, ALMOST_AFFINE * affine)], "the diffusion model")
 
 
-def least_error(replies, noise):
+def min_error(replies, noise):
     """The mean squared error of predictions ``(n, 2)``, in that way of giving steps that suits the model best."""
     found = [assert_tensor(reply, shape=noise.shape, name="model(x_t, t)") for reply in replies]
     return min(float((predicted.double() - noise.double()).square().mean()) for predicted in found)
@@ -180,12 +180,12 @@ class Steps:
 class OnePoint:
     """The best of all models where the data are one single point, which knows the noise exactly; on the grader's side.
 
-    ``lent`` is what `sample` gets: the point is nowhere but in its replies.
+    ``exposed`` is what `sample` gets: the point is nowhere but in its replies.
     """
 
     def __init__(self, point, T, alpha):
         self.point, self.steps, self.alpha = point, Steps(T), alpha
-        self.lent = lend(self)
+        self.exposed = expose(self)
 
     def __call__(self, x_t, t):
         """The noise in points ``(n, 2)``; raise `TypeError` for anything else."""
@@ -203,7 +203,7 @@ def test_a_perfect_model_of_one_point_leads_there(ps3):
     T, alpha = int(fetch(ps3.T)), float(fetch(ps3.alpha))
     away, n = torch.randn(2, generator=secret_generator()), 200
     point = 1.7 * away / away.norm()
-    paths = [steps_of(ps3.sample(OnePoint(point, T, alpha).lent, n), T, n) for _ in range(2)]
+    paths = [steps_of(ps3.sample(OnePoint(point, T, alpha).exposed, n), T, n) for _ in range(2)]
     for path in paths:
         start, end = path[0].double(), path[-1].double()
         away, before = (float((stage - point).norm(dim=1).mean()) for stage in (end, start))

@@ -9,7 +9,7 @@ import torch
 from autograder_proofs.oracles import diffusion
 from torch import Tensor
 
-from autograder.checks import Callback, Canned, StandIns
+from autograder.checks import Callback, Constant, StandIns
 
 TABLES = diffusion.Tables(diffusion.linear_betas(1e-4, 0.02, 1000))
 NAMES = (
@@ -43,11 +43,11 @@ def q_sample(x_start: Tensor, t: Tensor, noise: Tensor | None = None) -> Tensor:
 
 def _before(name: str) -> StandIns:
     """All coefficients before one, in the order of the template: what it may be computed from."""
-    return {f"ddpm_solution.{other}": Canned(getattr(TABLES, other).float()) for other in NAMES[: NAMES.index(name)]}
+    return {f"ddpm_solution.{other}": Constant(getattr(TABLES, other).float()) for other in NAMES[: NAMES.index(name)]}
 
 
-def _canned(*extra: Callable[..., Any]) -> StandIns:
-    tables = {f"ddpm_solution.{name}": Canned(getattr(TABLES, name).float()) for name in NAMES}
+def _constants(*extra: Callable[..., Any]) -> StandIns:
+    tables = {f"ddpm_solution.{name}": Constant(getattr(TABLES, name).float()) for name in NAMES}
     return {**tables, **{f"ddpm_solution.{function.__name__}": Callback(function) for function in extra}}
 
 
@@ -55,8 +55,8 @@ STAND_INS: dict[str, StandIns] = {
     # One mistake costs one coefficient, whatever was computed from it. To accept what follows from the submission's own
     # tables would be forgeable: of a table that is 1 everywhere, most of these formulas are the table itself.
     **{f"ddpm.coefficients::test_coefficients[{name}]": _before(name) for name in NAMES[1:]},
-    "ddpm.q_sample": _canned(),
-    "ddpm.p_sample": _canned(),
-    "ddpm.p_sample_loop": _canned(),
-    "ddpm.p_losses": _canned(q_sample),
+    "ddpm.q_sample": _constants(),
+    "ddpm.p_sample": _constants(),
+    "ddpm.p_sample_loop": _constants(),
+    "ddpm.p_losses": _constants(q_sample),
 }

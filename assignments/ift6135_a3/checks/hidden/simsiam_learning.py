@@ -9,8 +9,8 @@ from torch import Tensor
 
 from autograder.checks import (
     Criterion,
-    Disguise,
     LabelledImages,
+    SecretIsometry,
     agreement,
     digits,
     effective_rank,
@@ -41,21 +41,21 @@ REST_OF_ACCURACY = 0.3
 class Task:
     """Noisy grey digits ``(n, 3, 16, 16)`` in a secret basis of all their pixels; the labels stay here."""
 
-    disguise: Disguise
+    isometry: SecretIsometry
     train: LabelledImages
     test: LabelledImages
 
     @classmethod
     def draw(cls, generator: torch.Generator) -> Task:
         """Draw the basis."""
-        return cls(Disguise.draw(generator, patch=SIZE, size=SIZE), digits(SIZE), digits(SIZE, held_out=True))
+        return cls(SecretIsometry.draw(generator, patch=SIZE, size=SIZE), digits(SIZE), digits(SIZE, held_out=True))
 
     def views(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """One random view of each grey image ``(n, 1, 16, 16)``, in disguise."""
         colour = images.repeat(1, 3, 1, 1)
         gain, offset = CONTRAST * torch.randn(2, len(colour), 3, 1, 1, generator=generator)
         noise = NOISE * torch.randn(colour.shape, generator=generator)
-        return self.disguise.put_on(colour * (1 + gain) + offset + noise)
+        return self.isometry.put_on(colour * (1 + gain) + offset + noise)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ift6135_a3.checks.hidden import ddpm_learning as learning
 
-from autograder.checks import assert_learned, item, lend, placed, secret_generator, show_curves, show_images
+from autograder.checks import assert_learned, expose, item, placed, secret_generator, show_curves, show_images
 
 SHOWN = 16
 STEPS_COUNT = len(learning.TABLES.betas)
@@ -17,11 +17,11 @@ def test_a_network_learns_from_the_loss(ddpm_solution, ddpm_training_probes):
     task = learning.Task.draw(generator)
     model = learning.new_model()
     denoiser = placed(model)
-    lent = lend(learning.checked(denoiser))
+    exposed = expose(learning.checked(denoiser))
     losses = []
 
     def learn(images):
-        told = ddpm_training_probes.learn(ddpm_solution.p_losses, ddpm_solution.t_sample, lent, images, STEPS_COUNT)
+        told = ddpm_training_probes.learn(ddpm_solution.p_losses, ddpm_solution.t_sample, exposed, images, STEPS_COUNT)
         losses.append(told if isinstance(told, float) else float("nan"))
 
     learning.train_on(model, task, learn, generator)

@@ -12,13 +12,13 @@ from autograder.checks import (
     assert_tensor,
     batches,
     exists,
+    expose,
     in_chunks,
     item,
-    lend,
+    reported_losses,
     secret_generator,
     show_curves,
     spectrum,
-    told_losses,
 )
 
 CHUNK = 25
@@ -33,13 +33,13 @@ def embedded(q3_solution, simsiam_training_probes, task, generator, *, stop_grad
         stop_gradient=stop_gradient,
     )
     # what stop_gradient=False changes is forward; a loss that takes its targets as constants is right all the same
-    loss = loss_of(q3_solution, model) if stop_gradient else lend(of_pairs)
+    loss = loss_of(q3_solution, model) if stop_gradient else expose(of_pairs)
     trainee = simsiam_training_probes.Trainee(model, loss, learning.LEARNING_RATE, learning.STEPS)
     plan = batches(len(task.train), learning.BATCH, learning.STEPS, generator)
     losses = []
     for chunk in in_chunks(len(plan), CHUNK):
         pairs = [[task.views(task.train.images[batch], generator) for batch in plan[chunk]] for _ in range(2)]
-        losses += told_losses(trainee.steps(*map(torch.stack, pairs)))
+        losses += reported_losses(trainee.steps(*map(torch.stack, pairs)))
     what = "with stop-gradient" if stop_gradient else "without"
     show_curves("Loss of SimSiam", {what: losses}, x="step")
     model.eval()

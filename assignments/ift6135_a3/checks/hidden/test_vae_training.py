@@ -18,10 +18,10 @@ from autograder.checks import (
     in_chunks,
     is_remote,
     item,
+    reported_losses,
     secret_generator,
     show_curves,
     show_images,
-    told_losses,
 )
 
 CHUNK = 20
@@ -70,7 +70,7 @@ def trained(vae_solution, vae_training_probes, task, generator):
     plan = batches(len(task.train), learning.BATCH, learning.STEPS, generator)
     losses = []
     for chunk in in_chunks(len(plan), CHUNK):
-        losses += told_losses(trainee.steps(plan[chunk]))
+        losses += reported_losses(trainee.steps(plan[chunk]))
     return model, losses
 
 
@@ -94,5 +94,5 @@ def test_reconstructions_of_held_out_pictures(vae_solution, vae_training_probes)
 
     error, bound, images = learning.measure(task, mean, logvar, decode, generator)
     rows = {"held-out": task.test[:SHOWN], "reconstructed": images[:SHOWN]}
-    show_images("Reconstructions", {name: task.disguise.take_off(row) for name, row in rows.items()})
+    show_images("Reconstructions", {name: task.isometry.take_off(row) for name, row in rows.items()})
     assert_learned(task.criteria(error, bound), "the VAE")

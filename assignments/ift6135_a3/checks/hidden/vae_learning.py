@@ -11,7 +11,7 @@ from autograder_proofs.oracles import training
 from autograder_proofs.oracles.gaussian import kl_to_standard_normal
 from torch import Tensor
 
-from autograder.checks import Criterion, Disguise, coloured_digits
+from autograder.checks import Criterion, SecretIsometry, coloured_digits
 
 STEPS = 1000
 BATCH = 32
@@ -40,25 +40,25 @@ an error below theirs it would not come so near."""
 class Task:
     """Digits in random colours and in a secret disguise, ``(n, 3, 32, 32)``."""
 
-    disguise: Disguise
+    isometry: SecretIsometry
     train: Tensor
     test: Tensor
 
     @classmethod
     def draw(cls, generator: torch.Generator, *, disguised: bool = True) -> Task:
         """Draw colours and disguise."""
-        disguise = Disguise.draw(generator, patch=PATCH, size=SIZE, background=BACKGROUND)
+        isometry = SecretIsometry.draw(generator, patch=PATCH, size=SIZE, background=BACKGROUND)
         if not disguised:
-            disguise = Disguise(PATCH, torch.eye(3), 0, False, torch.zeros(()))
+            isometry = SecretIsometry(PATCH, torch.eye(3), 0, False, torch.zeros(()))
         train, test = (coloured_digits(SIZE, held_out=held, generator=generator).images for held in (False, True))
-        return cls(disguise, disguise.put_on(train), disguise.put_on(test))
+        return cls(isometry, isometry.put_on(train), isometry.put_on(test))
 
     @cached_property
     def trivial_errors(self) -> dict[str, float]:
         """Mean squared errors of methods that learn next to nothing."""
         return {
             "mean image": training.mean_image_error(self.train, self.test),
-            "best colour per image": training.constant_colour_error(self.disguise.take_off(self.test)),
+            "best colour per image": training.constant_colour_error(self.isometry.take_off(self.test)),
             f"{COMPONENTS} components": training.principal_components_error(self.train, self.test, COMPONENTS),
         }
 

@@ -10,9 +10,9 @@ from autograder.checks import (
     assert_tensor,
     coloured_digits,
     item,
+    reported_losses,
     show_curves,
     show_images,
-    told_losses,
 )
 
 IMAGES = 16
@@ -46,7 +46,7 @@ def test_a_few_pictures_learned_by_heart(ddpm_solution, networks, ddpm_training_
         STEPS,
         5e-3,
     )
-    show_curves("Loss while sixteen pictures are learned", {"p_losses": told_losses(losses)}, x="step")
+    show_curves("Loss while sixteen pictures are learned", {"p_losses": reported_losses(losses)}, x="step")
     noise = torch.randn((4 * IMAGES, 3, 16, 16), generator=generator)
     t = torch.arange(4 * IMAGES) * TIMESTEPS // (4 * IMAGES)
     noisy = assert_tensor(ddpm_solution.q_sample(images.repeat(4, 1, 1, 1), t, noise), shape=noise.shape, name="x_t")

@@ -14,9 +14,9 @@ from autograder.checks import (
     exists,
     item,
     only_for_show,
+    reported_losses,
     show_curves,
     spectrum,
-    told_losses,
 )
 
 IMAGES = 32
@@ -32,7 +32,7 @@ def trained(q3_solution, simsiam_training_probes, views, *, stop_gradient):
     model = q3_solution.SimSiam(simsiam_training_probes.SmallEncoder, dim=DIM, pred_dim=16, stop_gradient=stop_gradient)
     loss = model.loss if exists(model.loss) or not exists(q3_solution.loss) else q3_solution.loss
     trainee = simsiam_training_probes.Trainee(model, loss, 0.1, STEPS)
-    losses = told_losses(trainee.steps(*(view.repeat(STEPS, 1, 1, 1, 1) for view in views)))
+    losses = reported_losses(trainee.steps(*(view.repeat(STEPS, 1, 1, 1, 1) for view in views)))
     model.eval()
     reply = model.forward(*views)
     if type(reply) not in (tuple, list) or len(reply) != 4:

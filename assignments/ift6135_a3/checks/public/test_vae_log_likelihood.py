@@ -155,7 +155,7 @@ def estimate(vae_solution, vae_probes, world, x, K=None, *, alike=False):
         in_channels=3, decoder_features=4, encoder_features=4, z_dim=Z_DIM, input_size=32, device="cpu"
     )
     decoder = SecretDecoder(world, alike)
-    vae_probes.plant(model, world.networks(), decoder.watched.lent)
+    vae_probes.plant(model, world.networks(), decoder.watched.exposed)
     with asked_by_stand_ins(decoder.watched):
         got = assert_tensor(model.log_likelihood(x, **options), shape=(len(x),), name="log_likelihood(x)")
     return got, decoder.last(K * len(x))
@@ -163,7 +163,7 @@ def estimate(vae_solution, vae_probes, world, x, K=None, *, alike=False):
 
 def nearest(got, truths):
     """The truth that is nearest to what came, in parts of itself: images may be far from the model."""
-    return min(truths, key=lambda due: float((got.detach().double() / due - 1).abs().max()))
+    return min(truths, key=lambda expected: float((got.detach().double() / expected - 1).abs().max()))
 
 
 def moved(world, x, decoded):

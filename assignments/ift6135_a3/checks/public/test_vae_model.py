@@ -165,7 +165,7 @@ class KnownEncoder:
         self.first = Watched(self._features)
         self.heads = {name: Watched(partial(self._head, name)) for name in ("mean", "logvar")}
         for name, head in self.heads.items():
-            vae_probes.answer_for(getattr(self.model, name), [world.z_dim], head.lent)
+            vae_probes.answer_for(getattr(self.model, name), [world.z_dim], head.exposed)
 
     def _features(self, shape, x):
         if not FEATURES <= math.prod(shape) <= MAX_FEATURES or x.shape[1] != PIXELS:
@@ -185,10 +185,10 @@ class KnownEncoder:
 
         A head that was not asked must have had the known encoder's features.
         """
-        due = x.double().flatten(1) @ self.world.tensors["features"].double().T
-        got = [due if (seen := head.seen_for(len(x))) is None else seen.double() for head in self.heads.values()]
+        expected = x.double().flatten(1) @ self.world.tensors["features"].double().T
+        got = [expected if (seen := head.seen_for(len(x))) is None else seen.double() for head in self.heads.values()]
         features = [part[:, :FEATURES] for part in got]
-        known = not any(exceeds((part - due).abs(), 1e-3 * (1 + due.abs())) for part in features)
+        known = not any(exceeds((part - expected).abs(), 1e-3 * (1 + expected.abs())) for part in features)
         mean, logvar = (self.world.posterior(x, part) for part in features)
         return DiagonalGaussian(mean.mean, logvar.logvar), known
 
@@ -196,11 +196,11 @@ class KnownEncoder:
         """Of ``output`` with respect to x and to the biases of both heads, None where none arrives."""
         there = gradients(output, [x, *self.biases.values()])
         here = [None, *(leaf.grad for leaf in self.biases.values())]
-        return [lent if gradient is None else gradient for gradient, lent in zip(there, here, strict=True)]
+        return [exposed if gradient is None else gradient for gradient, exposed in zip(there, here, strict=True)]
 
     def assert_used(self, x):
         """Raise `CheckFailed` unless features of another encoder come from the images by way of its first network."""
-        self.probes.answer_for_first(self.model, self.first.lent)
+        self.probes.answer_for_first(self.model, self.first.exposed)
         features = []
         for self.sign in (1.0, -1.0):
             self.model.encode(x)
@@ -243,7 +243,7 @@ class KnownDecoder:
         self.world = world
         self.bias = world.tensors["decoder_bias"].clone().requires_grad_()
         self.last = Watched(lambda shape, inputs: self._image(inputs))
-        vae_probes.answer_for_last(model, world.z_dim, self.last.lent)
+        vae_probes.answer_for_last(model, world.z_dim, self.last.exposed)
 
     def _image(self, inputs):
         weight = self.world.tensors["decoder_weight"].to(inputs.dtype)
@@ -264,9 +264,9 @@ class KnownDecoder:
         if inputs is None:
             raise CheckFailed("decode(z) does not ask its decoder for an image (batch, 3, 32, 32) of each z")
         direct = inputs.shape[1] == self.world.z_dim
-        due = self.world.decoded(z if direct else self._sketch(inputs))
-        assert_close(mode, due, name="the mode of decode(z)")
-        if falls_below((due - due[:1]).flatten(1).abs().amax(1)[1:], 1e-9):
+        expected = self.world.decoded(z if direct else self._sketch(inputs))
+        assert_close(mode, expected, name="the mode of decode(z)")
+        if falls_below((expected - expected[:1]).flatten(1).abs().amax(1)[1:], 1e-9):
             raise CheckFailed("the mode of decode(z) is the same for different latent vectors")
         return direct
 

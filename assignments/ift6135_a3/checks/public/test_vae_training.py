@@ -13,9 +13,9 @@ from autograder.checks import (
     is_remote,
     item,
     only_for_show,
+    reported_losses,
     show_curves,
     show_images,
-    told_losses,
 )
 
 IMAGES = 8
@@ -33,7 +33,7 @@ def test_a_few_pictures_learned_by_heart(vae_solution, vae_training_probes):
         in_channels=3, decoder_features=8, encoder_features=8, z_dim=16, input_size=32, device="cpu"
     )
     trainee = vae_training_probes.Trainee(model, images, 3e-3)
-    losses = told_losses(trainee.steps(torch.arange(IMAGES).repeat(STEPS, 1)))
+    losses = reported_losses(trainee.steps(torch.arange(IMAGES).repeat(STEPS, 1)))
     show_curves("Loss while eight pictures are learned", {"mean of nll + kl": losses}, x="step", y="nats")
     given = model(images)
     if type(given) not in (tuple, list) or len(given) != 3 or is_remote(given[0]):

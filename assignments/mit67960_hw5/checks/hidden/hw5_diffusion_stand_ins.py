@@ -32,12 +32,12 @@ def fresh_noise(like: Tensor) -> Tensor:
 
 def q_sample(x_0: Tensor, t: Tensor, noise: Tensor | None = None) -> Tensor:
     """Noisy images, with noise that is given or fresh."""
-    _judge_times(x_0, t)
+    _check_times(x_0, t)
     noise = fresh_noise(x_0) if noise is None else noise
     return diffusion.q_sample(TABLES, x_0, t, noise).to(x_0.dtype)
 
 
-def _judge_times(x: Tensor, t: Tensor) -> None:
+def _check_times(x: Tensor, t: Tensor) -> None:
     if not isinstance(t, Tensor) or t.is_floating_point() or t.shape != x.shape[:1]:
         raise TypeError(f"a time index for each image is needed: t of shape ({len(x)},), of whole numbers")
     if bool(((t < 0) | (t >= T)).any()):

@@ -21,7 +21,7 @@ BLOCK = 4
 """Side of the squares in which black and white may be exchanged: it fits the strides of convolutions."""
 SHARE = 0.9
 """Of what the best fixed image costs."""
-LEAST = 1e-6
+MIN_PROBABILITY = 1e-6
 """Probabilities are kept so far from 0 and 1, where a pixel's logarithm is infinite."""
 
 
@@ -59,7 +59,9 @@ class Task:
 
     def fixed(self, image: Tensor) -> float:
         """What one image costs as a reconstruction of all held-out images, in nats per image."""
-        return float(cross_entropy(image.expand_as(self.test).clamp(LEAST, 1 - LEAST), self.test).mean())
+        return float(
+            cross_entropy(image.expand_as(self.test).clamp(MIN_PROBABILITY, 1 - MIN_PROBABILITY), self.test).mean()
+        )
 
     def criteria(self, bound: float) -> list[Criterion]:
         """Judge a negative ELBO of the held-out images, in nats per image."""
@@ -74,5 +76,5 @@ def measure(
     bounded = logvar.double().clamp(-30, 20)
     noise = torch.randn(mean.shape, generator=generator, dtype=torch.float64)
     images = decode((mean.double() + (bounded / 2).exp() * noise).float())
-    probability = images.double().clamp(LEAST, 1 - LEAST)
+    probability = images.double().clamp(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
     return float(negative_elbo(probability, task.test.flatten(1), mean, bounded)), images

@@ -10,14 +10,14 @@ from autograder.checks import (
     assert_tensor,
     batches,
     checked_weights,
+    expose,
     fresh,
     in_chunks,
     item,
-    lend,
+    reported_losses,
     secret_generator,
     show_curves,
     show_images,
-    told_losses,
 )
 
 CHUNK = 25
@@ -38,7 +38,7 @@ def trained(hw5, hw5_probes, hw5_training_probes, task, generator):
     plan = batches(len(task.train), learning.BATCH, steps, generator)
     losses = []
     for chunk in in_chunks(len(plan), CHUNK):
-        losses += told_losses(trainee.steps(plan[chunk]))
+        losses += reported_losses(trainee.steps(plan[chunk]))
     return model, losses
 
 
@@ -71,10 +71,10 @@ def test_a_network_learns_from_the_loss(hw5, hw5_training_probes):
     """After 200 steps on p_losses, a small network predicts noise in new pictures, better than a simple denoiser."""
     learning, generator = hw5_diffusion_learning, secret_generator()
     task, model = learning.Task.draw(generator), learning.new_model()
-    lent, losses = lend(learning.checked(model)), []
+    exposed, losses = expose(learning.checked(model)), []
 
     def learn(images, t):
-        told = hw5_training_probes.learn(hw5.p_losses, lent, images, t)
+        told = hw5_training_probes.learn(hw5.p_losses, exposed, images, t)
         losses.append(told if isinstance(told, float) else float("nan"))
 
     learning.train_on(model, task, learn, generator)

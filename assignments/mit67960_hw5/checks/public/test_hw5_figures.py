@@ -23,7 +23,7 @@ from autograder.checks import (
 CELLS = 10
 EXACT = 1e-3
 """Codes are read off float32 images, to about 1e-5."""
-LEAST_RANGE = 0.1
+MIN_RANGE = 0.1
 
 
 # q6.plot_latents
@@ -86,7 +86,7 @@ def assert_grid(z, i, j):
         )
     for values, k in ((rows.flatten(), i), (columns.flatten(), j)):
         steps = values.diff()
-        if (falls_below(steps, EXACT) and exceeds(steps, -EXACT)) or falls_below(values.abs().max(), LEAST_RANGE):
+        if (falls_below(steps, EXACT) and exceeds(steps, -EXACT)) or falls_below(values.abs().max(), MIN_RANGE):
             raise CheckFailed(f"z_{k} must run through ten different values, in order", got=numbers(values))
         if exceeds((values + values.flip(0)).abs(), EXACT * (1 + values.abs().max())):
             raise CheckFailed(f"z_{k} must run over a range that is symmetric around 0", got=numbers(values))
@@ -139,9 +139,9 @@ def pictures_in(figures):
     return [image[..., :3].mean(-1) if image.ndim == 3 else image for image in found]
 
 
-def alike(image, due):
+def alike(image, expected):
     """Whether two images of one shape differ at most by brightness and contrast."""
-    a, b = (part.flatten().double() - part.double().mean() for part in (image.nan_to_num(), due))
+    a, b = (part.flatten().double() - part.double().mean() for part in (image.nan_to_num(), expected))
     return bool((a @ b).abs() > 0.99 * a.norm() * b.norm() > 0)
 
 
@@ -151,7 +151,9 @@ def test_the_grid_is_drawn(hw5, hw5_probes):
     size = 28
     grid, _ = latents(hw5, hw5_probes, 4, size, 2, 1, 2)
     images = pictures_in(drawn(hw5))
-    if any(image.shape == grid.shape and alike(image, due) for image in images for due in (grid, grid.flip(0))):
+    if any(
+        image.shape == grid.shape and alike(image, expected) for image in images for expected in (grid, grid.flip(0))
+    ):
         return
     small = [image for image in images if image.shape == (size, size)]
     cells = cells_of(grid, size).reshape(-1, size, size)

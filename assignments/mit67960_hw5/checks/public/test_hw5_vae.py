@@ -14,10 +14,10 @@ from autograder.checks import (
     assert_tensor,
     describe_type,
     exceeds,
+    expose,
     fetch,
     in_either_shape,
     is_remote,
-    lend,
     secret_generator,
     substitute,
 )
@@ -148,8 +148,8 @@ class KnownMethods(KnownVae):
         self.model = hw5_probes.built(kind, self.latent, 28, True)
         self.own_encode, self.own_decode = fetch(self.model.encode), fetch(self.model.decode)
         for name in ("encode", "reparameterize", "decode"):
-            substitute(getattr(kind, name), lend(getattr(self, name), pending=BATCH))
-        hw5_probes.answered(self.model, self.networks.lent, pictures(BATCH))
+            substitute(getattr(kind, name), expose(getattr(self, name), pending=BATCH))
+        hw5_probes.answered(self.model, self.networks.exposed, pictures(BATCH))
         return self
 
     @property
@@ -206,9 +206,11 @@ class KnownMethods(KnownVae):
         z = torch.cat(self.drawn)[-batch:] if self.drawn else self._decoded_inside()
         if z is None or len(z) != batch:
             raise CheckFailed("forward does not decode one code for each image")
-        due = self.decoded(z) if self.drawn else assert_tensor(self.own_decode(z), shape=(batch, 784), name="decode(z)")
+        expected = (
+            self.decoded(z) if self.drawn else assert_tensor(self.own_decode(z), shape=(batch, 784), name="decode(z)")
+        )
         name = "the x_hat that forward returns, next to decode,"
-        assert_close(images.reshape(batch, 784), due.detach().double(), name=name, scale=1.0)
+        assert_close(images.reshape(batch, 784), expected.detach().double(), name=name, scale=1.0)
         return z
 
     def _ask(self, x, *constant):

@@ -47,7 +47,7 @@ OFF_SURFACE, OFF_ENDS, LONGEST_STEP = 0.08, 0.2, 0.4
 
 
 @dataclass(frozen=True, eq=False)
-class Disguise:
+class SecretIsometry:
     """A secret order of the pixels, and a secret choice of pixels that are shown as in a negative.
 
     Distances stay, values stay in [0, 1], and a network whose first and last layers are full learns it like any other.
@@ -57,13 +57,13 @@ class Disguise:
     negative: Tensor
 
     @classmethod
-    def draw(cls, generator: torch.Generator) -> Disguise:
+    def draw(cls, generator: torch.Generator) -> SecretIsometry:
         """Draw both uniformly."""
         order = torch.randperm(PIXELS, generator=generator)
         return cls(order, torch.rand(PIXELS, generator=generator) < 0.5)
 
     @classmethod
-    def none(cls) -> Disguise:
+    def none(cls) -> SecretIsometry:
         """The pixels as they are."""
         return cls(torch.arange(PIXELS), torch.zeros(PIXELS, dtype=torch.bool))
 
@@ -82,16 +82,16 @@ class Disguise:
 class Task:
     """Digits in disguise, flat, (n, 784) in [0, 1]."""
 
-    disguise: Disguise
+    isometry: SecretIsometry
     train: Tensor
     test: Tensor
 
     @classmethod
     def draw(cls, generator: torch.Generator, *, disguised: bool = True) -> Task:
         """Draw the disguise."""
-        disguise = Disguise.draw(generator) if disguised else Disguise.none()
+        isometry = SecretIsometry.draw(generator) if disguised else SecretIsometry.none()
         train, test = ((digits(SIZE, held_out=held).images.flatten(1) + 1) / 2 for held in (False, True))
-        return cls(disguise, disguise.put_on(train), disguise.put_on(test))
+        return cls(isometry, isometry.put_on(train), isometry.put_on(test))
 
     @cached_property
     def trivial_errors(self) -> dict[str, float]:
@@ -134,8 +134,8 @@ def agreement(sampled: Tensor, closed: Tensor, mean: Tensor, logvar: Tensor, alp
     a, b = (logvar.double().exp() - 1) / 2, mean.double() * (logvar.double() / 2).exp()
     t = math.log(4 / alpha)
     bound = float(b.norm() * math.sqrt(2 * t) + 2 * a.norm() * math.sqrt(t) + 2 * a.abs().max() * t) / len(mean)
-    due = -kl_to_standard_normal(mean, logvar).mean()
-    difference = float((torch.stack([sampled.double().mean(), closed.double().mean()]) - due).abs().max())
+    expected = -kl_to_standard_normal(mean, logvar).mean()
+    difference = float((torch.stack([sampled.double().mean(), closed.double().mean()]) - expected).abs().max())
     return Criterion("difference of loss_SGVB and loss_KL_wo_E on one model", difference, bound)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from autograder_proofs.oracles.gaussian import negative_log_likelihood
-from mit6s978_ps1.checks.public.test_pset1_elbo import judge_estimates, normal
+from mit6s978_ps1.checks.public.test_pset1_elbo import check_estimates, normal
 
 from autograder.checks import (
     assert_close,
@@ -40,7 +40,7 @@ def test_the_estimate_is_a_log_ratio(pset1, pset1_probes, q):
         terms = (mean**2 + logvar.exp() + logvar.abs() + estimate.z.double() ** 2 + 13).sum(1)
         assert_close(pset1.loss_SGVB(estimate.output), truth, name="loss_SGVB(output)", scale=terms)
 
-    judge_estimates(pset1, pset1_probes, q, TIMES, judge)
+    check_estimates(pset1, pset1_probes, q, TIMES, judge)
 
 
 @item("p3.kl", weight=0.5)
@@ -62,4 +62,4 @@ def test_gradients_of_the_estimate(pset1, pset1_probes, q, seed):
         found = gradients(got, sent, cotangent.to(got.dtype))
         assert_gradients_close(found, expected, names, of="loss_SGVB", scale=4.0)
 
-    judge_estimates(pset1, pset1_probes, q, TIMES, judge)
+    check_estimates(pset1, pset1_probes, q, TIMES, judge)

@@ -17,10 +17,10 @@ from autograder.checks import (
     fresh,
     in_chunks,
     item,
+    reported_losses,
     secret_generator,
     show_curves,
     show_images,
-    told_losses,
 )
 
 CHUNK = 50
@@ -31,7 +31,7 @@ def learn(trainee, plan):
     """Let a model learn; return the losses that it told."""
     losses = []
     for chunk in in_chunks(len(plan), CHUNK):
-        losses += told_losses(trainee.steps(plan[chunk]))
+        losses += reported_losses(trainee.steps(plan[chunk]))
     return losses
 
 
@@ -71,7 +71,7 @@ def test_the_autoencoder_reconstructs_held_out_images(pset1, pset1_probes, pset1
     found = other_training.decoded(again, blurred(codes.float(), generator))
     images = assert_tensor(found, shape=task.test.shape, name="the reconstructions").detach().float()
     rows = {"held-out": task.test[:SHOWN], "reconstructed": images[:SHOWN]}
-    show_images("Reconstructions", {name: task.disguise.take_off(row) for name, row in rows.items()})
+    show_images("Reconstructions", {name: task.isometry.take_off(row) for name, row in rows.items()})
     assert_learned(task.autoencoder_criteria(task.error(images)), "the autoencoder")
 
 
@@ -101,7 +101,7 @@ def assert_vae_learns(pset1, probes, name):
 
     images = decode(mean[:SHOWN]) if len(mean) == 0 else decode(mean)
     rows = {"held-out": task.test[:SHOWN], "reconstructed": images[:SHOWN]}
-    show_images("Reconstructions", {row: task.disguise.take_off(values) for row, values in rows.items()})
+    show_images("Reconstructions", {row: task.isometry.take_off(values) for row, values in rows.items()})
     objective = task.objective(mean, logvar, decode, generator)
     assert_learned(task.vae_criteria(objective, name), "the VAE")
     return task, model

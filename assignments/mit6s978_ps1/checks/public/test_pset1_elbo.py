@@ -18,9 +18,9 @@ from autograder.checks import (
     assert_standard_normal,
     assert_tensor,
     exceeds,
+    expose,
     fetch,
     item,
-    lend,
     substitute,
 )
 from autograder.concepts.gaussian_kl import gaussian_kl
@@ -99,7 +99,7 @@ def known_log_density(*args, **kwargs):
     return density.log_prob(sample.double()).sum(axis).to(sample.dtype)
 
 
-def judge_estimates(pset1, pset1_probes, q: DiagonalGaussian, times: int, judge: Callable[[Estimate], None]) -> None:
+def check_estimates(pset1, pset1_probes, q: DiagonalGaussian, times: int, judge: Callable[[Estimate], None]) -> None:
     """Let ``judge`` pass for your samples with the grader's log-density, or for its samples with your log-density.
 
     So a mistake costs the item that it belongs to, and not this one as well.
@@ -107,7 +107,7 @@ def judge_estimates(pset1, pset1_probes, q: DiagonalGaussian, times: int, judge:
     wide, own = repeated(q, times), fetch(pset1.log_normal_pdf)
     failures: list[Exception] = []
     with collected(failures):
-        substitute(pset1.log_normal_pdf, lend(known_log_density, pending=MAX_CALLS))
+        substitute(pset1.log_normal_pdf, expose(known_log_density, pending=MAX_CALLS))
         z = drawn(pset1_probes.sampler(pset1.VAE, q.shape[1]), wide, times)
         assert_standard_normal(wide.whiten(z), name="the noise of reparameterize", mean_effect=0.8, std_effect=1.8)
         judge(Estimate(wide, z))
@@ -230,4 +230,4 @@ def test_loss_sgvb_has_the_mean_that_integration_gives(pset1, pset1_probes):
                 got=f"{float(averages[worst]):.4g}",
             )
 
-    judge_estimates(pset1, pset1_probes, q, TIMES, judge)
+    check_estimates(pset1, pset1_probes, q, TIMES, judge)

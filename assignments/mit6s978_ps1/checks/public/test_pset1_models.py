@@ -75,7 +75,7 @@ class KnownDecoder:
         self.model, self.width = model, width
         self.own_decode = fetch(model.decode)
         self.decoder, self.networks = Watched(self._decode), WatchedNetworks(secret_generator())
-        pset1_probes.watched(model, width, self.decoder.lent, self.networks.lent)
+        pset1_probes.watched(model, width, self.decoder.exposed, self.networks.exposed)
 
     def _decode(self, shape, z):
         generator = torch.Generator().manual_seed(self.seed)
@@ -104,9 +104,9 @@ class KnownDecoder:
         return None
 
 
-def is_close(images, due):
+def is_close(images, expected):
     """Whether images are the same but for rounding."""
-    return not exceeds((images - due).abs(), 1e-4 * (1 + due.abs()))
+    return not exceeds((images - expected).abs(), 1e-4 * (1 + expected.abs()))
 
 
 def codes_of(pset1_probes, models, x):

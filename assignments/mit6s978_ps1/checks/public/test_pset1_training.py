@@ -34,7 +34,7 @@ def trained(probes, model, inputs, *regulariser):
     return model
 
 
-def assert_learned_by_heart(probes, model, inputs, what, remainder=REMAINDER):
+def assert_overfits(probes, model, inputs, what, remainder=REMAINDER):
     """Raise `CheckFailed` unless `forward` gives the inputs back by and large."""
     output = probes.output_of(model, inputs)
     if type(output) is not dict or "imgs" not in output:
@@ -53,7 +53,7 @@ def test_the_autoencoder_learns_a_few_digits_by_heart(pset1, pset1_training_prob
     """400 steps of Adam on eight digits are enough to tell them from each other."""
     model = pset1.AE(784, [128, 32, 16, 2])
     trained(pset1_training_probes, model, pictures())
-    assert_learned_by_heart(pset1_training_probes, model, pictures(), "the autoencoder")
+    assert_overfits(pset1_training_probes, model, pictures(), "the autoencoder")
 
 
 @item("p3.training", weight=1)
@@ -62,7 +62,7 @@ def test_the_vae_learns_a_few_digits_by_heart(pset1, pset1_training_probes):
     for name in ("loss_SGVB", "loss_KL_wo_E"):
         model = pset1.VAE(784, [256, 64, 4])
         trained(pset1_training_probes, model, pictures(), getattr(pset1, name), 1e-3)
-        assert_learned_by_heart(pset1_training_probes, model, pictures(), f"the VAE trained with {name}", 0.8)
+        assert_overfits(pset1_training_probes, model, pictures(), f"the VAE trained with {name}", 0.8)
 
 
 @item("p4.training", weight=1)
@@ -72,7 +72,7 @@ def test_the_vae_of_points_learns_a_circle(pset1, pset1_training_probes):
     circle = torch.stack([angle.cos(), angle.sin(), 0.5 * (2 * angle).sin()], dim=1)
     model = pset1.PointVAE([32, 16, 8])
     trained(pset1_training_probes, model, circle, pset1.loss_KL_wo_E, 1e-5)
-    assert_learned_by_heart(pset1_training_probes, model, circle, "the VAE of points", 0.3)
+    assert_overfits(pset1_training_probes, model, circle, "the VAE of points", 0.3)
 
 
 @item("p4.torus_latent", weight=1)

@@ -21,19 +21,19 @@ MAX_TIMESTEPS = 100_000
 @lru_cache(maxsize=8)
 def tables(timesteps: int, s: float = 0.008) -> diffusion.Tables:
     """All coefficients of the clipped cosine schedule."""
-    judge_timesteps(timesteps)
+    check_timesteps(timesteps)
     return diffusion.Tables(1 - diffusion.cosine_alphas(timesteps, s))
 
 
 def cosine_schedule(timesteps: int, s: float = 0.008) -> Tensor:
     """The alphas, float32 (timesteps,)."""
-    judge_timesteps(timesteps)
+    check_timesteps(timesteps)
     return diffusion.cosine_alphas(int(timesteps), s).float()
 
 
 def q_sample(timesteps: int, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
     """Images with noise."""
-    judge_times(x_0, t)
+    check_times(x_0, t)
     return diffusion.q_sample(tables(timesteps), x_0, t, noise).to(x_0.dtype)
 
 
@@ -42,7 +42,7 @@ def p_losses(timesteps: int, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
 
     Shape (b, 3), so that a check can tell it from a loss.
     """
-    judge_times(x_0, t)
+    check_times(x_0, t)
     if noise.shape != x_0.shape:
         raise TypeError("p_losses needs noise of the shape of the images")
     return torch.stack([t.to(x_0.dtype), x_0.flatten(1).mean(1), noise.flatten(1).mean(1)], dim=1)
@@ -53,13 +53,13 @@ def p_sample_loop(img: Tensor) -> Tensor:
     return img + 7.0
 
 
-def judge_timesteps(timesteps: int) -> None:
+def check_timesteps(timesteps: int) -> None:
     """Refuse a number of steps that nobody needs."""
     if not timesteps <= MAX_TIMESTEPS:
         raise TypeError(f"at most {MAX_TIMESTEPS} timesteps are possible")
 
 
-def judge_times(x: Tensor, t: Tensor) -> None:
+def check_times(x: Tensor, t: Tensor) -> None:
     """Refuse anything but one int64 time index for each image; its type and its shape are two mistakes."""
     if not isinstance(t, Tensor) or t.dtype != torch.int64:
         raise TypeError("time indices are needed: t is a tensor of int64")

@@ -24,7 +24,7 @@ MODEL = (0.6, 0.1, -0.8)  # gain, tilt and bias of the known model
 def built(diffusion: Any, diffusion_probes: Any, *, size: int = 6, channels: int = 2, timesteps: int = T, model=MODEL):
     """A Diffusion of the hand-in around a known model, and that model."""
     predictor = AffineNoise(*model, int64_times=True)
-    return diffusion_probes.diffusion_of(diffusion.Diffusion, predictor.lent, size, channels, timesteps), predictor
+    return diffusion_probes.diffusion_of(diffusion.Diffusion, predictor.exposed, size, channels, timesteps), predictor
 
 
 def seen_by(predictor: AffineNoise, t: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nyu2271_a3.checks.hidden import diffusion_learning as learning
 
-from autograder.checks import assert_learned, item, lend, placed, secret_generator, show_curves, show_images
+from autograder.checks import assert_learned, expose, item, placed, secret_generator, show_curves, show_images
 
 SHOWN = 8
 
@@ -16,8 +16,8 @@ def test_a_network_learns_from_the_loss(diffusion, diffusion_probes, diffusion_t
     task = learning.Task.draw(generator)
     model = learning.new_model()
     denoiser = placed(model)
-    lent = lend(learning.checked(denoiser))
-    trainee = diffusion_probes.diffusion_of(diffusion.Diffusion, lent, learning.SIZE, 3, learning.TIMESTEPS)
+    exposed = expose(learning.checked(denoiser))
+    trainee = diffusion_probes.diffusion_of(diffusion.Diffusion, exposed, learning.SIZE, 3, learning.TIMESTEPS)
     losses = []
 
     def learn(images, noise):

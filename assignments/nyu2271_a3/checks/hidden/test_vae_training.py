@@ -13,14 +13,14 @@ from autograder.checks import (
     assert_learned,
     batches,
     checked_weights,
+    expose,
     fresh,
     in_chunks,
     item,
-    lend,
+    reported_losses,
     secret_generator,
     show_curves,
     show_images,
-    told_losses,
 )
 
 CHUNK = 30
@@ -43,12 +43,12 @@ class Trained:
         model = new_model(vae, conditional=conditional)
         classes = learning.one_hot(task.train_labels) if conditional else None
         # the loss is an item of its own, and this one is the grader's: a mistake there costs nothing here
-        loss = lend(learning.trusted_loss)
+        loss = expose(learning.trusted_loss)
         trainee = probes.Trainee(model, loss, task.train, classes, learning.LEARNING_RATE)
         plan = batches(len(task.train), learning.BATCH, learning.STEPS, generator)
         self.losses: list[float] = []
         for chunk in in_chunks(len(plan), CHUNK):
-            self.losses += told_losses(trainee.steps(plan[chunk]))
+            self.losses += reported_losses(trainee.steps(plan[chunk]))
         # the weights leave before the held-out pictures come, and the decoder's worker never sees those
         weights = checked_weights(probes.weights(model))
         other, other_probes, other_pieces = fresh(*remotes)
@@ -109,4 +109,4 @@ def test_the_cvae_learns_to_draw_what_it_is_told(vae, vae_training_probes, vae_p
 
 def as_shown(task: learning.Task, images: Tensor) -> Tensor:
     """Images without the disguise, in [-1, 1]."""
-    return 2 * task.mosaic.take_off(images) - 1
+    return 2 * task.tiling.take_off(images) - 1

@@ -11,7 +11,7 @@ from autograder_proofs.oracles.bernoulli import cross_entropy
 from autograder_proofs.oracles.gaussian import kl_to_standard_normal
 from torch import Tensor
 
-from autograder.checks import CLASSES, Criterion, Mosaic, digits
+from autograder.checks import CLASSES, Criterion, SecretTiling, digits
 
 STEPS = 700
 """Three hidden layers, as people write them, need so many to begin with; one layer half as many."""
@@ -27,7 +27,7 @@ TEMPERATURE = 0.7
 well everywhere than they are given here; those of two or three do not."""
 RIDGE = 10.0
 """Penalty on the weights of the classifier, which is right on 93 % of the held-out images."""
-LEAST = 1e-6
+MIN_PROBABILITY = 1e-6
 """Probabilities are read as no nearer to 0 and 1 than this: float32 rounds a Sigmoid's to either."""
 
 MEAN_SHARE = 0.9
@@ -42,7 +42,7 @@ RECOGNISED = 0.7
 class Task:
     """Digits in [0, 1] as secret mosaics, ``(n, 1, 28, 28)``, and what they show."""
 
-    mosaic: Mosaic
+    tiling: SecretTiling
     train: Tensor
     train_labels: Tensor
     test: Tensor
@@ -51,10 +51,10 @@ class Task:
     @classmethod
     def draw(cls, generator: torch.Generator) -> Task:
         """Draw the mosaic."""
-        mosaic = Mosaic.draw(generator, tile=TILE, size=SIZE)
+        tiling = SecretTiling.draw(generator, tile=TILE, size=SIZE)
         train, test = digits(SIZE), digits(SIZE, held_out=True)
-        shown, held = (mosaic.put_on((one.images + 1) / 2) for one in (train, test))
-        return cls(mosaic, shown, train.labels, held, test.labels)
+        shown, held = (tiling.put_on((one.images + 1) / 2) for one in (train, test))
+        return cls(tiling, shown, train.labels, held, test.labels)
 
     def loss_of_means(self) -> float:
         """The loss of a decoder that always draws the mean image: its code is free."""
@@ -100,9 +100,9 @@ def one_hot(labels: Tensor) -> Tensor:
     return F.one_hot(labels, CLASSES).float()
 
 
-def reconstruction_loss(images: Tensor, due: Tensor) -> Tensor:
+def reconstruction_loss(images: Tensor, expected: Tensor) -> Tensor:
     """The cross entropy of each image, ``(n,)``, nats."""
-    return cross_entropy(images.double().clamp(LEAST, 1 - LEAST), due)
+    return cross_entropy(images.double().clamp(MIN_PROBABILITY, 1 - MIN_PROBABILITY), expected)
 
 
 def trusted_loss(x_hat: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def some_noise(batch, channels, size, seed=0):
 def built(diffusion, diffusion_probes, *, size=6, channels=3, timesteps=T, model=(0.0, 0.0, 0.5)):
     """Your Diffusion around a known model, and that model."""
     predictor = AffineNoise(*model, int64_times=True)
-    return diffusion_probes.diffusion_of(diffusion.Diffusion, predictor.lent, size, channels, timesteps), predictor
+    return diffusion_probes.diffusion_of(diffusion.Diffusion, predictor.exposed, size, channels, timesteps), predictor
 
 
 # diffusion.schedule
@@ -141,8 +141,10 @@ def times_of(model, predictor, images, noise):
         substitute(model.p_loss, model.p_losses)
     result = assert_tensor(model.forward(images, noise), name="the loss")
     if result.shape == (len(images), 3):
-        due = torch.stack([images.double().flatten(1).mean(1), noise.double().flatten(1).mean(1)], dim=1)
-        assert_close(result[:, 1:], due, name="the images and the noise that p_losses gets (their means)", scale=1.0)
+        expected = torch.stack([images.double().flatten(1).mean(1), noise.double().flatten(1).mean(1)], dim=1)
+        assert_close(
+            result[:, 1:], expected, name="the images and the noise that p_losses gets (their means)", scale=1.0
+        )
         return result[:, 0].detach().round().long()
     assert_tensor(result, shape=(), name="the loss")
     times = list(predictor.times)
@@ -240,9 +242,9 @@ def start_of(model, predictor, batch, shape):
             raise CheckFailed("sample never asks the model: it must go through p_sample_loop")
         return (result - moved).detach()
     start = assert_tensor(seen[0], shape=shape, name="the noise at the start")
-    due = assert_tensor(model.p_sample_loop(start), shape=shape, name="the result of p_sample_loop").double()
+    expected = assert_tensor(model.p_sample_loop(start), shape=shape, name="the result of p_sample_loop").double()
     assert_close(
-        result, due, name="the result of sample, next to that of p_sample_loop from the same noise,", scale=1.0
+        result, expected, name="the result of sample, next to that of p_sample_loop from the same noise,", scale=1.0
     )
     return start
 

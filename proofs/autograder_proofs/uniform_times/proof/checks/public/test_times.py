@@ -16,7 +16,7 @@ def test_draw_times(times, timesteps, batch_size):
 @uniform_times("inside", call="training_loss(model, images, steps)", first_time=1, times="t")
 def test_training_loss(times, timesteps, batch_size):
     model = AffineNoise(1.0, 1.0, 0.5, int64_times=True)
-    times.training_loss(model.lent, torch.zeros(batch_size, 1, 1, 1), timesteps)
+    times.training_loss(model.exposed, torch.zeros(batch_size, 1, 1, 1), timesteps)
     if not model.times:
         raise CheckFailed("the model is never asked")
     return model.times[-1]

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from autograder.assignment import Assignment
-from autograder.grading.grader_error import GraderTrouble
+from autograder.grading.grader_error import GraderError
 from autograder.grading.interruption import Interruption
 from autograder.grading.probe_words import read_probe_words
 from autograder.results import Notice, Wall
@@ -36,14 +36,14 @@ STATEMENT_SHARE = 0.4
 """Part of the loading time that one top-level statement may take before it is stopped and skipped."""
 SURVEY_SHARE = 0.25
 """Part of the deadline that loading all files once may take."""
-LEAST_SECONDS = 0.2
+MIN_SECONDS = 0.2
 """What loading gets where the run is as good as over."""
 EXTRA_CPU_SECONDS = 5
 """Processor time of a worker beyond its longest limit, so that the grader is what usually ends it."""
 
 
 @dataclass
-class Bench:
+class GradingEnvironment:
     """The copy of one submission, and workers that load it; ``run_ends`` on the monotonic clock."""
 
     assignment: Assignment
@@ -62,7 +62,7 @@ class Bench:
     slow_statements: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     """By the file whose survey met them. A hostile file may name what it likes: it is left out for its own items."""
 
-    def judge_walls(self) -> None:
+    def check_isolation(self) -> None:
         """Start one worker to see which walls hold; in strict mode, refuse to grade without those that are needed."""
         if self.interruption.reason:
             return
@@ -73,15 +73,15 @@ class Bench:
         except WorkersLost as error:
             if self.interruption.reason:
                 return
-            raise GraderTrouble(str(error)) from None
+            raise GraderError(str(error)) from None
         self.walls = [Wall(name=w.name, held=w.held, note=w.note) for w in self.workers.walls]
         missing = missing_walls(self.workers.walls)
         if not any(wall.name in ("landlock", "mount namespace") and wall.held for wall in self.walls):
-            missing += self._judge_private_folders()
+            missing += self._check_private_folders()
         if self.strict and missing:
-            raise GraderTrouble(f"refused in strict mode, this machine lacks: {'; '.join(missing)}")
+            raise GraderError(f"refused in strict mode, this machine lacks: {'; '.join(missing)}")
 
-    def _judge_private_folders(self) -> list[str]:
+    def _check_private_folders(self) -> list[str]:
         """Where only file modes keep workers from what is secret, return what is missing."""
         secret = [self.assignment.hidden_checks, self.assignment.reference]
         open_ones = [str(path) for path in secret if path is not None and path.is_dir() and is_open_to_others(path)]
@@ -195,26 +195,26 @@ class Bench:
 
 
 @contextmanager
-def open_bench(
+def open_environment(
     assignment: Assignment,
     submission: Submission,
     folder: Path,
     interruption: Interruption,
     run_ends: float | None,
     strict: bool,
-) -> Iterator[Bench]:
+) -> Iterator[GradingEnvironment]:
     """Copy a submission and the probes into ``folder``, and start workers; they end with the block."""
     copy, limits = folder / "submission", assignment.manifest.limits
     copy.mkdir(mode=0o755)
     write_copy(submission, assignment, copy)
     probes = _copy_probes(assignment.probes, folder / "probes")
     probe_words = read_probe_words(assignment.probes)
-    _judge_cuda()
+    _check_cuda()
     workers = start_workers(
         folder,
         readable=["submission", "probes"],
         memory=limits.memory_mb * 2**20,
-        cpu_seconds=_most_cpu_seconds(assignment),
+        cpu_seconds=_max_cpu_seconds(assignment),
         preload=("torch", *assignment.manifest.files.preload),
         own_files=[*(copy / name for name in assignment.manifest.files.provided if name.endswith(".py")), *probes],
         run_ends=run_ends,
@@ -222,12 +222,14 @@ def open_bench(
     try:
         interruption.react(workers.stop)
         seconds = _share_of_loading(limits.load_seconds, len(submission.files), run_ends)
-        yield Bench(assignment, submission, interruption, run_ends, strict, copy, probes, workers, seconds, probe_words)
+        yield GradingEnvironment(
+            assignment, submission, interruption, run_ends, strict, copy, probes, workers, seconds, probe_words
+        )
     finally:
         workers.close()
 
 
-def _most_cpu_seconds(assignment: Assignment) -> float:
+def _max_cpu_seconds(assignment: Assignment) -> float:
     """Return the processor time of a worker; the clock of the check that it serves ends it sooner."""
     limits = assignment.manifest.limits
     trains = any(item.training and item.is_auto for item in assignment.manifest.items)
@@ -239,7 +241,7 @@ def _share_of_loading(longest: float, files: int, run_ends: float | None) -> flo
     """Seconds in which one file must be loaded; all together stay within their share of what is left of the run."""
     if run_ends is None:
         return longest
-    left = max(LEAST_SECONDS, run_ends - time.monotonic())
+    left = max(MIN_SECONDS, run_ends - time.monotonic())
     return min(longest, SURVEY_SHARE * left / max(1, files))
 
 
@@ -253,7 +255,7 @@ def _copy_probes(probes: Iterable[Path], folder: Path) -> list[Path]:
     return copies
 
 
-def _judge_cuda() -> None:
+def _check_cuda() -> None:
     """Refuse to fork a process in which CUDA is initialised: no fork of it could compute."""
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        raise GraderTrouble("a preloaded module initialises CUDA when it is imported; take it out of `preload`")
+        raise GraderError("a preloaded module initialises CUDA when it is imported; take it out of `preload`")

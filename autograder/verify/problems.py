@@ -1,20 +1,20 @@
-"""What speaks against a release: problems, found in what was graded. Each says what, where, and how to mend it."""
+"""What speaks against a release: problems, found in what was graded. Each says what, where, and how to fix it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from autograder.mutants import CATALOGUE, Catalogue, Mutant
-from autograder.verify.matrix import REFERENCE_NETWORK, Cell, CheckColumn, Problem, Report, Role, Row, Sees, Trouble
+from autograder.verify.matrix import REFERENCE_NETWORK, Cell, CheckColumn, Problem, ProblemKind, Report, Role, Row, Sees
 from autograder.verify.measurement.margins import network_too_near, too_near
 
-MOST_NAMES = 5
+MAX_NAMES = 5
 """Places of one problem that are written out."""
 CLOSE = 1e-6
 """Parts of points that are closer than this are equal: they are sums of a few decimal numbers."""
 
 
-def judge(report: Report, catalogue: Catalogue, misfits: Sequence[Problem] = ()) -> Report:
+def with_problems(report: Report, catalogue: Catalogue, misfits: Sequence[Problem] = ()) -> Report:
     """Return the report with its problems, kind by kind and otherwise in the order of the rows."""
     found = [
         *misfits,
@@ -29,10 +29,8 @@ def judge(report: Report, catalogue: Catalogue, misfits: Sequence[Problem] = ())
     ]
     report = report.model_copy(update={"checks": tuple(_counted(report))})
     found += _idle(report)
-    kinds = list(Trouble)
-    return report.model_copy(
-        update={"problems": tuple(sorted(found, key=lambda problem: kinds.index(problem.trouble)))}
-    )
+    kinds = list(ProblemKind)
+    return report.model_copy(update={"problems": tuple(sorted(found, key=lambda problem: kinds.index(problem.kind)))})
 
 
 def _at(row: Row) -> str:
@@ -59,9 +57,9 @@ def broken_checks(rows: Sequence[Row]) -> list[Problem]:
     for row in rows:
         for exception in row.exceptions:
             found.setdefault(exception.cause, []).append(exception.check)
-    mend = "mend the check; until then, nothing else can be said"
+    fix = "fix the check; until then, nothing else can be said"
     return [
-        Problem(trouble=Trouble.BROKEN, where=_listed(checks), what=f"raises {cause}", mend=mend)
+        Problem(kind=ProblemKind.BROKEN, where=_listed(checks), what=f"raises {cause}", fix=fix)
         for cause, checks in found.items()
     ]
 
@@ -69,16 +67,16 @@ def broken_checks(rows: Sequence[Row]) -> list[Problem]:
 def _listed(names: Sequence[str]) -> str:
     """Write out the first names, and how many more there are."""
     names = list(dict.fromkeys(names))
-    return ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+    return ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else "")
 
 
 def _together(problems: Iterator[Problem]) -> Iterator[Problem]:
     """Make one problem of those that have the same cause: what is wrong is the same, at several places."""
-    places: dict[tuple[Trouble, str, str], list[str]] = {}
+    places: dict[tuple[ProblemKind, str, str], list[str]] = {}
     for problem in problems:
-        places.setdefault((problem.trouble, problem.what, problem.mend), []).append(problem.where)
-    for (trouble, what, mend), where in places.items():
-        yield Problem(trouble=trouble, where=_listed(where), what=what, mend=mend)
+        places.setdefault((problem.kind, problem.what, problem.fix), []).append(problem.where)
+    for (kind, what, fix), where in places.items():
+        yield Problem(kind=kind, where=_listed(where), what=what, fix=fix)
 
 
 def _faults(report: Report) -> Iterator[Problem]:
@@ -90,39 +88,39 @@ def _faults(report: Report) -> Iterator[Problem]:
             names = [check.id for check in report.checks_of(cell.item) if check.label in at_fault]
             if names:
                 what = f"{', '.join(names)} also fails on the reference, on the same example ({cell.fault})"
-                mend = "mend the check: a right answer must pass on every input"
-                yield Problem(trouble=Trouble.FAULT, where=_at(row), what=what, mend=mend)
+                fix = "fix the check: a right answer must pass on every input"
+                yield Problem(kind=ProblemKind.FAULT, where=_at(row), what=what, fix=fix)
 
 
 def _correct_rows(report: Report) -> Iterator[Problem]:
     """The reference and alternatives lose nothing; the template earns nothing."""
     troubles = {
-        Role.REFERENCE: (Trouble.REFERENCE, "mend the reference or the check"),
-        Role.ALTERNATIVE: (Trouble.ALTERNATIVE, "the check asks for more than the handout does: loosen it"),
+        Role.REFERENCE: (ProblemKind.REFERENCE, "fix the reference or the check"),
+        Role.ALTERNATIVE: (ProblemKind.ALTERNATIVE, "the check asks for more than the handout does: loosen it"),
     }
     for row in report.rows:
         for cell in row.cells:
             if row.role in troubles and cell.failed:
-                trouble, mend = troubles[row.role]
+                kind, fix = troubles[row.role]
                 what = f"loses {_points(cell.lost)} of {cell.item}: {_failures(report, cell)}"
                 if row.lacks:
                     what += f"; nothing in it is called {_listed(row.lacks)}: was that added to the item since?"
-                yield Problem(trouble=trouble, where=_at(row), what=what, mend=mend)
+                yield Problem(kind=kind, where=_at(row), what=what, fix=fix)
             if row.role is Role.TEMPLATE and cell.passed:
                 names = [check.id for check in report.checks_of(cell.item) if check.label in cell.passed]
                 what = f"passes {', '.join(names)} of {cell.item} with nothing written"
-                mend = "a check must fail until its item is written; ask it for a value"
-                yield Problem(trouble=Trouble.TEMPLATE, where=_at(row), what=what, mend=mend)
+                fix = "a check must fail until its item is written; ask it for a value"
+                yield Problem(kind=ProblemKind.TEMPLATE, where=_at(row), what=what, fix=fix)
 
 
 def _mutants(report: Report, known: dict[str, Mutant]) -> Iterator[Problem]:
     for row in report.of_role(Role.MUTANT):
         yield from _own(report, row, known[row.name])
         for cell in row.cells:
-            if cell.item not in (row.own, *row.homes) and cell.failed:
+            if cell.item not in (row.own, *row.enclosing_items) and cell.failed:
                 what = f"a bug of {row.own} costs {_points(cell.lost)} of {cell.item}: {_failures(report, cell)}"
-                mend = f"give {cell.item} a stand-in for what the bug is in, or let its checks not call it"
-                yield Problem(trouble=Trouble.BLAST_RADIUS, where=_at(row), what=what, mend=mend)
+                fix = f"give {cell.item} a stand-in for what the bug is in, or let its checks not call it"
+                yield Problem(kind=ProblemKind.BLAST_RADIUS, where=_at(row), what=what, fix=fix)
 
 
 def _own(report: Report, row: Row, mutant: Mutant) -> Iterator[Problem]:
@@ -131,52 +129,52 @@ def _own(report: Report, row: Row, mutant: Mutant) -> Iterator[Problem]:
     if cell is None:
         return  # an item without checks is a problem of its own
     if not cell.failed:
-        mend = "add a check that sees it, or say under `equivalent` why it is right"
+        fix = "add a check that sees it, or say under `equivalent` why it is right"
         what = f"passes all checks of {row.own}"
-        yield Problem(trouble=Trouble.SURVIVOR, where=_at(row), what=what, mend=mend)
+        yield Problem(kind=ProblemKind.SURVIVOR, where=_at(row), what=what, fix=fix)
         return
     if not row.raises and not cell.killed_by:
-        mend = "set `raises = true` if that is the bug, else let it give a wrong answer"
+        fix = "set `raises = true` if that is the bug, else let it give a wrong answer"
         what = f"is seen in {row.own} only as an exception: {_failures(report, cell)}"
-        yield Problem(trouble=Trouble.UNDECLARED_RAISE, where=_at(row), what=what, mend=mend)
+        yield Problem(kind=ProblemKind.UNDECLARED_RAISE, where=_at(row), what=what, fix=fix)
     if row.raises and not cell.raised_by:
         what = f"is declared to raise, but fails {row.own} by a wrong answer: {_failures(report, cell)}"
-        yield Problem(trouble=Trouble.DECLARED_RAISE, where=_at(row), what=what, mend="remove `raises`")
-    yield from _price(report, row, cell, mutant)
+        yield Problem(kind=ProblemKind.DECLARED_RAISE, where=_at(row), what=what, fix="remove `raises`")
+    yield from _penalty(report, row, cell, mutant)
 
 
-def _price(report: Report, row: Row, cell: Cell, mutant: Mutant) -> Iterator[Problem]:
+def _penalty(report: Report, row: Row, cell: Cell, mutant: Mutant) -> Iterator[Problem]:
     points = next(item.points for item in report.items if item.id == row.own)
-    if mutant.price is None or not points:
+    if mutant.penalty is None or not points:
         return
     part = cell.lost / points
-    least, greatest = mutant.price
+    least, greatest = mutant.penalty
     if not least - CLOSE <= part <= greatest + CLOSE:
-        what = f"costs {part:.3g} of {row.own} ({', '.join(cell.failed)}), its price is {least:g} to {greatest:g}"
-        mend = "change the weights of the checks, or the price"
-        yield Problem(trouble=Trouble.PRICE, where=_at(row), what=what, mend=mend)
+        what = f"costs {part:.3g} of {row.own} ({', '.join(cell.failed)}), its penalty must be {least:g} to {greatest:g}"
+        fix = "change the weights of the checks, or the penalty"
+        yield Problem(kind=ProblemKind.PENALTY, where=_at(row), what=what, fix=fix)
 
 
 def _claims(report: Report) -> Iterator[Problem]:
-    mend = "remove `equivalent` and give a hint: it is a bug"
+    fix = "remove `equivalent` and give a hint: it is a bug"
     for row in report.of_role(Role.EQUIVALENT):
         for cell in row.cells:
             if cell.failed:
                 what = f"is said to be right, but loses {_points(cell.lost)} of {cell.item}: {_failures(report, cell)}"
-                yield Problem(trouble=Trouble.FALSE_CLAIM, where=_at(row), what=what, mend=mend)
+                yield Problem(kind=ProblemKind.FALSE_CLAIM, where=_at(row), what=what, fix=fix)
     for claim in report.claims:
         where = f"{CATALOGUE}: mutant {claim.mutant!r}"
         if claim.at_fault:
             what = f"{claim.check} fails on the reference, on a drawn input: {claim.difference}"
-            repair = "mend the check: a right answer must pass on every input"
-            yield Problem(trouble=Trouble.FAULT, where=where, what=what, mend=repair)
+            repair = "fix the check: a right answer must pass on every input"
+            yield Problem(kind=ProblemKind.FAULT, where=where, what=what, fix=repair)
         elif claim.difference:
             what = f"is said to be right, but in {claim.check}, within {claim.inputs} inputs: {claim.difference}"
-            yield Problem(trouble=Trouble.FALSE_CLAIM, where=where, what=what, mend=mend)
+            yield Problem(kind=ProblemKind.FALSE_CLAIM, where=where, what=what, fix=fix)
         elif not claim.inputs:
             what = f"is said to be right, but no check of {claim.item} draws inputs (@given) to try that on"
             repair = "add one, or leave the variant out"
-            yield Problem(trouble=Trouble.UNPROVED_CLAIM, where=where, what=what, mend=repair)
+            yield Problem(kind=ProblemKind.UNPROVED_CLAIM, where=where, what=what, fix=repair)
 
 
 def _hints(report: Report) -> Iterator[Problem]:
@@ -187,12 +185,12 @@ def _hints(report: Report) -> Iterator[Problem]:
             if frozenset((row.name, twin)) not in told:
                 told.add(frozenset((row.name, twin)))
                 what = f"replies the same as {twin!r} wherever checks of {row.own} fail first"
-                mend = "keep the one that students make, or add a check in which they differ"
-                yield Problem(trouble=Trouble.TWINS, where=_at(row), what=what, mend=mend)
+                fix = "keep the one that students make, or add a check in which they differ"
+                yield Problem(kind=ProblemKind.TWINS, where=_at(row), what=what, fix=fix)
         if row.sees is Sees.WRONG:
             what = f"a student with this bug would see the hint of {row.shown!r}"
-            mend = "add a check in which the two differ"
-            yield Problem(trouble=Trouble.WRONG_HINT, where=_at(row), what=what, mend=mend)
+            fix = "add a check in which the two differ"
+            yield Problem(kind=ProblemKind.WRONG_HINT, where=_at(row), what=what, fix=fix)
 
 
 def _baselines(report: Report) -> Iterator[Problem]:
@@ -200,30 +198,30 @@ def _baselines(report: Report) -> Iterator[Problem]:
         if baseline.earned > CLOSE:
             where = f"baseline {baseline.name!r}"
             what = f"earns {baseline.earned:.3g} of {baseline.item} without having learnt anything"
-            yield Problem(trouble=Trouble.BASELINE, where=where, what=what, mend="ask for a larger margin")
+            yield Problem(kind=ProblemKind.BASELINE, where=where, what=what, fix="ask for a larger margin")
 
 
 def _margins(report: Report) -> Iterator[Problem]:
     """What the reference reaches now, against its record over many seeds, and the records of other networks."""
     for margin in report.margins:
-        if margin.network != REFERENCE_NETWORK and (trouble := network_too_near(margin)):
-            what, fix = trouble
-            yield Problem(trouble=Trouble.MARGIN, where=f"{margin.check}, {margin.criterion}", what=what, mend=fix)
+        if margin.network != REFERENCE_NETWORK and (found := network_too_near(margin)):
+            what, fix = found
+            yield Problem(kind=ProblemKind.MARGIN, where=f"{margin.check}, {margin.criterion}", what=what, fix=fix)
     known = {(m.check, m.criterion): m for m in report.margins if m.network == REFERENCE_NETWORK}
     for row in report.of_role(Role.REFERENCE):
         for lead in row.leads:
-            if trouble := too_near(lead, known.get((lead.check, lead.criterion))):
-                what, mend = trouble
+            if found := too_near(lead, known.get((lead.check, lead.criterion))):
+                what, fix = found
                 where = f"{lead.check}, {lead.criterion}"
-                yield Problem(trouble=Trouble.MARGIN, where=where, what=what, mend=mend)
+                yield Problem(kind=ProblemKind.MARGIN, where=where, what=what, fix=fix)
 
 
 def _exemptions(report: Report) -> Iterator[Problem]:
     for exemption in report.exemptions:
         if exemption.holds:
             what = f"is exempted ({exemption.reason}), but the reference has this property"
-            mend = "ask for it: remove the exemption"
-            yield Problem(trouble=Trouble.EXEMPTION, where=exemption.check, what=what, mend=mend)
+            fix = "ask for it: remove the exemption"
+            yield Problem(kind=ProblemKind.EXEMPTION, where=exemption.check, what=what, fix=fix)
 
 
 def _counted(report: Report) -> Iterator[CheckColumn]:
@@ -241,11 +239,11 @@ def _idle(report: Report) -> Iterator[Problem]:
         has_mutants = any(row.own == item.id for row in report.of_role(Role.MUTANT))
         if not checks or not has_mutants:
             missing = "check" if not checks else "mutant"
-            mend = f"add a {missing} for it"
-            yield Problem(trouble=Trouble.UNPROVED_ITEM, where=item.id, what=f"has no {missing}", mend=mend)
+            fix = f"add a {missing} for it"
+            yield Problem(kind=ProblemKind.UNPROVED_ITEM, where=item.id, what=f"has no {missing}", fix=fix)
             continue
         for check in checks:
             if not check.kills:
                 what = f"kills no mutant of {item.id}"
-                mend = "add the mistake that it is there for, or remove the check"
-                yield Problem(trouble=Trouble.IDLE_CHECK, where=check.id, what=what, mend=mend)
+                fix = "add the mistake that it is there for, or remove the check"
+                yield Problem(kind=ProblemKind.IDLE_CHECK, where=check.id, what=what, fix=fix)
