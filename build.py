@@ -97,7 +97,7 @@ def verify_command(
 
     With --concept: the proof of what assignments share, in proofs/, by itself.
 
-    The measures, which are saved beside the matrix, count for none either. --automatic tries every generic slip in
+    The measures, which are saved next to the matrix, count for none either. --automatic tries every generic slip in
     the marked regions, and names the survivors. --calibrate grades correct solutions: no check may fail and no
     p-value be too small too often, over N seeds for the reference's statistical checks and N / 10 for everything.
     --power counts how often mutants that only statistics can see are caught. --margins trains the reference and

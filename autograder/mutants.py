@@ -169,7 +169,7 @@ def _judge(assignment: Assignment, catalogue: _Catalogue, path: Path) -> None:
 
 def _first_problem(error: ValidationError, data: object) -> str:
     problems = error.errors()
-    # a misspelt key is also a missing one; what to mend is the key that is there
+    # a misspelt key is also a missing one; what to fix is the key that is there
     problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
     where = [str(part) for part in problem["loc"]]
     tables: dict[str, type[Table]] = {"concepts": Planting, "mutants": Mutant, "automatic": Equivalent}

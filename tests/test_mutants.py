@@ -62,7 +62,10 @@ def test_what_is_right_after_all_belongs_to_no_item(tmp_path):
         (('hint = "How many times does x appear in the sum?"\n', ""), "a wrong variant needs a hint"),
         (('id = "double-triple"', 'id = "Double"'), "mutant 'Double', id"),
         (("new =", "penalty = [0.5, 0.2]\nnew ="), "penalty must be two parts"),
-        (("new =", 'penalty = ["0", true]\nnew ='), "mutant 'double-triple', penalty.0: Input should be a valid number"),
+        (
+            ("new =", 'penalty = ["0", true]\nnew ='),
+            "mutant 'double-triple', penalty.0: Input should be a valid number",
+        ),
         (("new =", 'raises = "yes"\nnew ='), "mutant 'double-triple', raises: Input should be a valid boolean"),
         (("[[mutants]]", "[[mutants]"), "not valid TOML"),
     ],

@@ -1,7 +1,7 @@
-"""Where the grader's own part of a training runs: ``--device auto|cpu|cuda``.
+"""The device of the grader's own part of a training: ``--device auto|cpu|cuda``.
 
-A GPU serves the trusted side alone: the models that are lent, and what is measured on them. Workers have none, so a
-verdict on a hand-in's code does not depend on the machine, and the driver's large interface stays closed to it.
+A GPU serves the trusted side alone: the models that are exposed, and what is measured on them. Workers have none, so a
+verdict on a submission's code does not depend on the machine, and the driver's large interface stays closed to it.
 """
 
 from __future__ import annotations

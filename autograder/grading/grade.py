@@ -28,7 +28,7 @@ def grade(
     progress: Progress | None = None,
     interruption: Interruption | None = None,
 ) -> GradingResult:
-    """Grade what lies at ``path``. Raises `UserError` where nothing can be read or an item is unknown.
+    """Grade what is at ``path``. Raises `UserError` where nothing can be read or an item is unknown.
 
     ``interruption`` is one that the caller has entered already, for what it does before and after.
     """

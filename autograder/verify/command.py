@@ -1,4 +1,4 @@
-"""What `build.py verify` and `build.py release` do: choose, verify with a progress bar, save, say what is wrong."""
+"""The commands `build.py verify` and `build.py release`: choose, verify with a progress bar, save, name problems."""
 
 from __future__ import annotations
 

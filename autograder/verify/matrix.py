@@ -1,4 +1,4 @@
-"""What a verification found, as values: the kill matrix, the claims of equivalence, the problems.
+"""The result of a verification, as values: the kill matrix, the claims of equivalence, the problems.
 
 The JSON form (``matrix.json``) is a `Report`. It is stable: fields may be added; when one is renamed or means something
 else, ``version`` grows. It depends on the bytes of the assignment alone, not on the clock or the number of jobs.
@@ -13,8 +13,8 @@ else, ``version`` grows. It depends on the bytes of the assignment alone, not on
   the mutants that cannot be told from it, ``reads`` all that this student reads about the item.
 - ``claims``: variants that are said to be right after all, with the number of ``inputs`` that they survived.
   ``leads`` says for the reference how far its trained models are on the good side of each threshold.
-- ``margins``: the same over many seeds, as it is on record beside the rubric.
-- ``baselines``: part of an item of training that a trivial method earns at most, over several seeds.
+- ``margins``: the same over many seeds, as it is on record next to the rubric.
+- ``baselines``: part of a training item that a trivial method earns at most, over several seeds.
 - ``concepts``: versions of the concepts that it was proved with; ``exemptions``: properties of them that the assignment
   does not ask for, with the reason, and whether the reference ``holds`` them all the same.
 - ``problems``: why the rubric may not be released; without any, ``passed`` is true.
@@ -231,7 +231,7 @@ class Claim(Record):
 
 
 class Baseline(Record):
-    """The part of an item of training, in [0, 1], that a trivial method earns with the seed that serves it best."""
+    """The part of a training item, in [0, 1], that a trivial method earns with the seed that serves it best."""
 
     item: str
     name: str

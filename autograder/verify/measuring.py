@@ -1,4 +1,4 @@
-"""What `build.py verify` measures on request: automatic mutants, calibration, power, margins; shown, saved as JSON."""
+"""The measurements of `build.py verify`: automatic mutants, calibration, power, margins; shown, saved as JSON."""
 
 from __future__ import annotations
 

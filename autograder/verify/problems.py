@@ -1,4 +1,4 @@
-"""What speaks against a release: problems, found in what was graded. Each says what, where, and how to fix it."""
+"""Problems that speak against a release, found in what was graded. Each says what, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -150,7 +150,9 @@ def _penalty(report: Report, row: Row, cell: Cell, mutant: Mutant) -> Iterator[P
     part = cell.lost / points
     least, greatest = mutant.penalty
     if not least - CLOSE <= part <= greatest + CLOSE:
-        what = f"costs {part:.3g} of {row.own} ({', '.join(cell.failed)}), its penalty must be {least:g} to {greatest:g}"
+        what = (
+            f"costs {part:.3g} of {row.own} ({', '.join(cell.failed)}), its penalty must be {least:g} to {greatest:g}"
+        )
         fix = "change the weights of the checks, or the penalty"
         yield Problem(kind=ProblemKind.PENALTY, where=_at(row), what=what, fix=fix)
 
@@ -232,7 +234,7 @@ def _counted(report: Report) -> Iterator[CheckColumn]:
 
 
 def _idle(report: Report) -> Iterator[Problem]:
-    """Checks that catch nothing, and items that nothing proves; items of training have baselines instead."""
+    """Checks that catch nothing, and items that nothing proves; training items have baselines instead."""
     items = [item for item in report.items if not item.training and report.scope in ("", item.id)]
     for item in items:
         checks = report.checks_of(item.id)

@@ -90,7 +90,7 @@ class _Verification:
     total: int = 0
 
     def report(self, mutants: Sequence[Variant], misfits: Sequence[Problem]) -> Report:
-        """Grade, judge, and put together."""
+        """Grade, check, and put together."""
         graded = self._variants(mutants)
         graded, first = self._reference_first(graded)
         if broken := broken_checks(first):

@@ -135,7 +135,7 @@ def test_an_exception_of_a_check_is_told_once_and_nothing_else_is(tmp_path):
         "hidden/test_raises.py::test_widths, hidden/test_raises.py::test_width: raises NameError: name 'vaule'"
         in lines[0]
     )
-    assert "is not defined (test_raises.py, line 6); mend the check" in lines[0] and not report.of_role(Role.MUTANT)
+    assert "is not defined (test_raises.py, line 6); fix the check" in lines[0] and not report.of_role(Role.MUTANT)
     text = tracebacks(report)
     assert text.startswith("hidden/test_raises.py::test_widths\n") and text.count("NameError") == 1
     assert "in test_widths" in text and "return vaule.shape" in text

@@ -31,7 +31,7 @@ def assert_tensor(
 ) -> torch.Tensor:
     """Return ``value`` as a plain CPU tensor of a listed dtype, exactly this shape, all entries finite.
 
-    Judged in this order, so that the first message is the one that matters. ``value`` may be anything at all: nothing
+    Checked in this order, so that the first message is the one that matters. ``value`` may be anything at all: nothing
     of it is called before it is known to be a tensor. Raises `CheckFailed`.
     """
     if is_ellipsis(value):

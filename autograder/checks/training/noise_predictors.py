@@ -1,4 +1,4 @@
-"""Models of noise whose prediction is known, lent to a submission from the trusted side, which writes down every call.
+"""Models of noise whose prediction is known, exposed to a submission from the trusted side, which records every call.
 
 What a model was asked is evidence: it is recorded where the submission reaches nothing, and never told by the worker.
 """
@@ -81,7 +81,7 @@ class AffineNoise(NoisePredictor):
 
 
 def teach(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor | None]:
-    """Let a loss that came from the worker flow back there; return what arrives at parameters of lent models, here.
+    """Let a loss that came from the worker flow back there; return what arrives at parameters of exposed models, here.
 
     None stands for "no gradient arrives". Earlier gradients are forgotten first.
     """

@@ -1,6 +1,6 @@
-"""Where an assignment plugs in the trivial methods that must earn nothing in its items of training.
+"""An assignment's trivial methods, which must earn nothing in its training items.
 
-``checks/hidden/baselines.py`` holds ``BASELINES``: for each item of training, by name, a function of a seed that
+``checks/hidden/baselines.py`` holds ``BASELINES``: for each training item, by name, a function of a seed that
 returns the part of the item's points, in [0, 1], that the method earns on data drawn from that seed::
 
     BASELINES = {"vae.training": {"the mean picture": score_of_the_mean_picture}}

@@ -1,7 +1,7 @@
 """Calibration: correct solutions over many grading seeds. No check may fail, and no p-value may be too small too often.
 
 An exact p-value must be uniform on (0, 1) under the reference. A bound, such as that of a discrete or combined test,
-may be larger than that, never smaller. Both are judged by Kolmogorov and Smirnov's test, `ALPHA` split over all series.
+may be larger than that, never smaller. Both are tested by Kolmogorov and Smirnov's test, `ALPHA` split over all series.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class _Tally:
 
 
 def make_series(runs: Iterable[Mapping[str, Iterable[tuple[str, float, bool]]]]) -> tuple[Series, ...]:
-    """Sort p-values (test, value, exact), by run and check, into series, and judge each; sorted by check and test."""
+    """Sort p-values (test, value, exact), by run and check, into series, and test each; sorted by check and test."""
     values: dict[tuple[str, str, bool], list[float]] = {}
     for run in runs:
         for check, recorded in run.items():

@@ -1,4 +1,4 @@
-"""How far right networks stay from the thresholds of training: measured over many seeds, kept beside the rubric.
+"""How far right networks stay from the thresholds of training: measured over many seeds, kept next to the rubric.
 
 ``build.py verify SLUG --margins N`` trains the reference with N grading seeds and writes ``margins.json`` into the
 folder of the assignment. Every verification holds the reference as it is now against that record. The networks of
@@ -30,7 +30,7 @@ from autograder.verify.mutation.variants import reference
 MARGINS = "margins.json"
 MIN_RUNS = 20
 MIN_DEVIATIONS = 3.0
-"""Standard deviations of the reference's leads that must lie between their mean and the threshold."""
+"""Standard deviations of the reference's leads that must be between their mean and the threshold."""
 MIN_PART = 0.5
 """Part of the mean lead on record that one more training of the reference must reach; below that, either the reference
 or the threshold is no longer what was measured."""

@@ -110,7 +110,7 @@ class _Comparison:
         self.tried += 1
         got = _replies(runner, self.variant, drawn, at_fault=False)
         if self.statistical or expected is None or got is None:
-            return  # other noise is no difference; what was too long to keep was still judged by the check
+            return  # other noise is no difference; what was too long to keep the check itself has examined
         if (apart := distance(got, expected)) > AGREES:
             raise _Differs(f"it replies otherwise than the reference (relative distance {apart:.2g})")
 
