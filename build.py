@@ -14,11 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
 from typer.core import TyperGroup
 
 from autograder.errors import UserError
+from autograder.grading.grader_error import GraderError
+from autograder.platforms.gradescope.bundle import bundle_files
+from autograder.platforms.gradescope.settings import read_choices
 from autograder.release.building import Release, build, stale_files
 from autograder.release.leakcheck import LeakFound
+from autograder.verify.command import choose, folder_for, objections, verify_and_save
+from autograder.verify.reporting.tables import show_item, show_summary, tracebacks
 
 if TYPE_CHECKING:
     from autograder.verify.measuring import Measures
@@ -151,17 +159,10 @@ def _check(slugs: list[str]) -> None:
 
 
 def _build(slugs: list[str], out: Path, settings: list[str]) -> None:
-    from autograder.platforms.gradescope.bundle import bundle_files
-    from autograder.platforms.gradescope.settings import read_choices
-
     _show(build(ROOT, slugs, out=out, platform_files=partial(bundle_files, settings=read_choices(settings))))
 
 
 def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, measures: Measures) -> None:
-    from rich.console import Console
-
-    from autograder.grading.grader_error import GraderError
-    from autograder.verify.command import choose, folder_for
     from autograder.verify.measuring import measure
 
     console, problems = Console(highlight=False), []
@@ -177,12 +178,6 @@ def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, me
 
 
 def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path, fresh: bool) -> None:
-    from rich.console import Console
-
-    from autograder.grading.grader_error import GraderError
-    from autograder.verify.command import choose, verify_and_save
-    from autograder.verify.reporting.tables import show_item, show_summary, tracebacks
-
     console = Console(highlight=False)
     try:
         chosen = choose(ROOT, slugs, item, concept)
@@ -204,8 +199,6 @@ def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path, fre
 
 
 def _release(slugs: list[str], out: Path, settings: list[str]) -> None:
-    from autograder.verify.command import choose, objections
-
     lines = objections(ROOT, choose(ROOT, slugs), VERIFIED)
     for line in lines:
         typer.echo(line, err=True)
@@ -215,10 +208,6 @@ def _release(slugs: list[str], out: Path, settings: list[str]) -> None:
 
 
 def _show(releases: list[Release]) -> None:
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table("assignment", "files", "blanks", "points", "student zip", "Gradescope zip", "leak check", box=SIMPLE)
     table.columns[0].no_wrap = True
     for column in table.columns[1:-1]:

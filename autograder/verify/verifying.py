@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
+
 from autograder import __version__
 from autograder.assignment import Assignment
 from autograder.errors import UserError
@@ -59,8 +61,6 @@ def verify(
 
     Raises `UserError` for what cannot be read and `GraderError` where grading itself breaks.
     """
-    import torch
-
     if item and not assignment.manifest.item(item).is_auto:
         raise UserError(f"{item!r} is no auto item: there is nothing to verify")
     torch.set_num_threads(1)  # each process has one core; results must not depend on how a sum is split

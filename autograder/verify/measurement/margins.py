@@ -16,13 +16,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 
 from autograder.assignment import Assignment
+from autograder.checks.training.learning import watching
 from autograder.errors import UserError
 from autograder.results import Outcome
 from autograder.verify.execution.children import Handler, Lost, in_children
 from autograder.verify.execution.progress import Progress
+from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.matrix import REFERENCE_NETWORK, Lead, Margin, Record
 from autograder.verify.measurement.networks import network_variant, read_networks
 from autograder.verify.mutation.variants import reference
@@ -110,8 +113,6 @@ def network_too_near(margin: Margin) -> Objection | None:
 
 def unmeasured(assignment: Assignment, margins: Sequence[Margin], item: str = "") -> list[tuple[str, str]]:
     """Return network and item for each network (of one item, or of all) that is not on record."""
-    from autograder.verify.execution.suite import CheckSuite
-
     item_of = {check.id: check.item for check, _ in CheckSuite.collect(assignment).checks}
     measured = {(margin.network, item_of.get(margin.check)) for margin in margins}
     expected = [
@@ -207,11 +208,6 @@ def _margin(check: str, name: str, network: str, runs: list[list[float]]) -> Mar
 
 
 def _handler(assignment: Assignment) -> Handler:
-    import torch
-
-    from autograder.checks.training.learning import watching
-    from autograder.verify.execution.suite import CheckSuite
-
     torch.set_num_threads(1)
     suite, networks = CheckSuite.collect(assignment), {network.id: network for network in read_networks(assignment)}
 

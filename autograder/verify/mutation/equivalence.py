@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import hypothesis
+from hypothesis import strategies
+
+from autograder.checks.authoring.pinning import pin_hypothesis, settings_for
 from autograder.grading.hints import AGREES, distance
 from autograder.grading.plugin import Check
 from autograder.grading.running import CheckRunner
@@ -128,11 +132,6 @@ def _replies(runner: CheckRunner, session: Session, drawn: dict[str, Any], *, at
 
 def _draw(runner: CheckRunner, inputs: int, once: Callable[[dict[str, Any]], None]) -> None:
     """Call ``once`` with that many inputs at most."""
-    import hypothesis
-    from hypothesis import strategies
-
-    from autograder.checks.authoring.pinning import pin_hypothesis, settings_for
-
     pin_hypothesis()
 
     def test(drawn: dict[str, Any]) -> None:

@@ -116,7 +116,7 @@ def try_variant(context: TrialContext, variant: Variant) -> Row:
                 "misconception": variant.mutant.misconception,
                 "raises": variant.mutant.raises,
                 "statistical": variant.mutant.statistical,
-                "homes": enclosing_items_of(context.assignment, variant.mutant),
+                "enclosing_items": enclosing_items_of(context.assignment, variant.mutant),
             }
         )
         if variant.role is not Role.MUTANT or variant.own not in graded:
