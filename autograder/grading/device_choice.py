@@ -20,10 +20,10 @@ def choose_device(wanted: Device) -> torch.device:
     """
     if wanted is Device.CPU:
         return torch.device("cpu")
-    trouble = _cuda_error()
-    if trouble and wanted is Device.CUDA:
-        raise UserError(f"--device cuda: {trouble}; leave the option out, and the CPU is used where there is no GPU")
-    return torch.device("cpu" if trouble else "cuda")
+    missing = _cuda_error()
+    if missing and wanted is Device.CUDA:
+        raise UserError(f"--device cuda: {missing}; leave the option out, and the CPU is used where there is no GPU")
+    return torch.device("cpu" if missing else "cuda")
 
 
 def _cuda_error() -> str:

@@ -97,9 +97,9 @@ class CalibrationReport:
             "solutions": self.solutions,
             "runs": self.runs,
         }
-        judged = {"alpha": ALPHA, "level": self.level, "passed": self.passed}
+        outcome = {"alpha": ALPHA, "level": self.level, "passed": self.passed}
         alarms = [asdict(alarm) for alarm in self.false_alarms]
-        return json.dumps({**summary, **judged, "false_alarms": alarms, "series": [asdict(s) for s in self.series]})
+        return json.dumps({**summary, **outcome, "false_alarms": alarms, "series": [asdict(s) for s in self.series]})
 
 
 def calibrate(
