@@ -1,7 +1,7 @@
 """The instructor's entry: ``build.py [SLUG...]`` builds; ``verify`` proves a rubric; ``release`` builds what is proved.
 
 Without a subcommand it builds. Exit status: 0 done; 1 a leak, stale templates, a rubric that is not proved; 2 something
-for you to mend before that can be said.
+for you to fix before that can be said.
 """
 
 from __future__ import annotations
@@ -14,11 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
 from typer.core import TyperGroup
 
 from autograder.errors import UserError
+from autograder.grading.grader_error import GraderError
+from autograder.platforms.gradescope.bundle import bundle_files
+from autograder.platforms.gradescope.settings import read_choices
 from autograder.release.building import Release, build, stale_files
 from autograder.release.leakcheck import LeakFound
+from autograder.verify.command import choose, folder_for, objections, verify_and_save
+from autograder.verify.reporting.tables import show_item, show_summary, tracebacks
 
 if TYPE_CHECKING:
     from autograder.verify.measuring import Measures
@@ -83,7 +91,7 @@ def verify_command(
 
     Saves the kill matrix as DIR/<slug>/matrix.html and matrix.json, and what students with each of the bugs read as
     messages.txt. Exit status 1, and a line for each problem, unless every mutant is killed by its own item and by
-    no other, at its price, and can be told from the others; every check kills; alternatives have full marks; the
+    no other, at its penalty, and can be told from the others; every check kills; alternatives have full marks; the
     template has none; claims of equivalence hold on 10,000 inputs; trivial methods earn nothing for training, and
     the reference stays off its thresholds by the margin that is on record.
 
@@ -96,7 +104,7 @@ def verify_command(
 
     With --concept: the proof of what assignments share, in proofs/, by itself.
 
-    The measures, which are saved beside the matrix, count for none either. --automatic tries every generic slip in
+    The measures, which are saved next to the matrix, count for none either. --automatic tries every generic slip in
     the marked regions, and names the survivors. --calibrate grades correct solutions: no check may fail and no
     p-value be too small too often, over N seeds for the reference's statistical checks and N / 10 for everything.
     --power counts how often mutants that only statistics can see are caught. --margins trains the reference and
@@ -125,7 +133,7 @@ def release_command(
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    """Turn what the instructor can mend into one line and an exit status."""
+    """Turn what the instructor can fix into one line and an exit status."""
     try:
         yield
     except UserError as error:
@@ -150,17 +158,10 @@ def _check(slugs: list[str]) -> None:
 
 
 def _build(slugs: list[str], out: Path, settings: list[str]) -> None:
-    from autograder.platforms.gradescope.bundle import bundle_files
-    from autograder.platforms.gradescope.settings import read_choices
-
     _show(build(ROOT, slugs, out=out, platform_files=partial(bundle_files, settings=read_choices(settings))))
 
 
 def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, measures: Measures) -> None:
-    from rich.console import Console
-
-    from autograder.grading.grader_error import GraderError
-    from autograder.verify.command import choose, folder_for
     from autograder.verify.measuring import measure
 
     console, problems = Console(highlight=False), []
@@ -176,12 +177,6 @@ def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, me
 
 
 def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path, fresh: bool) -> None:
-    from rich.console import Console
-
-    from autograder.grading.grader_error import GraderError
-    from autograder.verify.command import choose, verify_and_save
-    from autograder.verify.reporting.tables import show_item, show_summary, tracebacks
-
     console = Console(highlight=False)
     try:
         chosen = choose(ROOT, slugs, item, concept)
@@ -203,8 +198,6 @@ def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path, fre
 
 
 def _release(slugs: list[str], out: Path, settings: list[str]) -> None:
-    from autograder.verify.command import choose, objections
-
     lines = objections(ROOT, choose(ROOT, slugs), VERIFIED)
     for line in lines:
         typer.echo(line, err=True)
@@ -214,10 +207,6 @@ def _release(slugs: list[str], out: Path, settings: list[str]) -> None:
 
 
 def _show(releases: list[Release]) -> None:
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table("assignment", "files", "blanks", "points", "student zip", "Gradescope zip", "leak check", box=SIMPLE)
     table.columns[0].no_wrap = True
     for column in table.columns[1:-1]:

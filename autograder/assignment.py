@@ -1,4 +1,4 @@
-"""What an assignment is: the validated model of ``assignment.toml`` and where its parts lie."""
+"""The validated model of ``assignment.toml``, and the places of an assignment's parts."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Limits(Table):
     check_seconds: Number = Field(default=20.0, gt=0)
     load_seconds: Number = Field(default=10.0, gt=0)
     training_seconds: Number = Field(default=180.0, gt=0)
-    """What a check of an item of training may take, in place of the two limits above."""
+    """What a check of a training item may take, in place of the two limits above."""
     memory_mb: Count = Field(default=2048, gt=0)
 
 
@@ -133,11 +133,11 @@ class Showing(StrEnum):
 
 
 class Feedback(Table):
-    """What hidden checks found is one bit each, for every hand-in: it can be delayed, or shown for a few hand-ins."""
+    """When students see what hidden checks found, which is one bit each: later, or for a few submissions only."""
 
     hidden: Showing = Showing.AT_ONCE
     attempts: Count | None = Field(default=None, ge=1)
-    """Hand-ins of a student that show it at once; later ones show it after the due date."""
+    """Submissions of a student that show it at once; later ones show it after the due date."""
 
     @model_validator(mode="after")
     def _attempts_are_shown(self) -> Feedback:
@@ -146,7 +146,7 @@ class Feedback(Table):
         return self
 
     def showing(self, attempt: int) -> Showing:
-        """Return when the student's hand-in of this number, from 1, is shown."""
+        """Return when the student's submission of this number, from 1, is shown."""
         spent = self.attempts is not None and attempt > self.attempts
         return Showing.AFTER_DUE_DATE if spent else self.hidden
 
@@ -261,7 +261,7 @@ class Assignment:
 
     @property
     def probes(self) -> tuple[Path, ...]:
-        """Modules beside the public checks: stub models that checks build inside the worker; they hold no answer."""
+        """Modules next to the public checks: stub models that checks build inside the worker; they hold no answer."""
         found = self.public_checks.glob("*.py")
         return tuple(sorted(path for path in found if not path.name.startswith(("test_", "conftest", "__"))))
 
@@ -286,7 +286,7 @@ def read_manifest(path: Path) -> Manifest:
 
 def _first_problem(error: ValidationError, data: Any) -> str:
     problems = error.errors()
-    # a misspelt key is also a missing one; what to mend is the key that is there
+    # a misspelt key is also a missing one; what to fix is the key that is there
     problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
     where = [str(part) for part in problem["loc"]]
     key = ".".join(where) or "the manifest"

@@ -1,4 +1,4 @@
-"""The command ``autograder``. Exit status: 0 graded, 1 grader trouble, 2 misuse.
+"""The command ``autograder``. Exit status: 0 graded, 1 grader error, 2 misuse.
 
 Each command imports its steps after the clean start, which fixes the environment that heavy imports look at.
 """
@@ -142,7 +142,7 @@ def grade(
 def validate_results(file: Annotated[Path, typer.Argument(help="A results.json for Gradescope.")]) -> None:
     """Say whether Gradescope will take a results file.
 
-    Where it will not, every line says what to mend.
+    Where it will not, every line says what to fix.
     """
     from autograder.platforms.gradescope import validate
 

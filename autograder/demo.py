@@ -1,4 +1,4 @@
-"""The main job in one go: build a release, then grade four hand-ins and show how they compare."""
+"""The main job in one go: build a release, then grade four submissions and show how they compare."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from autograder.texts import read_text, read_toml
 
 @dataclass(frozen=True)
 class ExampleSubmission:
-    """One hand-in of the demonstration: where it lies and what it shows."""
+    """One submission of the demonstration: where it lies and what it shows."""
 
     name: str
     story: str
@@ -31,7 +31,7 @@ class ExampleSubmission:
 
 
 def run_demo(root: Path, assignment: Assignment, out: Path) -> int:
-    """Build the release into ``out``, grade the hand-ins, print the tables; return the worst exit status."""
+    """Build the release into ``out``, grade the submissions, print the tables; return the worst exit status."""
     console = Console()
     release = out / "release"
     templates = out / "student_templates"
@@ -64,7 +64,7 @@ def _given(templates: Path, assignment: Assignment) -> list[ExampleSubmission]:
 
 
 def _wrong(assignment: Assignment, folder: Path) -> list[ExampleSubmission]:
-    """Make the wrong hand-ins that ``demo.toml`` describes as replacements in the reference."""
+    """Make the wrong submissions that ``demo.toml`` describes as replacements in the reference."""
     assert assignment.reference is not None
     description = assignment.reference / "demo.toml"
     if not description.is_file():

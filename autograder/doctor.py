@@ -1,4 +1,4 @@
-"""What ``autograder doctor`` looks at: Python, libraries, and what a worker can do. A fault of any of them is one line.
+"""The examination of ``autograder doctor``: Python, libraries, and what a worker can do. A fault is one line.
 
 Nothing here may need a library: the doctor is for machines on which one is broken.
 """

@@ -1,4 +1,4 @@
-"""What ``autograder doctor`` finds out of workers: what they can do for correct code, and what keeps them in."""
+"""The doctor's tests from inside a worker: what it can do for correct code, and what keeps it in."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def look() -> tuple[list[Line], list[Line], list[str]]:
 
 @dataclass
 class _Tries:
-    """A worker to try things in, which is replaced when it is lost, and another one beside it."""
+    """A worker to try things in, which is replaced when it is lost, and another one next to it."""
 
     zygote: Zygote
     folder: Path

@@ -1,4 +1,4 @@
-"""Errors that a user can cause: each is one clear line of what, where and how to mend it."""
+"""Errors that a user can cause: each is one clear line of what, where and how to fix it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class UserError(Exception):
 
 
 class UnreadableSubmission(UserError):
-    """Nothing of a hand-in can be read: whoever handed it in has to mend it."""
+    """Nothing of a submission can be read: whoever handed it in has to fix it."""
 
 
 def what_went_wrong(error: BaseException) -> str:

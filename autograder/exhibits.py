@@ -1,4 +1,4 @@
-"""What a check shows beside its verdict: curves, bars and small images, as plain numbers, and notes.
+"""Plot data that a check shows next to its verdict: curves, bars, image grids, as plain numbers, and notes.
 
 The trusted side makes them from numbers that it has measured or checked; no picture file comes out of a worker.
 """

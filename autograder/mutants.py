@@ -54,7 +54,7 @@ class Mutant(Table):
         if not self.equivalent and not self.hint:
             raise ValueError("a wrong variant needs a hint")
         if self.penalty is not None and not 0 <= self.penalty[0] <= self.penalty[1] <= 1:
-            raise ValueError("price must be two parts of the item's points, [least, greatest], between 0 and 1")
+            raise ValueError("penalty must be two parts of the item's points, [least, greatest], between 0 and 1")
         return self
 
     @property
@@ -171,7 +171,7 @@ def _judge(assignment: Assignment, catalogue: _Catalogue, path: Path) -> None:
 
 def _first_problem(error: ValidationError, data: object) -> str:
     problems = error.errors()
-    # a misspelt key is also a missing one; what to mend is the key that is there
+    # a misspelt key is also a missing one; what to fix is the key that is there
     problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
     where = [str(part) for part in problem["loc"]]
     tables: dict[str, type[Table]] = {"concepts": Planting, "mutants": Mutant, "automatic": Equivalent}

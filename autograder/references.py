@@ -1,4 +1,4 @@
-"""Where the reference of an expected file is kept: under its own name, or a notebook as text.
+"""The reference of an expected file: kept under its own name, or a notebook as text.
 
 A notebook may be kept as text in jupytext's percent format, ``pset1.py`` for ``pset1.ipynb``, so that a difference can
 be read and a mutant is a replacement in text. Both forms are sources; there is one of them.

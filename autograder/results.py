@@ -73,7 +73,7 @@ class CheckResult(_Record):
 
 
 class ItemResult(_Record):
-    """One line of the rubric with what was given for it; ``points`` lies in [0, max_points]."""
+    """One line of the rubric with what was given for it; ``points`` is in [0, max_points]."""
 
     id: str
     title: str
@@ -94,7 +94,7 @@ class ItemResult(_Record):
 
 
 class Notice(_Record):
-    """Something seen in the hand-in that the student should know; never costs points by itself."""
+    """Something seen in the submission that the student should know; never costs points by itself."""
 
     text: str
     file: str = ""

@@ -167,7 +167,7 @@ def test_margins_are_kept_beside_the_rubric_and_not_where_the_reference_fails(tm
     proving.add_training()
     record = proving.assignment / "margins.json"
     done = run(Course(proving.root), "verify", "tiny", "--margins", "4", "--jobs", "1")
-    assert done.returncode == 1 and "on record with 4 of the 20 trainings that are due" in done.stderr
+    assert done.returncode == 1 and "on record with 4 of the 20 trainings that are needed" in done.stderr
     assert "error" in done.stdout and json.loads(record.read_text())["margins"][0]["runs"] == 4
     kept = record.read_bytes()
     proving.add_training(error="1 + abs(draw)")

@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 DEMO = "ift6135_a3"
 OURS = ("autograder", "tests", "assignments", "proofs", "solutions", "student_templates", "benchmarks")
 """Folders whose modules are nothing to install."""
-INSTRUCTORS = ("verify/*.py", "release/notebook_template.py", "platforms/gradescope/validate.py")
+INSTRUCTORS = ("verify/**/*.py", "release/notebook_template.py", "platforms/gradescope/validate.py")
 """What of the engine only those run who make assignments; the rest is for checks, grading and the demonstration."""
 BESIDE = {"base": (), "student": ("base",), "notebook": ("base",), "instructor": ("base", "notebook"), "test": ()}
 """Which other parts are installed with one, and may be imported by its code."""

@@ -61,8 +61,11 @@ def test_what_is_right_after_all_belongs_to_no_item(tmp_path):
         (("one.double", "one.duoble"), "no auto item 'one.duoble' with a file; did you mean \"one.double\"?"),
         (('hint = "How many times does x appear in the sum?"\n', ""), "a wrong variant needs a hint"),
         (('id = "double-triple"', 'id = "Double"'), "mutant 'Double', id"),
-        (("new =", "penalty = [0.5, 0.2]\nnew ="), "price must be two parts"),
-        (("new =", 'penalty = ["0", true]\nnew ='), "mutant 'double-triple', price.0: Input should be a valid number"),
+        (("new =", "penalty = [0.5, 0.2]\nnew ="), "penalty must be two parts"),
+        (
+            ("new =", 'penalty = ["0", true]\nnew ='),
+            "mutant 'double-triple', penalty.0: Input should be a valid number",
+        ),
         (("new =", 'raises = "yes"\nnew ='), "mutant 'double-triple', raises: Input should be a valid boolean"),
         (("[[mutants]]", "[[mutants]"), "not valid TOML"),
     ],

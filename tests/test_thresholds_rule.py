@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACES = ("assignments/*/checks/**/*.py", "autograder/checks/*.py", "autograder/concepts/*/*.py", "proofs/*/*/*.py")
+PLACES = ("assignments/*/checks/**/*.py", "autograder/checks/**/*.py", "autograder/concepts/*/*.py", "proofs/*/*/*.py")
 SOURCES = sorted(path for place in PLACES for path in ROOT.glob(place))
 ORDERS = (ast.Lt, ast.Gt, ast.LtE, ast.GtE)
 COUNTS = ("ndim", "shape", "count")

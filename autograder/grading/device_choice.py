@@ -1,7 +1,7 @@
-"""Where the grader's own part of a training runs: ``--device auto|cpu|cuda``.
+"""The device of the grader's own part of a training: ``--device auto|cpu|cuda``.
 
-A GPU serves the trusted side alone: the models that are lent, and what is measured on them. Workers have none, so a
-verdict on a hand-in's code does not depend on the machine, and the driver's large interface stays closed to it.
+A GPU serves the trusted side alone: the models that are exposed, and what is measured on them. Workers have none, so a
+verdict on a submission's code does not depend on the machine, and the driver's large interface stays closed to it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ def choose_device(wanted: Device) -> torch.device:
     """
     if wanted is Device.CPU:
         return torch.device("cpu")
-    trouble = _cuda_error()
-    if trouble and wanted is Device.CUDA:
-        raise UserError(f"--device cuda: {trouble}; leave the option out, and the CPU is used where there is no GPU")
-    return torch.device("cpu" if trouble else "cuda")
+    missing = _cuda_error()
+    if missing and wanted is Device.CUDA:
+        raise UserError(f"--device cuda: {missing}; leave the option out, and the CPU is used where there is no GPU")
+    return torch.device("cpu" if missing else "cuda")
 
 
 def _cuda_error() -> str:

@@ -1,4 +1,4 @@
-"""Where a submission's code runs during one grading: its private copy, the workers, and what loading it showed.
+"""The environment of a submission's code during one grading: its private copy, the workers, and the result of loading.
 
 A bench is set up before anything secret is read: its workers come from a process that never knew the seed, the checks
 or the reference.

@@ -1,4 +1,4 @@
-"""What the checks of one submission have found, and the result that is made of it."""
+"""The findings of the checks on one submission, and the result that is made of them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Findings:
         return line
 
     def _left_out(self) -> str:
-        """Say why an item of training has no check that was run."""
+        """Say why a training item has no check that was run."""
         if not self.options.training:
             return "training was left out on request"
         return "the training part was not run" if self.options.hidden else "this is measured when you hand in"

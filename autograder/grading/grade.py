@@ -28,7 +28,7 @@ def grade(
     progress: Progress | None = None,
     interruption: Interruption | None = None,
 ) -> GradingResult:
-    """Grade what lies at ``path``. Raises `UserError` where nothing can be read or an item is unknown.
+    """Grade what is at ``path``. Raises `UserError` where nothing can be read or an item is unknown.
 
     ``interruption`` is one that the caller has entered already, for what it does before and after.
     """
@@ -40,8 +40,8 @@ def grade(
     with own as interruption, _private_folder() as folder:
         import_heavy(assignment.manifest.files.preload)
         from autograder.grading.environment import (
-            open_environment,
-        )  # needs torch: where that is broken, the line above has said so
+            open_environment,  # needs torch: where that is broken, the line above has said so
+        )
 
         with open_environment(assignment, submission, folder, interruption, run_ends, options.strict) as environment:
             environment.check_isolation()

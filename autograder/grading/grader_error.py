@@ -1,4 +1,4 @@
-"""What is wrong on the grader's own side, as one error that the command line shows in one line."""
+"""The error of the grader itself, which the command line shows in one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autograder.errors import UserError
 
 
 class GraderError(Exception):
-    """The grader or its checks are broken; the run failed and must be repeated once that is mended."""
+    """The grader or its checks are broken; the run failed and must be repeated once that is fixed."""
 
 
 @contextmanager

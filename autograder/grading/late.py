@@ -1,4 +1,4 @@
-"""What handing in late costs: a coefficient that depends on two moments and the policy, and on nothing else."""
+"""The penalty for handing in late: a coefficient that depends on two moments and the policy, and on nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 
 
 def lateness(policy: Late, handed_in: datetime | None, due: datetime | None) -> Lateness:
-    """Return what a hand-in is worth under a policy, as a coefficient in [0, 1] that never rises with time.
+    """Return what a submission is worth under a policy, as a coefficient in [0, 1] that never rises with time.
 
     Both moments must be aware; ``due`` is the latest due date of all who handed in together, extensions included.
     Where the platform said neither, nothing is taken off and the reason says so. ``linear`` falls with the seconds

@@ -1,4 +1,4 @@
-"""What to grade of one submission, and under which limits."""
+"""Options of a grading: what to grade of one submission, and under which limits."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from autograder.grading.grader_error import GraderError
 
 
 def import_heavy(preload: Iterable[str]) -> None:
-    """Import torch and what hand-ins import; a package that is missing is the loader's matter.
+    """Import torch and what submissions import; a package that is missing is the loader's matter.
 
-    Raises `GraderError` where one is there and broken: no hand-in could use it, whatever it does.
+    Raises `GraderError` where one is there and broken: no submission could use it, whatever it does.
     """
     for name in ("torch", *preload):
         try:

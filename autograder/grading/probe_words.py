@@ -1,4 +1,4 @@
-"""What reports call a probe: its docstring, which is written for students, instead of its name."""
+"""Students' words for a probe in reports: its docstring, instead of its name."""
 
 from __future__ import annotations
 

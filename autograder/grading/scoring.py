@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from autograder.assignment import Item
+from autograder.mutants import Mutant
 from autograder.results import CheckResult, ItemResult, Outcome
-
-if TYPE_CHECKING:
-    from autograder.mutants import Mutant
 
 NOT_TRIED = "no check of this item was run"
 BROKEN = "a check of the grader broke here, which says nothing about your work; the staff have to repair it"

@@ -1,4 +1,4 @@
-"""Where all randomness of a grading comes from: never from the submission, so resubmitting re-rolls nothing."""
+"""Seeds of all randomness of a grading: never from the submission, so resubmitting re-rolls nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only the grader has: the grading seed, the reference, the stand-ins. Read after the zygote is forked."""
+"""The files that only the grader has: grading seed, reference, stand-ins. Read after the zygote is forked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PUBLIC_SEED = "public"
 """The seed of a student's own check: everybody sees the same examples."""
 
 BESIDE = "trusted_"
-"""How the name of a stand-in begins that lies beside what the submission defines, and takes no blank's place."""
+"""How the name of a stand-in begins that is next to what the submission defines, and takes no blank's place."""
 
 
 def read_grading_seed(reference: Path) -> str:
@@ -63,7 +63,7 @@ def open_trusted(
     *,
     arithmetic: AbstractContextManager[object] | None = None,
 ) -> Session:
-    """Return an in-process session with a folder of trusted solution files; provided files are found beside them.
+    """Return an in-process session with a folder of trusted solution files; provided files are found next to them.
 
     ``arithmetic`` is active while one of them runs.
     """
@@ -91,7 +91,7 @@ def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:
     """Return the stand-ins of every item: the ``STAND_INS`` of all ``checks/hidden/*stand_ins.py``.
 
     A key is an item, ``"vae.kl"``, or one check of it, ``"vae.kl::test_kl_of_a_point"``. Only the latter may replace
-    blanks of its own item: those that this check does not judge. A name that begins with ``trusted_`` is put beside
+    blanks of its own item: those that this check does not examine. A name that begins with ``trusted_`` is put next to
     what the submission defines, for a check to choose. Also lets the hidden checks import the oracles, and
     contracts their hidden properties.
     Raises `UserError` for one that is not in its place.

@@ -69,7 +69,7 @@ def build(
     """Build the chosen assignments (all without a choice): zips into ``out``, folders into ``templates``.
 
     ``templates`` is ``root/student_templates`` unless given; there, copies are kept from Git. Raises `UserError` for
-    what the instructor has to mend and `LeakFound` for a leak; then nothing was written.
+    what the instructor has to fix and `LeakFound` for a leak; then nothing was written.
     """
     assignments = _chosen(root, chosen)
     with _without_collecting():
@@ -96,7 +96,7 @@ def _without_collecting() -> Iterator[None]:
 
 
 def _about_templates(root: Path) -> Tree:
-    """Return what stands beside the templates: a list of the copies, for Git, and what to know of them."""
+    """Return what stands next to the templates: a list of the copies, for Git, and what to know of them."""
     ignored = [f"/{slug}/{_literal(name)}" for slug in slugs(root) for name in copied(load_assignment(root, slug))]
     return {IGNORED: "".join(f"{line}\n" for line in ignored).encode(), ABOUT: _ABOUT.encode()}
 

@@ -1,4 +1,4 @@
-"""What must never reach students, collected from one assignment, each piece with the place that it came from."""
+"""The confidential texts of one assignment, which must never reach students, each with the place that it came from."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Collector:
         self._add_answer(_Code.of_text(text), name)
 
     def add_mutants(self, name: str, text: str) -> None:
-        """Add the code in a list of mutants: nearly right, and beside it what is right."""
+        """Add the code in a list of mutants: nearly right, and next to it what is right."""
         for value in _strings(parse_toml(text, name)):
             self._add_answer(_Code.of_text(value), name)
 

@@ -1,4 +1,4 @@
-"""What an assignment's checks declare, read from their syntax trees: a build finds what grading would stumble on.
+"""The declarations of an assignment's checks, read from their syntax trees: a build finds what would stop grading.
 
 Nothing is imported: a build needs no torch. Where a declaration is computed, nothing is said about it.
 """

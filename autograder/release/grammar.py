@@ -1,4 +1,4 @@
-"""What one comment says: a marker, ordinary prose, or something that looks like a marker and is none.
+"""The grammar of one comment: a marker, ordinary prose, or something that looks like a marker and is not one.
 
 The grammar is that of nbgrader and otter-grader, in capitals, with any number of ``#`` and any spacing::
 

@@ -1,4 +1,4 @@
-"""What the text of a handout says: its headed sections, its tables of points, and where a phrase occurs."""
+"""The text of a handout: its headed sections, its tables of points, and the places of a phrase."""
 
 from __future__ import annotations
 

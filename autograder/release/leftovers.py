@@ -1,4 +1,4 @@
-"""What must not be left outside of the marked regions of Python source: marks of other tools, unmarked answers."""
+"""Leftovers outside of the marked regions of Python source: marks of other tools, and unmarked answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the marked pieces of Python source lie, and which item each belongs to.
+"""The marked pieces of Python source: their places, and the item that each belongs to.
 
 Markers are comment tokens, so a marker inside a string is none; a region is a run of whole statements of one block of
 the syntax tree. Whatever is not clear is a `UserError` with file, cell and line.

@@ -1,4 +1,4 @@
-"""What students get to see of ``assignment.toml``: an allow-list of keys, written as TOML, always the same bytes."""
+"""The students' projection of ``assignment.toml``: an allow-list of keys, written as TOML, always the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Markdown gives away outside of its marked regions: comments that only readers of the source see, and answers."""
+"""Leaks of Markdown outside of its marked regions: comments that only readers of the source see, and answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a release shows, taken apart for the leak check: every file, cell, string of metadata and nested archive."""
+"""The public texts of a release, taken apart for the leak check: files, cells, strings of metadata, nested archives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a student zip asks pip for: the engine's wheel, and the distributions of what the student's files import."""
+"""The requirements of a student zip: the engine's wheel, and the distributions that the student's files import."""
 
 from __future__ import annotations
 

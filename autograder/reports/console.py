@@ -34,7 +34,7 @@ _PART_STYLES = {"hint": "cyan", "expected": "green", "got": "red", "staff": "mag
 _LABEL_WIDTH = 9
 _ASCII = str.maketrans({"✓": "+", "✗": "x", "…": "~"})
 TITLE_NEEDS = 60
-"""Columns beside the longest id that titles, points and outcomes need; a narrower console shows no titles."""
+"""Columns next to the longest id that titles, points and outcomes need; a narrower console shows no titles."""
 
 
 def render(result: GradingResult, console: Console, *, staff: bool = False) -> None:
@@ -125,7 +125,7 @@ def _inset(block: RenderableType) -> Padding:
 
 
 def _check(item: ItemResult, check: CheckResult, console: Console, *, staff: bool) -> Table:
-    """Return a grid: the mark, and beside it the title, the sentences and the labelled parts."""
+    """Return a grid: the mark, and next to it the title, the sentences and the labelled parts."""
     style = _STYLES[check.outcome]
     parts = [*check_parts(check), *(staff_parts(check) if staff else ())]
     sentences = [_words(part.text, console) for part in parts if not part.label]

@@ -1,4 +1,4 @@
-"""What a report says, as plain text: the words that the console and the platforms have in common."""
+"""Reports as plain text: the words that the console and the platforms have in common."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def notebook_cells(notebook: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def parse_notebook(text: str) -> dict[str, Any]:
     """Return a notebook as plain values, out of what Jupyter's server wraps it in.
 
-    Raises ValueError with the reason where the text is none: the one reader of hand-ins and of references.
+    Raises ValueError with the reason where the text is none: the one reader of submissions and of references.
     """
     if (found := _MERGE_MARK.search(text)) is not None:
         line = text.count("\n", 0, found.start()) + 1

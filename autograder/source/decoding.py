@@ -30,7 +30,7 @@ class Remark(NamedTuple):
 
 
 def decode(data: bytes) -> tuple[str, list[Remark]]:
-    r"""Return the text with ``\n`` line ends (same line numbers), and what had to be guessed or mended.
+    r"""Return the text with ``\n`` line ends (same line numbers), and what had to be guessed or fixed.
 
     A declaration of another encoding is rewritten to UTF-8, for the text is stored as UTF-8 from here on.
     """

@@ -1,4 +1,4 @@
-"""Where the nodes and tokens of Python source lie in its text, so that a change is one replacement of characters.
+"""Positions of the nodes and tokens of Python source in its text, so that a change is one replacement of characters.
 
 The syntax tree counts columns in UTF-8 bytes; all positions here are counted in characters.
 """
@@ -126,7 +126,7 @@ class Source:
         return imported_names(self.tree)
 
     def span(self, node: ast.AST) -> Span:
-        """Where a node lies in ``plain``; see `Positions.span`."""
+        """Where a node is in ``plain``; see `Positions.span`."""
         return self.positions.span(node)
 
     def of(self, node: ast.AST) -> str:

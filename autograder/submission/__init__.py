@@ -1,4 +1,4 @@
-"""What was handed in: safe unpacking, file matching, cleaned sources, static rules. Nothing of it is ever run here."""
+"""Submissions: safe unpacking, file matching, cleaned sources, static rules. Nothing of them is ever run here."""
 
 from autograder.submission.intake import read_submission
 from autograder.submission.model import Submission, SubmittedFile

@@ -53,7 +53,7 @@ class _Refused(Exception):
 
 @dataclass(frozen=True)
 class _Place:
-    """Where members go: into the entries of a hand-in, below ``prefix``."""
+    """Where members go: into the entries of a submission, below ``prefix``."""
 
     prefix: str
     budget: Budget

@@ -1,8 +1,8 @@
-"""What of a notebook is run when it is graded: its definitions, and not its training.
+"""The part of a notebook that is run when it is graded: its definitions, and not its training.
 
 Kept, in order: imports, functions, classes, constants, short set-up, and whatever kept code needs. Left out, with the
 reason: what trains, plots, reads data, asks for input, and long loops. All of it is told from the syntax tree; nothing
-is run. It is a courtesy to honest hand-ins, not a wall: what a loop hides costs its own time limit.
+is run. It is a courtesy to honest submissions, not a wall: what a loop hides costs its own time limit.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Definitions:
 def definitions(source: str, tree: ast.Module, wanted: Collection[str] = ()) -> Definitions:
     """Return the definitions of a parsed notebook; ``wanted`` are global names that grading needs of it.
 
-    Takes time in proportion to the source, whatever is in it; what is nested too deeply to be judged is kept.
+    Takes time in proportion to the source, whatever is in it; what is nested too deeply to be checked is kept.
     """
     try:
         survey = _Survey(tree, wanted)
@@ -135,7 +135,7 @@ class _Survey:
         return self._reasons[id(statement)]
 
     def _first_reason(self, statement: ast.stmt) -> Reason | None:
-        """Judge a statement by itself, as if nothing needed it."""
+        """Check a statement by itself, as if nothing needed it."""
         match statement:
             case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return None
@@ -373,7 +373,7 @@ def _nested(block: _Block) -> list[ast.stmt]:
 
 
 def _heads(block: _Block) -> list[ast.AST]:
-    """Return what of a block runs beside its statements."""
+    """Return what of a block runs next to its statements."""
     match block:
         case ast.If(test=test):
             return [test]

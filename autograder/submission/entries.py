@@ -1,4 +1,4 @@
-"""The files of a hand-in as they were found, the limits on reading them, and what is never used."""
+"""The files of a submission as they were found, the limits on reading them, and what is never used."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _REFUSED_SUFFIXES = {".pth", ".so", ".pyd", ".dll", ".dylib"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of a hand-in; ``data`` is None where the file was too large to read; ``problem`` then may say more.
+    """One file of a submission; ``data`` is None where the file was too large to read; ``problem`` then may say more.
 
     The ``data`` of a large notebook are without its outputs (`without_outputs`).
     """
@@ -56,7 +56,7 @@ class Entry:
 
 @dataclass
 class Budget:
-    """How much more of a hand-in may be looked at; says once when it is used up."""
+    """How much more of a submission may be looked at; says once when it is used up."""
 
     notices: Notices
     entries: int = MAX_ENTRIES
@@ -64,7 +64,7 @@ class Budget:
     _said: set[str] = field(default_factory=set)
 
     def take_entry(self) -> bool:
-        """Count one entry; False where the hand-in has too many."""
+        """Count one entry; False where the submission has too many."""
         self.entries -= 1
         return self.entries >= 0 or self._refuse(f"more than {MAX_ENTRIES} files: the rest was not looked at")
 

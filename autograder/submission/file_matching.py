@@ -164,7 +164,7 @@ def _name_cost(wanted: str, name: str, *, alone: bool) -> tuple[int | None, int,
         if _squashed(original) == _squashed(wanted):
             return Cost.COPY, number, True
     plain, plain_wanted = _plain(original), _plain(wanted)
-    if plain.startswith("test_"):  # the checks that students got come back with the hand-in
+    if plain.startswith("test_"):  # the checks that students got come back with the submission
         return None, number, False
     if plain.endswith(f"_{plain_wanted}"):
         return Cost.PREFIXED, number, False

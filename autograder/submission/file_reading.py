@@ -45,7 +45,7 @@ class ReadSource:
 
 
 def read_source(name: str, entry: Entry, notices: Notices, wanted: Collection[str] = ()) -> ReadSource:
-    """Return the source of an expected file; what was mended, ignored or cannot be parsed is said in ``notices``.
+    """Return the source of an expected file; what was fixed, ignored or cannot be parsed is said in ``notices``.
 
     Of a notebook, and of a script in place of one, only the definitions are kept; ``wanted`` are names that grading
     needs of it.

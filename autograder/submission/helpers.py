@@ -1,4 +1,4 @@
-"""Modules handed in beside the expected files, which those may import; none may shadow what everybody else imports."""
+"""Modules handed in next to the expected files, which those may import; none may shadow what everybody else imports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Taken:
 
 
 def read_helpers(entries: Sequence[Entry], taken: Taken, banned: Sequence[str], notices: Notices) -> dict[str, str]:
-    """Return the other modules by path relative to the folder of the expected files, as mended source.
+    """Return the other modules by path relative to the folder of the expected files, as fixed source.
 
     Which of them use a banned module is said, and costs nothing.
     """

@@ -1,4 +1,4 @@
-"""Reading a hand-in: a folder, an archive or a single file becomes a `Submission`."""
+"""Reading a submission: a folder, an archive or a single file becomes a `Submission`."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _nothing_read(path: Path, notices: Notices) -> str:
 def _matched(
     outer: list[Entry], expected: list[str], budget: Budget, notices: Notices
 ) -> tuple[list[Entry], dict[str, Match]]:
-    """Match files; archives within the hand-in are opened, two levels deep, only where something is missing."""
+    """Match files; archives within the submission are opened, two levels deep, only where something is missing."""
     matches = match_files(outer, expected)
     if len(matches) == len(expected):
         return outer, matches

@@ -34,7 +34,7 @@ class SubmittedFile:
 
     name: str
     found: str
-    """Path within the hand-in; parts of a nested archive follow the archive's name."""
+    """Path within the submission; parts of a nested archive follow the archive's name."""
     source: str
     cells: tuple[Cell, ...] | None = None
     """The code cells in order where a notebook was handed in; each is a run of whole lines of ``source``."""
@@ -77,7 +77,7 @@ class Submission:
     instead: Mapping[str, tuple[str, ...]]
     """What was there in place of a missing file, such as an archive that cannot be read, as sentences."""
     helpers: Mapping[str, str]
-    """Other modules by path relative to the hand-in's root; none shadows a module of Python or of a package."""
+    """Other modules by path relative to the submission's root; none shadows a module of Python or of a package."""
     notices: tuple[Notice, ...]
     violations: Mapping[str, str]
     """Item id -> message, where a banned module is used inside one of the item's blanks."""

@@ -1,4 +1,4 @@
-"""What names stand for, without running anything: which expressions are a given module or come from it.
+"""Aliases of modules, found without running anything: which expressions are a given module or come from it.
 
 Bindings are collected scope by scope, whatever their order; a name stands for everything that is ever bound to it.
 Only paths that matter for the banned modules are kept, so the work is bounded whatever the source.
@@ -31,7 +31,7 @@ class Names:
         """Names that ``from banned import *`` binds."""
 
     def kept(self, path: str) -> set[str]:
-        """Return the path if it leads to a banned module, the module itself if it lies within, else nothing."""
+        """Return the path if it leads to a banned module, the module itself if it is within, else nothing."""
         for module in self._banned:
             if path == module or path.startswith(f"{module}."):
                 return {module}

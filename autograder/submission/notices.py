@@ -1,4 +1,4 @@
-"""Notices about a hand-in: printable, short, and few, whatever the hand-in contains."""
+"""Notices about a submission: printable, short, and few, whatever the submission contains."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class _Group:
 
 
 class Notices:
-    """Collects notices while a hand-in is read; those that will not be shown are only counted."""
+    """Collects notices while a submission is read; those that will not be shown are only counted."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[Topic, str], _Group] = {}
 
     def add(self, topic: Topic, notice: Notice | str) -> None:
-        """Add a notice once; what the hand-in controls in it is made printable and short here."""
+        """Add a notice once; what the submission controls in it is made printable and short here."""
         given = Notice(text=notice) if isinstance(notice, str) else notice
         clean = Notice(text=printable(given.text, MAX_TEXT), file=printable(given.file), line=given.line)
         group = self._groups.setdefault((topic, clean.file), _Group())

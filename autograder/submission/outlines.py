@@ -1,7 +1,7 @@
 """Notebooks read past what was computed: outputs, attachments and foreign metadata never come into memory.
 
 The filter works on bytes as they stream in and knows strings, brackets and keys, no more: whatever it passes on is
-parsed, and judged, by the one parser of notebooks. A parser that hands out events would hold each picture whole, and
+parsed, and checked, by the one parser of notebooks. A parser that hands out events would hold each picture whole, and
 refuse the ``NaN`` that Jupyter writes.
 """
 

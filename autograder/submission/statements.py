@@ -1,6 +1,6 @@
-"""Statements that a hand-in should make in words, such as with whom somebody worked: whether they are there.
+"""Statements that a submission should make in words, such as with whom somebody worked: whether they are there.
 
-What they say is judged by nobody; a missing one gives a notice and costs nothing.
+What they say is checked by nobody; a missing one gives a notice and costs nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `build.py verify` and `build.py release` do: choose, verify with a progress bar, save, say what is wrong."""
+"""The commands `build.py verify` and `build.py release`: choose, verify with a progress bar, save, name problems."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from autograder.errors import UserError, did_you_mean
 from autograder.verify.execution.progress import progress_bar
 from autograder.verify.matrix import Report
 from autograder.verify.record import digests_of, objection, remove_record, write_record
+from autograder.verify.reporting.messages import messages_of
+from autograder.verify.reporting.pages import page
 
 FOLDER = "verify"
 """Where results lie, below the folder of what is built."""
@@ -83,9 +85,6 @@ def objections(root: Path, assignments: Sequence[Assignment], out: Path) -> list
 
 
 def _save(report: Report, folder: Path) -> Path:
-    from autograder.verify.reporting.messages import messages_of
-    from autograder.verify.reporting.pages import page
-
     (folder / JSON).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / PAGE).write_text(page(report), encoding="utf-8")
     (folder / MESSAGES).write_text(messages_of(report), encoding="utf-8")

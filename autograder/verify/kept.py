@@ -2,7 +2,7 @@
 
 A piece of work (a variant on one item, a part of a claim, the baselines of an item) is done again only where its key is
 new. A key is made of the engine and its libraries, the manifest, the item's checks with what their files share, the
-concepts that they apply, the helpers beside the checks, the files of the reference that they reach, and the variant.
+concepts that they apply, the helpers next to the checks, the files of the reference that they reach, and the variant.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Keys:
 
     @cached_property
     def _helpers(self) -> str:
-        """What lies beside the checks, and what students get from us."""
+        """What is next to the checks, and what students get from us."""
         folders = (self._assignment.public_checks, self._assignment.hidden_checks, self._assignment.provided)
         trees = [read_tree(folder) for folder in folders]
         kept = [{n: d for n, d in tree.items() if not PurePosixPath(n).name.startswith("test_")} for tree in trees]

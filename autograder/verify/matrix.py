@@ -1,4 +1,4 @@
-"""What a verification found, as values: the kill matrix, the claims of equivalence, the problems.
+"""The result of a verification, as values: the kill matrix, the claims of equivalence, the problems.
 
 The JSON form (``matrix.json``) is a `Report`. It is stable: fields may be added; when one is renamed or means something
 else, ``version`` grows. It depends on the bytes of the assignment alone, not on the clock or the number of jobs.
@@ -12,8 +12,8 @@ else, ``version`` grows. It depends on the bytes of the assignment alone, not on
   the mutants that cannot be told from it, ``reads`` all that this student reads about the item.
 - ``claims``: variants that are said to be right after all, with the number of ``inputs`` that they survived.
   ``leads`` says for the reference how far its trained models are on the good side of each threshold.
-- ``margins``: the same over many seeds, as it is on record beside the rubric.
-- ``baselines``: part of an item of training that a trivial method earns at most, over several seeds.
+- ``margins``: the same over many seeds, as it is on record next to the rubric.
+- ``baselines``: part of a training item that a trivial method earns at most, over several seeds.
 - ``concepts``: versions of the concepts that it was proved with; ``exemptions``: properties of them that the assignment
   does not ask for, with the reason, and whether the reference ``holds`` them all the same.
 - ``problems``: why the rubric may not be released; without any, ``passed`` is true.
@@ -27,7 +27,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Role(StrEnum):
@@ -63,7 +63,7 @@ class ProblemKind(StrEnum):
     UNDECLARED_RAISE = "killed by an exception only"
     DECLARED_RAISE = "does not raise"
     BLAST_RADIUS = "costs points elsewhere"
-    PENALTY = "wrong price"
+    PENALTY = "wrong penalty"
     FALSE_CLAIM = "not equivalent"
     UNPROVED_CLAIM = "equivalence cannot be tried"
     TWINS = "cannot be told apart"
@@ -196,7 +196,7 @@ class Row(Record):
     """Blanks whose names an alternative's files do not have."""
     exceptions: tuple[CheckException, ...] = ()
     ran: tuple[str, ...] = ()
-    """Of the reference while it is graded: the functions that checks ran (`autograder.verify.mutation.reached_code`)."""
+    """Of the reference while it is graded: the functions that checks ran (see `reached_code`)."""
 
     def cell(self, item_id: str) -> Cell | None:
         """The cell of an item, None where the variant was not graded on it."""
@@ -229,7 +229,7 @@ class Claim(Record):
 
 
 class Baseline(Record):
-    """The part of an item of training, in [0, 1], that a trivial method earns with the seed that serves it best."""
+    """The part of a training item, in [0, 1], that a trivial method earns with the seed that serves it best."""
 
     item: str
     name: str
@@ -252,7 +252,7 @@ class Exemption(Record):
 
 
 class Problem(Record):
-    """One reason not to release: what, where, and how to mend it."""
+    """One reason not to release: what, where, and how to fix it."""
 
     kind: ProblemKind
     where: str

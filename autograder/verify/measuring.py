@@ -1,4 +1,4 @@
-"""What `build.py verify` measures on request: automatic mutants, calibration, power, margins; shown, saved as JSON."""
+"""The measurements of `build.py verify`: automatic mutants, calibration, power, margins; shown, saved as JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from typing import TYPE_CHECKING
 from autograder.assignment import Assignment
 from autograder.verify.execution.progress import progress_bar
 from autograder.verify.matrix import REFERENCE_NETWORK
+from autograder.verify.measurement.calibration import calibrate
+from autograder.verify.measurement.margins import keep_margins, measure_margins, network_too_near, too_near
+from autograder.verify.measurement.power import measure_power
+from autograder.verify.mutation.automatic import Fate, run_automatic
+from autograder.verify.reporting.measured_tables import (
+    plot_calibration,
+    show_automatic,
+    show_calibration,
+    show_margins,
+    show_power,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,15 +65,12 @@ def measure(
 def _automatic(
     assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
 ) -> list[str]:
-    from autograder.verify.mutation.automatic import Fate, run_automatic
-    from autograder.verify.reporting.measured_tables import show_automatic
-
     with progress_bar(assignment.slug) as progress:
         report = run_automatic(assignment, item, jobs=jobs, progress=progress)
     show_automatic(report, console)
     (folder / "automatic.json").write_text(report.as_json() + "\n", encoding="utf-8")
     problems = [
-        f"automatic mutants of {one}: {report.kill_rate(one):.1%} are killed, at least {KILL_RATE:.0%} are due;"
+        f"automatic mutants of {one}: {report.kill_rate(one):.1%} are killed, at least {KILL_RATE:.0%} must be;"
         " sharpen its checks, or record what is right after all under [[automatic]] in mutants.toml"
         for one in report.items
         if report.kill_rate(one) < KILL_RATE
@@ -78,9 +86,6 @@ def _automatic(
 def _calibration(
     assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
 ) -> list[str]:
-    from autograder.verify.measurement.calibration import calibrate
-    from autograder.verify.reporting.measured_tables import plot_calibration, show_calibration
-
     with progress_bar(assignment.slug) as progress:
         report = calibrate(assignment, measures.calibrate, jobs=jobs, progress=progress, item=item)
     show_calibration(report, console)
@@ -96,9 +101,6 @@ def _calibration(
 def _power(
     assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
 ) -> list[str]:
-    from autograder.verify.measurement.power import measure_power
-    from autograder.verify.reporting.measured_tables import show_power
-
     with progress_bar(assignment.slug) as progress:
         report = measure_power(assignment, measures.power, jobs=jobs, progress=progress, item=item)
     show_power(report, console)
@@ -114,9 +116,6 @@ def _margins(
     assignment: Assignment, measures: Measures, folder: Path, console: Console, item: str | None, jobs: int
 ) -> list[str]:
     """Train right networks; unlike the other measures it is kept in the assignment, since verifications rest on it."""
-    from autograder.verify.measurement.margins import keep_margins, measure_margins, network_too_near, too_near
-    from autograder.verify.reporting.measured_tables import show_margins
-
     with progress_bar(assignment.slug) as progress:
         margins, failures = measure_margins(assignment, measures.margins, jobs=jobs, progress=progress, item=item)
     show_margins(assignment.slug, margins, console)

@@ -1,4 +1,4 @@
-"""What speaks against a release: problems, found in what was graded. Each says what, where, and how to mend it."""
+"""Problems that speak against a release, found in what was graded. Each says what, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def broken_checks(rows: Sequence[Row]) -> list[Problem]:
     for row in rows:
         for exception in row.exceptions:
             found.setdefault(exception.cause, []).append(exception.check)
-    fix = "mend the check; until then, nothing else can be said"
+    fix = "fix the check; until then, nothing else can be said"
     return [
         Problem(kind=ProblemKind.BROKEN, where=_listed(checks), what=f"raises {cause}", fix=fix)
         for cause, checks in found.items()
@@ -88,14 +88,14 @@ def _faults(report: Report) -> Iterator[Problem]:
             names = [check.id for check in report.checks_of(cell.item) if check.label in at_fault]
             if names:
                 what = f"{', '.join(names)} also fails on the reference, on the same example ({cell.fault})"
-                fix = "mend the check: a right answer must pass on every input"
+                fix = "fix the check: a right answer must pass on every input"
                 yield Problem(kind=ProblemKind.FAULT, where=_at(row), what=what, fix=fix)
 
 
 def _correct_rows(report: Report) -> Iterator[Problem]:
     """The reference and alternatives lose nothing; the template earns nothing."""
     troubles = {
-        Role.REFERENCE: (ProblemKind.REFERENCE, "mend the reference or the check"),
+        Role.REFERENCE: (ProblemKind.REFERENCE, "fix the reference or the check"),
         Role.ALTERNATIVE: (ProblemKind.ALTERNATIVE, "the check asks for more than the handout does: loosen it"),
     }
     for row in report.rows:
@@ -140,18 +140,20 @@ def _own(report: Report, row: Row, mutant: Mutant) -> Iterator[Problem]:
     if row.raises and not cell.raised_by:
         what = f"is declared to raise, but fails {row.own} by a wrong answer: {_failures(report, cell)}"
         yield Problem(kind=ProblemKind.DECLARED_RAISE, where=_at(row), what=what, fix="remove `raises`")
-    yield from _price(report, row, cell, mutant)
+    yield from _penalty(report, row, cell, mutant)
 
 
-def _price(report: Report, row: Row, cell: Cell, mutant: Mutant) -> Iterator[Problem]:
+def _penalty(report: Report, row: Row, cell: Cell, mutant: Mutant) -> Iterator[Problem]:
     points = next(item.points for item in report.items if item.id == row.own)
     if mutant.penalty is None or not points:
         return
     part = cell.lost / points
     least, greatest = mutant.penalty
     if not least - CLOSE <= part <= greatest + CLOSE:
-        what = f"costs {part:.3g} of {row.own} ({', '.join(cell.failed)}), its price is {least:g} to {greatest:g}"
-        fix = "change the weights of the checks, or the price"
+        what = (
+            f"costs {part:.3g} of {row.own} ({', '.join(cell.failed)}), its penalty must be {least:g} to {greatest:g}"
+        )
+        fix = "change the weights of the checks, or the penalty"
         yield Problem(kind=ProblemKind.PENALTY, where=_at(row), what=what, fix=fix)
 
 
@@ -166,7 +168,7 @@ def _claims(report: Report) -> Iterator[Problem]:
         where = f"{CATALOGUE}: mutant {claim.mutant!r}"
         if claim.at_fault:
             what = f"{claim.check} fails on the reference, on a drawn input: {claim.difference}"
-            repair = "mend the check: a right answer must pass on every input"
+            repair = "fix the check: a right answer must pass on every input"
             yield Problem(kind=ProblemKind.FAULT, where=where, what=what, fix=repair)
         elif claim.difference:
             what = f"is said to be right, but in {claim.check}, within {claim.inputs} inputs: {claim.difference}"
@@ -204,16 +206,16 @@ def _baselines(report: Report) -> Iterator[Problem]:
 def _margins(report: Report) -> Iterator[Problem]:
     """What the reference reaches now, against its record over many seeds, and the records of other networks."""
     for margin in report.margins:
-        if margin.network != REFERENCE_NETWORK and (kind := network_too_near(margin)):
-            what, fix = kind
-            yield Problem(kind=ProblemKind.MARGIN, where=f"{margin.check}, {margin.criterion}", what=what, mend=fix)
+        if margin.network != REFERENCE_NETWORK and (found := network_too_near(margin)):
+            what, fix = found
+            yield Problem(kind=ProblemKind.MARGIN, where=f"{margin.check}, {margin.criterion}", what=what, fix=fix)
     known = {(m.check, m.criterion): m for m in report.margins if m.network == REFERENCE_NETWORK}
     for row in report.of_role(Role.REFERENCE):
         for lead in row.leads:
-            if kind := too_near(lead, known.get((lead.check, lead.criterion))):
-                what, mend = kind
+            if found := too_near(lead, known.get((lead.check, lead.criterion))):
+                what, fix = found
                 where = f"{lead.check}, {lead.criterion}"
-                yield Problem(kind=ProblemKind.MARGIN, where=where, what=what, mend=mend)
+                yield Problem(kind=ProblemKind.MARGIN, where=where, what=what, fix=fix)
 
 
 def _exemptions(report: Report) -> Iterator[Problem]:
@@ -232,7 +234,7 @@ def _counted(report: Report) -> Iterator[CheckColumn]:
 
 
 def _idle(report: Report) -> Iterator[Problem]:
-    """Checks that catch nothing, and items that nothing proves; items of training have baselines instead."""
+    """Checks that catch nothing, and items that nothing proves; training items have baselines instead."""
     items = [item for item in report.items if not item.training and report.scope in ("", item.id)]
     for item in items:
         checks = report.checks_of(item.id)

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
+
 from autograder import __version__
 from autograder.assignment import Assignment
 from autograder.errors import UserError
@@ -64,8 +66,6 @@ def verify(
 
     Raises `UserError` for what cannot be read and `GraderError` where grading itself breaks.
     """
-    import torch
-
     if item and not assignment.manifest.item(item).is_auto:
         raise UserError(f"{item!r} is no auto item: there is nothing to verify")
     torch.set_num_threads(1)  # each process has one core; results must not depend on how a sum is split
@@ -95,7 +95,7 @@ class _Verification:
     total: int = 0
 
     def report(self, mutants: Sequence[Variant], misfits: Sequence[Problem]) -> Report:
-        """Grade, judge, and put together."""
+        """Grade, check, and put together."""
         graded = self._variants(mutants)
         graded, first = self._reference_first(graded)
         if broken := broken_checks(first):

@@ -78,7 +78,7 @@ def test_the_first_entry_that_is_not_finite_is_shown():
 
 
 @pytest.mark.parametrize(
-    ("actual", "due", "slip"),
+    ("actual", "expected", "slip"),
     [
         ((), (8,), "looks summed or averaged over the batch, but a number was expected for each of the 8 rows"),
         ((), (8, 3), "summed or averaged over every dimension"),

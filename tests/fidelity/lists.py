@@ -1,7 +1,7 @@
 """What a source document asks for and says, and where the handout has it; and what such a list lacks.
 
 ``SLUG.toml`` has one ``[[entries]]`` for every section and every piece of guidance of the source, and ``[[ours]]`` for
-what only the handout has. CONTRIBUTING.md shows what an entry looks like.
+what only the handout has. docs/write-an-assignment.md shows what an entry looks like.
 """
 
 from __future__ import annotations

@@ -10,13 +10,13 @@ from autograder.errors import UserError
 from autograder.verify.matrix import Lead, Margin, ProblemKind
 from autograder.verify.measurement.margins import (
     keep_margins,
-    leads_of,
     measure_margins,
     network_too_near,
     read_margins,
     too_near,
 )
 from autograder.verify.measurement.networks import read_networks
+from autograder.verify.mutation.trial import leads_of
 from tests.verify.proving import Proving, told
 
 ERROR = "0.5 + abs(draw) / 10"
@@ -72,7 +72,7 @@ def test_of_several_criteria_with_one_name_the_least_counts():
 @pytest.mark.parametrize(
     ("number", "record", "said"),
     [
-        (0.4, None, "on record with 0 of the 20 trainings that are due"),
+        (0.4, None, "on record with 0 of the 20 trainings that are needed"),
         (0.4, margin(runs=19), "on record with 19 of the 20"),
         (0.4, margin(spread=0.14), "2.9 standard deviations off the threshold"),
         (0.4, margin(spread=0.05, least=-0.01), "its worst training -1.0% of it"),
@@ -91,7 +91,7 @@ def test_what_is_too_near(number, record, said):
 def test_measured_kept_and_held_against_the_threshold(proving):
     unmeasured = told(proving.verify())[ProblemKind.MARGIN]
     assert unmeasured == [
-        f"{CHECK}, error: the reference is on record with 0 of the 20 trainings that are due;"
+        f"{CHECK}, error: the reference is on record with 0 of the 20 trainings that are needed;"
         " measure the reference again: build.py verify --margins 20"
     ]
     margins, failures = measure_margins(proving.loaded, 20, jobs=2)

@@ -64,4 +64,4 @@ def test_survivors_and_what_gets_away_are_problems(tmp_path):
     found = tmp_path / "found"
     problems = measure(Sampling(tmp_path, WEAK).loaded, Measures(True, 0, 10), found, Console(file=io.StringIO()))
     assert any("mutant 'loud' of two.shift got away" in problem for problem in problems)
-    assert any("automatic mutants of two.shift: " in problem and "95% are due" in problem for problem in problems)
+    assert any("automatic mutants of two.shift: " in problem and "95% must be" in problem for problem in problems)

@@ -135,7 +135,7 @@ def test_an_exception_of_a_check_is_told_once_and_nothing_else_is(tmp_path):
         "hidden/test_raises.py::test_widths, hidden/test_raises.py::test_width: raises NameError: name 'vaule'"
         in lines[0]
     )
-    assert "is not defined (test_raises.py, line 6); mend the check" in lines[0] and not report.of_role(Role.MUTANT)
+    assert "is not defined (test_raises.py, line 6); fix the check" in lines[0] and not report.of_role(Role.MUTANT)
     text = tracebacks(report)
     assert text.startswith("hidden/test_raises.py::test_widths\n") and text.count("NameError") == 1
     assert "in test_widths" in text and "return vaule.shape" in text
@@ -160,8 +160,8 @@ def test_an_alternative_without_a_new_function_is_told_so(tmp_path):
     assert "nothing in it is called quadruple: was that added to the item since?" in line
 
 
-@pytest.mark.parametrize(("price", "said"), [("[0.0, 0.5]", "0 to 0.5"), ("[0.2, 0.99]", "0.2 to 0.99")])
-def test_a_price_outside_of_its_band(tmp_path, penalty, said):
+@pytest.mark.parametrize(("penalty", "said"), [("[0.0, 0.5]", "0 to 0.5"), ("[0.2, 0.99]", "0.2 to 0.99")])
+def test_a_penalty_outside_of_its_band(tmp_path, penalty, said):
     proving = Proving(tmp_path, TRIPLE + HALF.replace("[1.0, 1.0]", penalty) + ONCE + MINUS)
     line = only(proving, ProblemKind.PENALTY)
     assert "mutant 'half': costs 1 of one.double (p1, h1)" in line and said in line

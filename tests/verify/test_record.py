@@ -68,7 +68,7 @@ def test_only_a_pass_of_all_items_goes_on_record(tmp_path):
         f"tiny: no passing verification is on record in {out / 'tiny'}; run: python build.py verify tiny"
     ]
     report, page = save()
-    assert report.passed and (page.parent / "matrix.json").read_text().startswith('{\n "version": 1')
+    assert report.passed and (page.parent / "matrix.json").read_text().startswith('{\n "version": 2')
     assert "## minus\n" in (page.parent / "messages.txt").read_text()
     assert objections(tmp_path, [proving.loaded], out) == []
     proving.catalogue(COMPLETE.replace(MINUS, ""))

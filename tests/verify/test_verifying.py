@@ -37,7 +37,7 @@ def data(proving):
 
 
 def test_the_json_of_a_report(data):
-    assert (data["version"], data["slug"], data["scope"], data["passed"]) == (1, "tiny", "one.double", True)
+    assert (data["version"], data["slug"], data["scope"], data["passed"]) == (2, "tiny", "one.double", True)
     assert {row["name"]: row["role"] for row in data["rows"]} == {
         "reference": "reference",
         "template": "template",

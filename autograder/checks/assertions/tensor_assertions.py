@@ -31,7 +31,7 @@ def assert_tensor(
 ) -> torch.Tensor:
     """Return ``value`` as a plain CPU tensor of a listed dtype, exactly this shape, all entries finite.
 
-    Judged in this order, so that the first message is the one that matters. ``value`` may be anything at all: nothing
+    Checked in this order, so that the first message is the one that matters. ``value`` may be anything at all: nothing
     of it is called before it is known to be a tensor. Raises `CheckFailed`.
     """
     if is_ellipsis(value):
@@ -52,13 +52,14 @@ def assert_tensor(
 
 def assert_shape(value: torch.Tensor, shape: Sequence[int], *, name: str = "the result") -> None:
     """Raise `CheckFailed` unless the tensor has exactly this shape, with the likely slip where there is only one."""
-    due, actual = tuple(int(size) for size in shape), tuple(value.shape)
-    if actual == due:
+    wanted, actual = tuple(int(size) for size in shape), tuple(value.shape)
+    if actual == wanted:
         return
-    slip = likely_slip(actual, due)
+    slip = likely_slip(actual, wanted)
     raise CheckFailed(
-        f"{name} has shape {describe_shape(actual)} where {describe_shape(due)} is due" + (f": {slip}" if slip else ""),
-        expected=f"shape {describe_shape(due)}",
+        f"{name} has shape {describe_shape(actual)} where {describe_shape(wanted)} is due"
+        + (f": {slip}" if slip else ""),
+        expected=f"shape {describe_shape(wanted)}",
         got=f"shape {describe_shape(actual)}",
     )
 
@@ -125,7 +126,8 @@ def _slip_of_missing_dimension(actual: tuple[int, ...], expected: tuple[int, ...
         return (
             f"it looks summed or averaged over the batch, or like one of its rows, but {expected[0]} rows were expected"
         )
-    return f"dimension {missing[0]} (of size {expected[missing[0]]}) is missing: it looks summed, averaged or squeezed away"
+    size = expected[missing[0]]
+    return f"dimension {missing[0]} (of size {size}) is missing: it looks summed, averaged or squeezed away"
 
 
 def _why_no_tensor(value: object) -> str:

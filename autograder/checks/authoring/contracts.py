@@ -2,7 +2,7 @@
 
 A *contract* is an abstract function with the *properties* that it must have; an *adapter* says how an assignment's
 function is called in the contract's terms. Each property becomes a check of its own for each adapter. The public
-properties lie beside the contract; the hidden ones in `autograder_proofs`, which only the trusted side can import.
+properties are next to the contract; the hidden ones in `autograder_proofs`, which only the trusted side can import.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def collecting_exhibits(shown: list[Exhibit]) -> Iterator[None]:
 def only_for_show() -> Iterator[None]:
     """Let what a submission does wrong in the block cost a picture and no more.
 
-    For calls that a check does not judge; the last ones that it makes, since the worker may be gone afterwards.
+    For calls that decide nothing in a check; the last ones that it makes, since the worker may be gone afterwards.
     """
     try:
         yield
@@ -60,7 +60,7 @@ def show_bars(title: str, bars: Mapping[str, float], *, y: str = "", threshold: 
 
 
 def show_images(title: str, rows: Mapping[str, torch.Tensor]) -> None:
-    """Show rows of images ``(n, channels, height, width)`` in [-1, 1], grey or RGB; what lies outside is clipped."""
+    """Show rows of images ``(n, channels, height, width)`` in [-1, 1], grey or RGB; what is outside is clipped."""
     _show(Exhibit(title=title, data=Images.of({name: _pixels(images).numpy() for name, images in rows.items()})))
 
 

@@ -1,4 +1,4 @@
-"""What embeddings tell: whether neighbours share a label, how many directions are in use, whether two views agree."""
+"""Measures of embeddings: labels of neighbours, directions in use, agreement of two views."""
 
 from __future__ import annotations
 

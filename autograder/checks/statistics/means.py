@@ -54,7 +54,7 @@ def assert_mean(
     """
     validate(alpha)
     drawn = assert_tensor(samples, name=name).detach().double()
-    due, spread = torch.as_tensor(mean, dtype=torch.float64), torch.as_tensor(std, dtype=torch.float64)
+    truth, spread = torch.as_tensor(mean, dtype=torch.float64), torch.as_tensor(std, dtype=torch.float64)
     if not bool((spread > 0).all()):
         raise ValueError("std must be positive")
     if drawn.ndim == 0:
@@ -62,16 +62,16 @@ def assert_mean(
     n, entries = drawn.shape[0], max(1, drawn[0].numel())
     if n < (needed := sample_size_for_mean(effect, alpha, tests=entries)):
         raise ValueError(f"{n} samples are too few to see a mean off by {effect:g} standard deviations: give {needed}")
-    statistics = (drawn.mean(0) - due) / spread * math.sqrt(n)
+    statistics = (drawn.mean(0) - truth) / spread * math.sqrt(n)
     p_value = p_values.two_sided_normal(statistics) * entries
     record_p_values("mean", {"mean": PValue(min(1.0, float(p_value.min())), exact=entries == 1)}, alpha)
     if not falls_below(p_value, alpha):
         return
     index = int(p_value.argmin())
-    found, wanted = drawn.mean(0).flatten()[index], due.expand_as(statistics).flatten()[index]
+    found, wanted = drawn.mean(0).flatten()[index], truth.expand_as(statistics).flatten()[index]
     raise CheckFailed(
         f"the mean of {name} is {describe_number(found.item())} where {describe_number(wanted.item())} is due",
-        expected=f"mean {describe(due)}",
+        expected=f"mean {describe(truth)}",
         got=f"mean {describe(drawn.mean(0))} over {n} samples",
         worst=f"a correct implementation does this with probability at most {p_value.flatten()[index].item():.1e}",
     )
@@ -108,14 +108,14 @@ def assert_bounded_mean(
     slack = RELATIVE_TOLERANCE * (high - low)
     if falls_below(drawn, low - slack) or exceeds(drawn, high + slack):
         raise CheckFailed(f"{name} leaves [{low:g}, {high:g}]", got=describe(drawn))
-    due = torch.as_tensor(mean, dtype=torch.float64)
-    off = (drawn.mean(0) - due).abs()
+    truth = torch.as_tensor(mean, dtype=torch.float64)
+    off = (drawn.mean(0) - truth).abs()
     p_value = min(1.0, 2 * entries * math.exp(-((float(off.max()) / width) ** 2)))
     record_p_values("bounded mean", {"mean": PValue(p_value)}, alpha)
     if exceeds(off, allowed):
         raise CheckFailed(
             f"the mean of {name} is off by {describe_number(off.max().item())}, where chance explains"
             f" {describe_number(allowed)}",
-            expected=f"mean {describe(due)}",
+            expected=f"mean {describe(truth)}",
             got=f"mean {describe(drawn.mean(0))} over {n} samples",
         )

@@ -62,7 +62,7 @@ def assert_standard_normal(
 
     Sees with probability 1 - 1e-6 a mean off by ``mean_effect`` standard deviations, and a standard deviation off by
     the factor ``std_effect`` (or its inverse), in one whole ``unit``; raises `ValueError` where z is too small for
-    that. Also judges the distribution's shape, and independence along every dimension, so that noise shared over rows,
+    that. Also checks the distribution's shape, and independence along every dimension, so that noise shared over rows,
     pixels or channels is caught. Values that are not finite fail.
     """
     validate(alpha)

@@ -36,7 +36,7 @@ def sample_size_for_std(ratio: float, alpha: float = ALPHA, power: float = POWER
 
     def detects(n: int) -> bool:
         half = (n - 1) / 2
-        if variance > 1:  # the lower end of the wrong sums of squares lies above the upper limit
+        if variance > 1:  # the lower end of the wrong sums of squares is above the upper limit
             return bool(variance * special.gammaincinv(half, miss) >= special.gammainccinv(half, tail))
         return bool(variance * special.gammainccinv(half, miss) <= special.gammaincinv(half, tail))
 
@@ -68,7 +68,7 @@ def sample_size_for_distribution(distance: float, alpha: float = ALPHA, power: f
 def sample_size_for_reach(values: int, alpha: float = ALPHA, *, tests: int = 2) -> int:
     """Uniform draws from ``values`` whole numbers after which one that never came is no accident: exact binomial test.
 
-    2 (1 - 1 / values)^n <= alpha / tests; the 2 because counts that are too high are judged as well.
+    2 (1 - 1 / values)^n <= alpha / tests; the 2 because counts that are too high are checked as well.
     """
     validate(alpha, POWER, tests)
     if values < 2:

@@ -31,7 +31,7 @@ def assert_uniform_integers(
 ) -> None:
     """Raise `CheckFailed` unless the samples can be independent and uniform on low..high, both included.
 
-    The range is judged exactly; then the counts of both ends (exact binomial tails), the distribution function (bound
+    The range is checked exactly; then the counts of both ends (exact binomial tails), the distribution function (bound
     of Massart) and, along each dimension of ``samples``, how often neighbours agree (exact binomial: a whole batch with
     one time index is caught). False alarms: at most ``alpha``. Sees an end that never comes for certain, and a
     distribution function that is off by ``distance`` anywhere with probability 1 - 1e-6; raises `ValueError` where

@@ -1,7 +1,7 @@
 """Short trainings that the grader drives, and verdicts on what the grader itself has measured afterwards.
 
-What a submission says of its own progress is shown and never believed: a criterion compares a number that the trusted
-side has measured on held-out data with a threshold, which lies between the reference and the best trivial method.
+What a submission says of its own progress is shown and never trusted: a criterion compares a number that the trusted
+side has measured on held-out data with a threshold, which is between the reference and the best trivial method.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _WATCHED: ContextVar[list[Criterion] | None] = ContextVar("criteria", default=No
 
 @contextmanager
 def watching() -> Iterator[list[Criterion]]:
-    """Keep the criteria that are judged inside the block; the list grows as checks judge. Grading does not watch."""
+    """Keep the criteria that are checked inside the block; the list grows as checks run. Grading does not watch."""
     criteria: list[Criterion] = []
     token = _WATCHED.set(criteria)
     try:

@@ -1,4 +1,4 @@
-"""Models of noise whose prediction is known, lent to a submission from the trusted side, which writes down every call.
+"""Models of noise whose prediction is known, exposed to a submission from the trusted side, which records every call.
 
 What a model was asked is evidence: it is recorded where the submission reaches nothing, and never told by the worker.
 """
@@ -21,8 +21,8 @@ MAX_RECORDED_BYTES = 256 * 2**20
 class NoisePredictor(nn.Module):
     """A model of noise in images ``(batch, channels, height, width)``, one time index for each image ``(batch,)``.
 
-    Give ``exposed`` to the submission in its place. ``images`` and ``times`` hold copies of what it was called with, one
-    entry for each call. What a call lacks is a `TypeError` of the submission. A subclass says in `predict` what is
+    Give ``exposed`` to the submission in its place. ``images`` and ``times`` hold copies of the arguments, one entry
+    for each call. What a call lacks is a `TypeError` of the submission. A subclass says in `predict` what is
     predicted; gradients of its parameters are those that `teach` lets flow back.
     """
 
@@ -81,7 +81,7 @@ class AffineNoise(NoisePredictor):
 
 
 def teach(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor | None]:
-    """Let a loss that came from the worker flow back there; return what arrives at parameters of lent models, here.
+    """Let a loss that came from the worker flow back there; return what arrives at parameters of exposed models, here.
 
     None stands for "no gradient arrives". Earlier gradients are forgotten first.
     """

@@ -35,7 +35,7 @@ class Sizes:
     """Numbers that are decoded from each code."""
     classes: int = 0
     probabilities: bool | None = True
-    """Whether decoded numbers lie in (0, 1), or anywhere (False); None where both will do."""
+    """Whether decoded numbers are in (0, 1), or anywhere (False); None where both will do."""
     model: str = ""
     """What messages call a model of these sizes, where they should: ``VAE(30, [64, 6])``."""
 

@@ -1,6 +1,6 @@
 """Functions of the trusted side that stand for a network of the submission, and what they were asked.
 
-What a network saw is evidence only where it was written down on this side; a probe beside the submission could lie.
+What a network saw is evidence only where it was written down on this side; a probe next to the submission could lie.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Asked:
 
 
 class WatchedNetworks:
-    """Known maps for all networks that a method asks itself: ``lent(number, shape, ...)`` answers for each of them.
+    """Known maps for all networks that a method asks itself: ``exposed(number, shape, ...)`` answers for each of them.
 
     An answer mixes what is given, with weights that differ by network and that a submission does not know. ``calls``
     has all calls, in order. Networks among ``constant`` give for every input what they give for the first: what still

@@ -78,8 +78,8 @@ def _described(time: Any) -> str:
 class KnownStep:
     """A step that is the grader's own, in the place of the assignment's; it writes down what it is asked.
 
-    It takes no chance and needs no model, differs for every time, and leaves values in [-1, 1] there. ``exposed`` is for
-    the submission: it takes the states, times in any form, and a model, by whatever names and in any order.
+    It takes no chance and needs no model, differs for every time, and leaves values in [-1, 1] there. ``exposed`` is
+    for the submission: it takes the states, times in any form, and a model, by whatever names and in any order.
     """
 
     def __init__(self, shape: Sequence[int], *, takes_model: bool, kept: float = 0.8, frequency: float = 1.7) -> None:

@@ -171,9 +171,9 @@ vae_training = Contract(
 )
 """``(size) -> Vae``: a new model of this size, with the ways to train and to ask it.
 
-``pictures`` (`autograder.checks.training.picture_data`) says what is learned. ``few`` and ``training`` (`Training`) say how the
-public check trains on a few pictures, whose error must then be ``remainder`` of that of their mean or less, and how the
-hidden one trains.
+``pictures`` (`autograder.checks.training.picture_data`) says what is learned. ``few`` and ``training`` (`Training`) say
+how the public check trains on a few pictures, whose error must then be ``remainder`` of that of their mean or less, and
+how the hidden one trains.
 
 What is measured on held-out pictures is an error per pixel at the mean of each code, and a bound: what the likelihood
 says of a decoded sample of each code, without its constant, plus ``kl_weight`` times the KL divergence to N(0, I).

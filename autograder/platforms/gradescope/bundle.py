@@ -1,4 +1,4 @@
-"""What goes into Gradescope's zip besides the assignment: scripts, settings, exact requirements, a fallback."""
+"""The engine's part of Gradescope's zip: scripts, settings, exact requirements, a fallback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Gradescope says about a hand-in: ``submission_metadata.json``, read without trusting any of it to be there."""
+"""Gradescope's words about a submission, ``submission_metadata.json``, read without trusting any of it to be there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Attempt:
-    """An earlier hand-in that was graded; times are aware and in UTC."""
+    """An earlier submission that was graded; times are aware and in UTC."""
 
     id: str = ""
     submitted_at: datetime | None = None
@@ -38,7 +38,7 @@ class Metadata:
 
     @property
     def attempt(self) -> int:
-        """Number of this hand-in among the student's, from 1."""
+        """Number of this submission among the student's, from 1."""
         return len(self.previous) + 1
 
     @property

@@ -59,7 +59,7 @@ def results_dict(
     Items with hidden checks are shown when ``showing`` says; until then the output tells what public checks found, and
     Gradescope shows no total.
 
-    Scores are finite and lie in [0, max_score]; no output is long enough to be cut; text of the submission is shown as
+    Scores are finite and are in [0, max_score]; no output is long enough to be cut; text of the submission is shown as
     plain text without control codes. Staff read tracebacks in ``tests[].extra_data.checks[].staff_note``, which
     students do not see. Only ``execution_time`` and ``extra_data.times`` differ between two gradings of one submission.
     """
@@ -189,7 +189,7 @@ def _extra_data(result: GradingResult) -> dict[str, Any]:
 
 
 def _submission_data(metadata: Metadata) -> dict[str, Any]:
-    """Return the facts of the platform that staff look for beside a score."""
+    """Return the facts of the platform that staff look for next to a score."""
     data: dict[str, Any] = {"attempt": metadata.attempt, "seconds_late": metadata.seconds_late}
     if metadata.id:
         data["id"] = metadata.id
@@ -216,7 +216,7 @@ def pessimistic(assignment: Assignment) -> dict[str, Any]:
 
 
 def refused(assignment: Assignment, why: str) -> dict[str, Any]:
-    """Return the results of a hand-in of which nothing can be read: every automatic item 0, and the reason."""
+    """Return the results of a submission of which nothing can be read: every automatic item 0, and the reason."""
     return _nothing_given(assignment, Outcome.FAIL, one_line(why, 1000))
 
 

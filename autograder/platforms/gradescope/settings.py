@@ -25,7 +25,7 @@ NAMES = tuple(VALUES)
 
 
 def script_text(name: str) -> str:
-    """Return a file of the bundle as it lies in this package, with LF line ends wherever that was installed."""
+    """Return a file of the bundle as it is in this package, with LF line ends wherever that was installed."""
     text = files("autograder.platforms.gradescope").joinpath("scripts", name).read_text(encoding="utf-8")
     return text.replace("\r\n", "\n")
 

@@ -31,7 +31,7 @@ def is_warning(problem: str) -> bool:
 
 
 def validate_results(path: Path) -> list[str]:
-    """Return the problems of a results file, each on one line: where (a JSON pointer), what, and how to mend it.
+    """Return the problems of a results file, each on one line: where (a JSON pointer), what, and how to fix it.
 
     An empty list means that the platform takes the file as it is. What begins with ``warning: `` is accepted by the
     platform, but seldom meant. Nothing is raised for what a file may hold.

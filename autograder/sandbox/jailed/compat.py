@@ -1,4 +1,4 @@
-"""What a worker does for honest code that expects another machine: a GPU, worker processes, a compiler, a browser."""
+"""Compatibility with code that expects another machine: a GPU, worker processes, a compiler, a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands for a package that the grader lacks, and for what only a notebook has: usable, and without effect."""
+"""Dummies for packages that the grader lacks and for what only a notebook has: usable, and without effect."""
 
 from __future__ import annotations
 

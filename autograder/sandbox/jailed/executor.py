@@ -140,7 +140,7 @@ class Executor:
     def _do_set(self, request: Any, decoder: Decoder) -> Reply:
         owner, name = self._resolve(request["base"], request["path"][:-1]), request["path"][-1]
         of_class = isinstance(owner, torch.nn.Module) and hasattr(type(owner), name)
-        # torch would make a part of a lent model, and the method of that name would still be found first.
+        # torch would make a part of an exposed model, and the method of that name would still be found first.
         (object.__setattr__ if of_class else setattr)(owner, name, decoder.decode(request["args"]))
         return self._answer(None)
 

@@ -1,4 +1,4 @@
-"""What was drawn with matplotlib, read off the figures as plain numbers: the worker's half of `drawn`."""
+"""Figures of matplotlib, read off as plain numbers: the worker's half of `drawn`."""
 
 from __future__ import annotations
 

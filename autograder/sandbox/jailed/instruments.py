@@ -28,7 +28,7 @@ def answer_for_all(
 ) -> None:
     """Let ``answer(number, shape, ...)`` give what the networks give that ``method`` asks itself, numbered in order.
 
-    They are found with an example. What has no parameters stays as it is, and so does what is lent already, or is asked
+    They are found with an example. What has no parameters stays as it is, and so does what is exposed already, is asked
     for outputs of two shapes, or gets another number of ``inputs`` than is asked for.
     """
     shapes: dict[nn.Module, set[torch.Size]] = {}

@@ -84,7 +84,7 @@ class Script:
 def compiled(source: str, filename: str, *, topmost: bool = False, watched: bool = False) -> Script:
     """Parse and compile a source, once for all sessions of a process; raises what `ast.parse` does.
 
-    The ``topmost`` modules were perhaps a package of their own: what they import from it lies beside them. In one that
+    The ``topmost`` modules were perhaps a package of their own: what they import from it is next to them. In one that
     is ``watched``, what an ``except`` catches is first handed to the module's global `ON_CAUGHT`.
     """
     tree = ast.parse(source, filename)
@@ -106,7 +106,7 @@ def compiled(source: str, filename: str, *, topmost: bool = False, watched: bool
 
 
 class _Beside(ast.NodeTransformer):
-    """Makes ``from .x import y``, ``from ..x import y`` and ``from . import x`` imports of what lies beside."""
+    """Makes ``from .x import y``, ``from ..x import y`` and ``from . import x`` imports of neighbours."""
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
         if not node.level:
@@ -152,7 +152,7 @@ class Loader(importlib.abc.MetaPathFinder):
     """Loads the modules of one folder; names that are importable without it are never shadowed.
 
     ``skip`` holds (file, line) of statements known to be too slow. ``bind`` is called after every statement, with the
-    module, to put stand-ins in their places. ``extra`` holds single files that are loaded beside the folder's; whenever
+    module, to put stand-ins in their places. ``extra`` holds files that are loaded next to the folder's; whenever
     one of them catches an exception, ``on_caught`` is called while it is handled.
     ``notebooks`` maps modules that are notebooks, or such as text, to the names that are wanted of them: only their
     definitions are run. (What was handed in comes here with its definitions only.) In ``unordered`` modules, made of

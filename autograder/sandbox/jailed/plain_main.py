@@ -15,7 +15,7 @@ from autograder.sandbox.shared.wire import Closed
 
 
 def main(port: int, preload: Sequence[str]) -> None:
-    """Be a worker: import what hand-ins import, call the grader, answer until it hangs up."""
+    """Be a worker: import what submissions import, call the grader, answer until it hangs up."""
     token = sys.stdin.buffer.read()
     for name in preload:
         with contextlib.suppress(ModuleNotFoundError):

@@ -1,1 +1,1 @@
-"""The grader's side: it holds the secrets and believes nothing that comes from a worker."""
+"""The grader's side: it holds the secrets and trusts nothing that comes from a worker."""

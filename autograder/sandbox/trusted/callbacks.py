@@ -42,7 +42,7 @@ class Callbacks:
         self.answered: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
         self.answered_bytes = 0
         self.pending: dict[int, HostModel] = {}
-        """Answers of lent models whose gradient may still come, and of which model each is."""
+        """Answers of exposed models whose gradient may still come, and of which model each is."""
         self.kept: deque[int] = deque()
         """Answers of all other functions whose gradient may still come, the oldest first."""
         self.too_old: set[int] = set()
@@ -113,7 +113,7 @@ class Callbacks:
             self.too_old.add(call)
 
     def _forget(self, call: int) -> None:
-        """Give back what was kept of an answer of a lent model; a gradient of it that is asked for is None."""
+        """Give back what was kept of an answer of an exposed model; a gradient of it that is asked for is None."""
         del self.pending[call]
         self._empty(call)
 

@@ -1,4 +1,4 @@
-"""What a submission has drawn, as values on the trusted side: the grader's half of `drawn`."""
+"""Figures of a submission as values on the trusted side: the grader's half of `drawn`."""
 
 from __future__ import annotations
 

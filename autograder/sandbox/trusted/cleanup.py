@@ -50,7 +50,7 @@ def remove_folder(name: str, parent: int) -> None:
 
 
 def _remove(entry: str, top: int, prefix: str, numbers: Iterator[int]) -> bool:
-    """Remove an entry of the top folder, whose folders come to lie beside it; return whether that worked."""
+    """Remove an entry of the top folder, whose folders come to be next to it; return whether that worked."""
     try:
         if not _is_folder(entry, top):
             os.unlink(entry, dir_fd=top)

@@ -1,4 +1,4 @@
-"""What belongs to one example of a check: tensors sent, calls made, replies."""
+"""The state of one example of a check: tensors sent, calls made, replies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a submission can do wrong, as seen from the trusted side."""
+"""Faults of a submission, as seen from the trusted side."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from autograder.sandbox.trusted import landlock, mounts, seccomp
 
 FIRST_UID, LAST_UID = 2_000_000, 2_000_000_000
-"""Workers get a random uid of this range; no account and no container mapping of the usual kind lies in it."""
+"""Workers get a random uid of this range; no account and no container mapping of the usual kind is in it."""
 
 SYSTEM_PATHS = (
     "/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/share", "/usr/local/bin",
@@ -29,7 +29,7 @@ SYSTEM_PATHS = (
     "/proc/sys/kernel/osrelease", "/sys/devices/system/cpu", "/sys/devices/system/node",
     "/sys/kernel/mm/transparent_hugepage",
 )  # fmt: skip
-"""What a worker may read beside its own folders and Python's; not all of /usr, in which checkouts may lie."""
+"""What a worker may read next to its own folders and Python's; not all of /usr, in which checkouts may lie."""
 DISK, FILES, THREADS = 512 * 2**20, 4096, 512
 """Bytes and number of the files that a worker may have at once, and how many threads; see `resource_monitor`."""
 ADDRESS_SPACE = 4 * 2**30
@@ -88,7 +88,7 @@ def enter(settings: JailSettings) -> list[WallReport]:
 def build_tree(folder: Path, readable: Sequence[str]) -> dict[str, str]:
     """Put together what workers may see, in ``folder``; return the settings that say where, or why there is nothing.
 
-    ``readable`` are the files and folders that they may read beside the system and the Python installation.
+    ``readable`` are the files and folders that they may read next to the system and the Python installation.
     """
     tree = folder / TREE
     try:
@@ -107,7 +107,7 @@ def missing_walls(walls: Sequence[WallReport]) -> list[str]:
 
 
 def interpreter_is_readable_by_others() -> bool:
-    """Whether another user could import from this Python installation (its folders may lie in root's home)."""
+    """Whether another user could import from this Python installation (its folders may be in root's home)."""
     return all(is_open_to_others(place) for place in python_paths())
 
 

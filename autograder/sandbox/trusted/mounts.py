@@ -83,7 +83,7 @@ def _unshare(*, own_user: bool) -> None:
 
 
 def _show(tree: Path, path: Path, shown: set[Path]) -> None:
-    """Let a file or a folder appear in a tree, and note its place: what lies in one that is ``shown`` is there."""
+    """Let a file or a folder appear in a tree, and note its place: what is in one that is ``shown`` is there."""
     path = _follow(tree, path)
     if shown & {path, *path.parents} or not os.access(path, os.F_OK):
         return
@@ -116,7 +116,7 @@ def _within(tree: Path, path: Path) -> Path:
 
 
 def _make_folders(tree: Path, path: Path) -> Path:
-    """Make an empty folder in a tree, with all that it lies in; return its place."""
+    """Make an empty folder in a tree, with all that it is in; return its place."""
     twin = tree
     for part in path.parts[1:]:
         twin /= part

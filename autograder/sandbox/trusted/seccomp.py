@@ -58,7 +58,7 @@ DENIED = {
 }  # fmt: skip
 """Refused with EPERM, by what they are refused for."""
 UNKNOWN = {"clone3": 435, "openat2": 437}
-"""Refused with ENOSYS: their arguments lie in memory, and the C library falls back on calls that can be judged."""
+"""Refused with ENOSYS: their arguments are in memory, and the C library falls back on calls that can be checked."""
 CLONE, SOCKETPAIR, KILL_PROCESS, TGKILL, PRLIMIT = 56, 53, 62, 234, 302
 FCNTL, IOCTL = 72, 16
 SIGNAL_OTHERS = {FCNTL: (8, 10, 15), IOCTL: (0x8901, 0x8902)}

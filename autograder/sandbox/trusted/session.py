@@ -1,4 +1,4 @@
-"""The trusted half of a session with one worker: asks, waits no longer than it may, believes nothing."""
+"""The trusted half of a session with one worker: asks, waits no longer than it may, trusts nothing."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class Session:
         return self._loaded[name][0], self._loaded[name][1]
 
     def call(self, base: str | int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call what lies at a path and return its value."""
+        """Call what is at a path and return its value."""
         self._ready(base)
         name = self._name(base, path)
         origin = self.example.origins.get(base) if isinstance(base, int) else None

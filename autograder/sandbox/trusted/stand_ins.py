@@ -1,4 +1,4 @@
-"""What stands in for a blank of another item: canned data, or a callback that runs on the trusted side.
+"""Stand-ins for blanks of other items: constants, or callbacks that run on the trusted side.
 
 A stand-in is bound in the worker right after the statement that defines its name, so that captured defaults see it.
 No code is shipped: the worker knows a callback by its number, sends what it was called with, and gets the answer;

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -14,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from autograder.errors import UserError
+from autograder.grading.grader_error import GraderError
 from autograder.verify.execution.progress import Progress
 
 Handler = Callable[[Any], Any]
@@ -84,7 +86,7 @@ def _round(
         if child.task is not None:
             yield child.task, answer
         elif isinstance(answer, Lost):
-            raise _trouble(f"a process that was to run checks {answer.reason} before it had begun")
+            raise GraderError(f"a process that was to run checks {answer.reason} before it had begun")
         if isinstance(answer, Lost) or not waiting:
             child.end()
             children.remove(child)
@@ -111,20 +113,12 @@ def _receive(child: _Child) -> Any:
         return Lost(f"ended with status {child.process.exitcode}")
     if "misuse" in answer:
         raise UserError(answer["misuse"])
-    if "trouble" in answer:
-        raise _trouble(answer["trouble"])
+    if "error" in answer:
+        raise GraderError(answer["error"])
     return answer["answer"]
 
 
-def _trouble(what: str) -> Exception:
-    from autograder.grading.grader_error import GraderError
-
-    return GraderError(what)
-
-
 def _serve(connection: Connection, prepare: Callable[[], Handler], parent: int) -> None:
-    import traceback
-
     _silence()
     _limit_memory()
     try:
@@ -136,7 +130,7 @@ def _serve(connection: Connection, prepare: Callable[[], Handler], parent: int) 
     except UserError as error:
         _send(connection, {"misuse": str(error)})
     except BaseException:
-        _send(connection, {"trouble": traceback.format_exc(limit=-12)})
+        _send(connection, {"error": traceback.format_exc(limit=-12)})
     os._exit(0)  # what was loaded for a parent (its buffers, its exit handlers) is not ours to end
 
 

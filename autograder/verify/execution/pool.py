@@ -27,9 +27,9 @@ def do_all(names: Sequence[str], work: Work, jobs: int, done: Callable[[int, Any
     for number, answer in _answers(len(names), partial(_attempt, work), jobs):
         if isinstance(answer, Lost):
             raise GraderError(f"{names[number]}: no result, its process {answer.reason}; does it loop for ever?")
-        trouble, results[number] = answer
-        if trouble:
-            raise GraderError(f"{names[number]}: could not be graded:\n{trouble}")
+        error, results[number] = answer
+        if error:
+            raise GraderError(f"{names[number]}: could not be graded:\n{error}")
         done(number, results[number])
     return [results[number] for number in range(len(names))]
 

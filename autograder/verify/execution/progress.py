@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
 Progress = Callable[[int, int], None]
 """Gets the numbers of tasks that are done, and of all."""
 
@@ -12,10 +16,6 @@ Progress = Callable[[int, int], None]
 @contextmanager
 def progress_bar(slug: str) -> Iterator[Progress | None]:
     """Give what shows how far a long piece of work is; None where nobody looks on at a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
     console = Console(stderr=True)
     if not console.is_terminal:
         yield None

@@ -1,7 +1,7 @@
-"""Trivial methods that must earn nothing in items of training: those of contracts, and those of an assignment.
+"""Trivial methods that must earn nothing in training items: those of contracts, and those of an assignment.
 
 A property of a contract has methods of its own (``trivial``). For other checks, ``checks/hidden/baselines.py`` holds
-``BASELINES``: for each item of training, by name, a function of a seed that returns the part of the item's points, in
+``BASELINES``: for each training item, by name, a function of a seed that returns the part of the item's points, in
 [0, 1], that the method earns on data drawn from that seed::
 
     BASELINES = {"vae.training": {"the mean picture": score_of_the_mean_picture}}

@@ -1,7 +1,7 @@
 """Calibration: correct solutions over many grading seeds. No check may fail, and no p-value may be too small too often.
 
 An exact p-value must be uniform on (0, 1) under the reference. A bound, such as that of a discrete or combined test,
-may be larger than that, never smaller. Both are judged by Kolmogorov and Smirnov's test, `ALPHA` split over all series.
+may be larger than that, never smaller. Both are tested by Kolmogorov and Smirnov's test, `ALPHA` split over all series.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from scipy import stats  # type: ignore[import-untyped]
 
 from autograder.assignment import Assignment
+from autograder.checks.statistics.recording import Recorded, recording
 from autograder.results import Outcome
 from autograder.verify.execution.children import Handler, Lost, in_children
 from autograder.verify.execution.progress import Progress
-
-if TYPE_CHECKING:
-    from autograder.checks.statistics.recording import Recorded
-    from autograder.verify.execution.suite import CheckSuite
-    from autograder.verify.mutation.variants import Variant
+from autograder.verify.execution.suite import CheckSuite
+from autograder.verify.mutation.variants import Variant, alternatives, reference
 
 ALPHA = 1e-3
 """The probability that sound checks are called miscalibrated. It is not small, so that small flaws are seen."""
@@ -96,9 +97,9 @@ class CalibrationReport:
             "solutions": self.solutions,
             "runs": self.runs,
         }
-        judged = {"alpha": ALPHA, "level": self.level, "passed": self.passed}
+        outcome = {"alpha": ALPHA, "level": self.level, "passed": self.passed}
         alarms = [asdict(alarm) for alarm in self.false_alarms]
-        return json.dumps({**summary, **judged, "false_alarms": alarms, "series": [asdict(s) for s in self.series]})
+        return json.dumps({**summary, **outcome, "false_alarms": alarms, "series": [asdict(s) for s in self.series]})
 
 
 def calibrate(
@@ -154,7 +155,7 @@ class _Tally:
 
 
 def make_series(runs: Iterable[Mapping[str, Iterable[tuple[str, float, bool]]]]) -> tuple[Series, ...]:
-    """Sort p-values (test, value, exact), by run and check, into series, and judge each; sorted by check and test."""
+    """Sort p-values (test, value, exact), by run and check, into series, and test each; sorted by check and test."""
     values: dict[tuple[str, str, bool], list[float]] = {}
     for run in runs:
         for check, recorded in run.items():
@@ -172,15 +173,11 @@ def make_series(runs: Iterable[Mapping[str, Iterable[tuple[str, float, bool]]]])
 
 def _fit(p_values: list[float], *, exact: bool) -> float:
     """Kolmogorov-Smirnov: both sides for exact p-values, too many small ones alone for bounds."""
-    from scipy import stats  # type: ignore[import-untyped]
-
     return float(stats.kstest(p_values, "uniform", alternative="two-sided" if exact else "greater").pvalue)
 
 
 def _solutions(assignment: Assignment, item: str | None) -> dict[str, tuple[Variant, tuple[str, ...]]]:
     """The correct solutions by name, each with the items that it is graded on."""
-    from autograder.verify.mutation.variants import alternatives, reference
-
     training = {entry.id for entry in assignment.manifest.items if entry.training}
     found = {}
     for variant in (reference(assignment), *alternatives(assignment)):
@@ -191,10 +188,6 @@ def _solutions(assignment: Assignment, item: str | None) -> dict[str, tuple[Vari
 
 
 def _handler(assignment: Assignment, item: str | None) -> Handler:
-    import torch
-
-    from autograder.verify.execution.suite import CheckSuite
-
     torch.set_num_threads(1)
     suite, solutions = CheckSuite.collect(assignment), _solutions(assignment, item)
 
@@ -207,8 +200,6 @@ def _handler(assignment: Assignment, item: str | None) -> Handler:
 
 
 def _run(suite: CheckSuite, variant: Variant, items: tuple[str, ...], *, grading_seed: str) -> dict[str, Any]:
-    from autograder.checks.statistics.recording import recording
-
     runs, failed, p_values = 0, [], {}
     with tempfile.TemporaryDirectory() as folder:
         variant.write(suite.assignment, Path(folder))

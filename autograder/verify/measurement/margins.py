@@ -1,4 +1,4 @@
-"""How far right networks stay from the thresholds of training: measured over many seeds, kept beside the rubric.
+"""How far right networks stay from the thresholds of training: measured over many seeds, kept next to the rubric.
 
 ``build.py verify SLUG --margins N`` trains the reference with N grading seeds and writes ``margins.json`` into the
 folder of the assignment. Every verification holds the reference as it is now against that record. The networks of
@@ -10,31 +10,30 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
 from pydantic import ValidationError
 
 from autograder.assignment import Assignment
+from autograder.checks.training.learning import watching
 from autograder.errors import UserError
 from autograder.results import Outcome
 from autograder.verify.execution.children import Handler, Lost, in_children
 from autograder.verify.execution.progress import Progress
+from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.matrix import REFERENCE_NETWORK, Lead, Margin, Record
 from autograder.verify.measurement.networks import network_variant, read_networks
 from autograder.verify.mutation.variants import reference
 
-if TYPE_CHECKING:
-    from autograder.checks.training.learning import Criterion
-    from autograder.verify.execution.suite import CheckSuite
-
 MARGINS = "margins.json"
 MIN_RUNS = 20
 MIN_DEVIATIONS = 3.0
-"""Standard deviations of the reference's leads that must lie between their mean and the threshold."""
+"""Standard deviations of the reference's leads that must be between their mean and the threshold."""
 MIN_PART = 0.5
 """Part of the mean lead on record that one more training of the reference must reach; below that, either the reference
 or the threshold is no longer what was measured."""
@@ -49,8 +48,8 @@ Task = list[str]
 Found = dict[tuple[str, str, str], dict[str, list[float]]]
 """For each check, criterion and network by seed: lead, value and threshold."""
 
-Trouble = tuple[str, str]
-"""What is wrong, and how to mend it."""
+Objection = tuple[str, str]
+"""What is wrong, and how to fix it."""
 
 
 class Margins(Record):
@@ -69,14 +68,6 @@ class Failure:
     summary: str
 
 
-def leads_of(check: str, criteria: Iterable[Criterion]) -> list[Lead]:
-    """Return the lead of each criterion of one run of a check; of several with one name the least."""
-    least: dict[str, float] = {}
-    for criterion in criteria:
-        least[criterion.name] = min(criterion.lead, least.get(criterion.name, criterion.lead))
-    return [Lead(check=check, criterion=name, lead=lead) for name, lead in least.items()]
-
-
 def read_margins(assignment: Assignment) -> tuple[Margin, ...]:
     """Return what is on record, nothing where there is no record; raise `UserError` where it cannot be read."""
     path = assignment.folder / MARGINS
@@ -88,16 +79,16 @@ def read_margins(assignment: Assignment) -> tuple[Margin, ...]:
         raise UserError(f"{path}: this is no record of margins; remove it and measure again with --margins") from None
 
 
-def too_near(lead: Lead, margin: Margin | None) -> Trouble | None:
+def too_near(lead: Lead, margin: Margin | None) -> Objection | None:
     """Say what speaks against a threshold, given one training of the reference and its record; None if nothing."""
     again = f"measure the reference again: build.py verify --margins {MIN_RUNS}"
     if margin is None or margin.runs < MIN_RUNS:
         runs = 0 if margin is None else margin.runs
-        return f"the reference is on record with {runs} of the {MIN_RUNS} trainings that are due", again
+        return f"the reference is on record with {runs} of the {MIN_RUNS} trainings that are needed", again
     if margin.least <= 0 or margin.deviations < MIN_DEVIATIONS:
         what = (
             f"the reference's mean is {margin.deviations:.1f} standard deviations off the threshold, and its worst"
-            f" training {margin.least:+.1%} of it; {MIN_DEVIATIONS:g} are due"
+            f" training {margin.least:+.1%} of it; {MIN_DEVIATIONS:g} are needed"
         )
         return what, "move the threshold towards the best trivial method, or let the training go on for longer"
     if lead.lead < MIN_PART * margin.mean:
@@ -105,7 +96,7 @@ def too_near(lead: Lead, margin: Margin | None) -> Trouble | None:
     return None
 
 
-def network_too_near(margin: Margin) -> Trouble | None:
+def network_too_near(margin: Margin) -> Objection | None:
     """Say what speaks against a threshold, given the record of a network that is not the reference's; None if nothing.
 
     Standard deviations count from `SCREENING_RUNS` trainings on.
@@ -115,7 +106,7 @@ def network_too_near(margin: Margin) -> Trouble | None:
         return None
     what = (
         f"the mean of the right network {margin.network!r} is {margin.deviations:.1f} standard deviations off the"
-        f" threshold, and its worst training {margin.least:+.1%} of it; {MIN_DEVIATIONS:g} are due"
+        f" threshold, and its worst training {margin.least:+.1%} of it; {MIN_DEVIATIONS:g} are needed"
     )
     return what, "move the threshold, let the training go on for longer, or change the criterion"
 
@@ -216,11 +207,6 @@ def _margin(check: str, name: str, network: str, runs: list[list[float]]) -> Mar
 
 
 def _handler(assignment: Assignment) -> Handler:
-    import torch
-
-    from autograder.checks.training.learning import watching
-    from autograder.verify.execution.suite import CheckSuite
-
     torch.set_num_threads(1)
     suite, networks = CheckSuite.collect(assignment), {network.id: network for network in read_networks(assignment)}
 

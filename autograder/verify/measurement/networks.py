@@ -78,7 +78,7 @@ def read_networks(assignment: Assignment) -> tuple[Network, ...]:
 
 
 def network_variant(assignment: Assignment, network: Network) -> Variant:
-    """Return the files of a network beside the reference's own; the items are those that it is measured on."""
+    """Return the files of a network next to the reference's own; the items are those that it is measured on."""
     if network.alternative:
         files = read_tree(assignment.folder / ALTERNATIVES / network.alternative)
         return Variant(Role.ALTERNATIVE, network.id, files, network.items)

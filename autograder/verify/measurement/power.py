@@ -14,17 +14,19 @@ import tempfile
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from scipy import special  # type: ignore[import-untyped]
 
 from autograder.assignment import Assignment
+from autograder.checks.statistics.recording import Recorded, recording
+from autograder.checks.statistics.sample_sizes import POWER
 from autograder.mutants import read_catalogue
 from autograder.results import Outcome
 from autograder.verify.execution.children import Handler, Lost, in_children
 from autograder.verify.execution.progress import Progress
-
-if TYPE_CHECKING:
-    from autograder.checks.statistics.recording import Recorded
-    from autograder.verify.execution.suite import CheckSuite
+from autograder.verify.execution.suite import CheckSuite
 
 SECONDS = 120.0
 SMALLEST = 1e-300
@@ -47,8 +49,6 @@ class Detection:
     @property
     def shown(self) -> float:
         """A lower bound of the probability of detection that these seeds show by themselves, with `CONFIDENCE`."""
-        from scipy import special  # type: ignore[import-untyped]
-
         return (
             float(special.betaincinv(self.caught, self.seeds - self.caught + 1, 1 - CONFIDENCE)) if self.caught else 0
         )
@@ -85,8 +85,6 @@ def measure_power(
     assignment: Assignment, seeds: int, *, jobs: int = 1, item: str | None = None, progress: Progress | None = None
 ) -> PowerReport:
     """Grade every mutant that is declared ``statistical`` over so many grading seeds, on the checks of its item."""
-    from autograder.checks.statistics.sample_sizes import POWER
-
     if item is not None:
         assignment.manifest.item(item)
     catalogue = read_catalogue(assignment).mutants
@@ -108,10 +106,6 @@ def _detection(mutant: str, item: str, answers: list[Any]) -> Detection:
 
 
 def _handler(assignment: Assignment) -> Handler:
-    import torch
-
-    from autograder.verify.execution.suite import CheckSuite
-
     torch.set_num_threads(1)
     suite, catalogue = CheckSuite.collect(assignment), read_catalogue(assignment)
     by_id = {mutant.id: mutant for mutant in catalogue.mutants}
@@ -125,8 +119,6 @@ def _handler(assignment: Assignment) -> Handler:
 
 def _run(suite: CheckSuite, item: str, file: str, text: str, *, grading_seed: str) -> list[Any]:
     """The checks that caught the mutant, and the evidence of its p-values, which are those without stand-ins."""
-    from autograder.checks.statistics.recording import recording
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, file)
         path.parent.mkdir(parents=True, exist_ok=True)

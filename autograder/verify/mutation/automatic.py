@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from autograder.assignment import Assignment, Item
 from autograder.mutants import Equivalent, read_catalogue
@@ -27,10 +29,8 @@ from autograder.source.scopes import bound_names
 from autograder.source.spans import Source
 from autograder.verify.execution.children import Handler, Lost, in_children
 from autograder.verify.execution.progress import Progress
+from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.mutation.operators import Edit, edits
-
-if TYPE_CHECKING:
-    from autograder.verify.execution.suite import CheckSuite
 
 SECONDS = 60.0
 """For all checks of one item on one mutant; they take the reference a second at most."""
@@ -172,10 +172,6 @@ def _graded(mutant: AutomaticMutant, answer: Any, recorded: Sequence[Equivalent]
 
 
 def _handler(assignment: Assignment) -> Handler:
-    import torch
-
-    from autograder.verify.execution.suite import CheckSuite
-
     torch.set_num_threads(1)
     suite = CheckSuite.collect(assignment)
     return lambda task: first_failure(suite, *task)

@@ -1,6 +1,6 @@
-"""Where a bug lies whose item has no blanks of its own: in blanks of other items, which it may then cost points.
+"""The items in whose blanks a bug is whose own item has none: these it may cost points.
 
-An item of training, or one that looks at a figure, is about code that students write for other items. Its mutants are
+A training item, or one that looks at a figure, is about code that students write for other items. Its mutants are
 put into that code, and show that this item sees them; what they cost where they lie is those items' business.
 """
 
@@ -15,7 +15,7 @@ from autograder.verify.mutation.variants import without_item
 def enclosing_items_of(assignment: Assignment, mutant: Mutant) -> tuple[str, ...]:
     """Return the items in whose blanks a bug lies, in the order of the rubric; none where its own item has blanks.
 
-    None either where a part of the bug lies outside of all blanks: then it may cost nothing but its own item.
+    None either where a part of the bug is outside of all blanks: then it may cost nothing but its own item.
     """
     own = assignment.manifest.item(mutant.item)
     if own.blanks or own.file is None:

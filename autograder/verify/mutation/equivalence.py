@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import hypothesis
+from hypothesis import strategies
+
+from autograder.checks.authoring.pinning import pin_hypothesis, settings_for
 from autograder.grading.hints import AGREES, distance
 from autograder.grading.plugin import Check
 from autograder.grading.running import CheckRunner
@@ -110,7 +114,7 @@ class _Comparison:
         self.tried += 1
         got = _replies(runner, self.variant, drawn, at_fault=False)
         if self.statistical or expected is None or got is None:
-            return  # other noise is no difference; what was too long to keep was still judged by the check
+            return  # other noise is no difference; what was too long to keep the check itself has examined
         if (apart := distance(got, expected)) > AGREES:
             raise _Differs(f"it replies otherwise than the reference (relative distance {apart:.2g})")
 
@@ -128,11 +132,6 @@ def _replies(runner: CheckRunner, session: Session, drawn: dict[str, Any], *, at
 
 def _draw(runner: CheckRunner, inputs: int, once: Callable[[dict[str, Any]], None]) -> None:
     """Call ``once`` with that many inputs at most."""
-    import hypothesis
-    from hypothesis import strategies
-
-    from autograder.checks.authoring.pinning import pin_hypothesis, settings_for
-
     pin_hypothesis()
 
     def test(drawn: dict[str, Any]) -> None:

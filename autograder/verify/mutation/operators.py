@@ -102,7 +102,7 @@ Operator = Callable[[ast.AST, ast.AST, Source], Iterator[Edit]]
 def edits(statements: Sequence[ast.stmt], code: Source, names: Iterable[str] = ()) -> Iterator[Edit]:
     """Yield every edit of the statements, in no special order; some may not parse, or say the same as another.
 
-    ``names`` are those that mean something there beside what the statements bind: parameters, say. Never touched: texts
+    ``names`` are those with a meaning there next to what the statements bind: parameters, say. Never touched: texts
     and docstrings, annotations, what is raised, and where tensors lie (``device=``).
     """
     module = ast.Module(list(statements), [])

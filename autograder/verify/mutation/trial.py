@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autograder.assignment import Assignment
-from autograder.checks.training.learning import watching
+from autograder.checks.training.learning import Criterion, watching
 from autograder.grading.hints import AGREES, REFERENCE, Explainer, Passed
 from autograder.grading.plugin import Check
 from autograder.grading.rounding import CoarseArithmetic
@@ -29,7 +29,6 @@ from autograder.sandbox.trusted.example import size_of
 from autograder.sandbox.trusted.stand_ins import stand_ins_of
 from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.matrix import Cell, CheckColumn, CheckException, Exemption, Lead, Role, Row, Sees
-from autograder.verify.measurement.margins import leads_of
 from autograder.verify.mutation import variants
 from autograder.verify.mutation.enclosing_items import enclosing_items_of
 from autograder.verify.mutation.reached_code import recording
@@ -120,12 +119,20 @@ def try_variant(context: TrialContext, variant: Variant) -> Row:
                 "misconception": variant.mutant.misconception,
                 "raises": variant.mutant.raises,
                 "statistical": variant.mutant.statistical,
-                "homes": enclosing_items_of(context.assignment, variant.mutant),
+                "enclosing_items": enclosing_items_of(context.assignment, variant.mutant),
             }
         )
         if variant.role is not Role.MUTANT or variant.own not in graded:
             return row
         return _explained(context, row, graded[variant.own])
+
+
+def leads_of(check: str, criteria: Iterable[Criterion]) -> list[Lead]:
+    """Return the lead of each criterion of one run of a check; of several with one name the least."""
+    least: dict[str, float] = {}
+    for criterion in criteria:
+        least[criterion.name] = min(criterion.lead, least.get(criterion.name, criterion.lead))
+    return [Lead(check=check, criterion=name, lead=lead) for name, lead in least.items()]
 
 
 def try_exemptions(context: TrialContext) -> list[Exemption]:

@@ -1,4 +1,4 @@
-"""What a verification grades: the reference and what stands beside it, each as the files that differ."""
+"""The variants that a verification grades: the reference and what stands next to it, each as the files that differ."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def alternatives(assignment: Assignment) -> list[Variant]:
 def mutants(assignment: Assignment, catalogue: Catalogue) -> tuple[list[Variant], list[Problem]]:
     """Return the mutants, each graded on all items that its file can reach, and those that do not fit.
 
-    Items of training cost minutes and are judged by baselines: a mutant is graded on one only if it belongs to it.
+    Training items cost minutes and are checked by baselines: a mutant is graded on one only if it belongs to it.
     """
     found, problems = [], []
     for mutant in catalogue.mutants:

@@ -90,7 +90,7 @@ def show_margins(slug: str, margins: Sequence[Margin], console: Console) -> None
 def plot_calibration(report: CalibrationReport, path: Path) -> None:
     """Save one panel for each statistical check: the distribution of its p-values against the diagonal.
 
-    Exact p-values must follow the diagonal, bounds may lie below it. The grey band holds all points of one exact series
+    Exact p-values must follow the diagonal, bounds may be below it. The grey band holds all points of one exact series
     with probability 1 - level (Massart 1990).
     """
     from matplotlib.figure import Figure

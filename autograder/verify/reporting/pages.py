@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import jinja2
+from markupsafe import Markup, escape
+
 from autograder.verify.matrix import Cell, ItemColumn, Report, Role, Row, Sees
 
 TEMPLATE = "matrix.html.j2"
@@ -44,10 +47,8 @@ class Section:
 
 def page(report: Report) -> str:
     """Return the page as text; every text of the assignment is escaped."""
-    import jinja2
-
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("autograder.verify", "."),
+        loader=jinja2.PackageLoader("autograder.verify.reporting", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -61,8 +62,6 @@ def page(report: Report) -> str:
 
 def _breakable(name: str) -> Any:
     """Return a name that may be broken behind its dots and underscores."""
-    from markupsafe import Markup, escape
-
     return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
 
 
