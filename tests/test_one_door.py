@@ -13,8 +13,8 @@ import autograder.checks
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = ("assignments/*/checks/**/*.py", "proofs/**/*.py", "autograder/concepts/*/*.py")
 SOURCES = sorted(path for place in PLACES for path in ROOT.glob(place))
-INSTRUMENTS = "autograder.sandbox.jailed.instruments"
-"""What a probe, which runs in the worker, puts into the networks of a submission."""
+INSTRUMENTS, TRAINEE = "autograder.sandbox.jailed.instruments", "autograder.sandbox.jailed.trainee"
+"""What a probe, which runs in the worker, puts into the networks of a submission, and the loop that trains them."""
 
 
 def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
@@ -29,7 +29,7 @@ def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
 def is_allowed(module: str, name: str, *, is_probe: bool) -> bool:
     """Whether it is a concept, has its place in the door, or is for the worker's side."""
     if is_probe:
-        return module == INSTRUMENTS
+        return module in (INSTRUMENTS, TRAINEE)
     return (module == "autograder.checks" and name in autograder.checks.__all__) or (
         module.startswith("autograder.concepts.") and module.count(".") == 2
     )
@@ -55,6 +55,7 @@ def test_everything_comes_through_the_door(path: Path) -> None:
         "import autograder.checks.assertions.closeness",
         "from autograder import checks",
         f"from {INSTRUMENTS} import answer_for",
+        f"from {TRAINEE} import Trainee",
     ],
 )
 def test_other_ways_are_refused(line: str) -> None:

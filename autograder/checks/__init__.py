@@ -56,6 +56,7 @@ from autograder.checks.statistics.recording import PValue, record_p_values
 from autograder.checks.statistics.uniformity import assert_uniform_integers
 from autograder.checks.training.device import placed
 from autograder.checks.training.digits import CLASSES, LabelledImages, coloured_digits, digits
+from autograder.checks.training.disguised_digits import ColouredDigits, Digits, Disguised
 from autograder.checks.training.learning import (
     Criterion,
     Training,
@@ -70,7 +71,6 @@ from autograder.checks.training.learning import (
     train,
 )
 from autograder.checks.training.noise_predictors import AffineNoise, NoisePredictor, per_image, teach
-from autograder.checks.training.picture_data import ColouredDigits, Digits, Disguised
 from autograder.checks.training.pixel_transform import shuffled_negatives, tiling, turned_negatives
 from autograder.checks.training.secret_isometry import SecretIsometry
 from autograder.checks.training.untrained import (

@@ -254,7 +254,8 @@ def test_with_one_worker_such_a_memory_would_pass(
 # real trainings, most of them slow
 
 
-@pytest.mark.parametrize("seed", ["verify", pytest.param("another", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["verify", "another"])
 @pytest.mark.parametrize("item", ITEMS)
 def test_the_reference_passes(suite: CheckSuite, item: str, seed: str) -> None:
     assert passes(suite, REFERENCE, item, seed=seed) and passes(suite, REFERENCE, item, public=True)

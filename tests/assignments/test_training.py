@@ -130,10 +130,11 @@ def test_what_no_training_can_see_is_seen_in_values(slug: str, broken: dict[str,
     assert any(verdict.outcome is Outcome.FAIL for verdict in found.values())
 
 
-# real trainings, most of them slow
+# real trainings, which `build.py verify` does as well
 
 
-@pytest.mark.parametrize("seed", ["verify", pytest.param("another", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["verify", "another"])
 @pytest.mark.parametrize(("slug", "item"), ITEMS)
 def test_the_reference_passes(slug: str, item: str, seed: str) -> None:
     assert_passed(verdicts(suite_of(slug), reference(slug), item, public=False, seed=seed))

@@ -19,7 +19,7 @@ from autograder.checks.training.pixel_transform import PixelTransform
 from autograder.concepts.vae_training import vae_training
 from autograder.grading.running import Verdict
 from autograder.results import Outcome
-from autograder.sandbox.jailed.training import Trainee
+from autograder.sandbox.jailed.trainee import Trainee
 from autograder.verify.execution.suite import CheckSuite
 from tests.concepts.course import ROOT
 

@@ -51,7 +51,7 @@ class Diffusion:
     """
 
     trainee: Remote
-    """A `Trainee` (`autograder.sandbox.jailed.training`) around the network; its loss is that of a batch of images."""
+    """A `Trainee` (`autograder.sandbox.jailed.trainee`) around the network; its loss is that of a batch of images."""
     noised: Callable[[Tensor, Tensor, Tensor], Tensor]
     pictures: Callable[[], Tensor] | None = None
 

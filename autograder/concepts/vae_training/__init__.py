@@ -51,7 +51,7 @@ class Vae:
     """
 
     trainee: Remote
-    """A `Trainee` (`autograder.sandbox.jailed.training`) around a new model."""
+    """A `Trainee` (`autograder.sandbox.jailed.trainee`) around a new model."""
     encode: Callable[..., Sequence[Tensor | None]]
     decode: Callable[..., Tensor]
     reconstruct: Callable[..., Tensor] | None = None
@@ -171,9 +171,9 @@ vae_training = Contract(
 )
 """``(size) -> Vae``: a new model of this size, with the ways to train and to ask it.
 
-``pictures`` (`autograder.checks.training.picture_data`) says what is learned. ``few`` and ``training`` (`Training`) say
-how the public check trains on a few pictures, whose error must then be ``remainder`` of that of their mean or less, and
-how the hidden one trains.
+``pictures`` (see `autograder.checks.training.disguised_digits`) says what is learned. ``few`` and ``training``
+(`Training`) say how the public check trains on a few pictures, whose error must then be ``remainder`` of that of their
+mean or less, and how the hidden one trains.
 
 What is measured on held-out pictures is an error per pixel at the mean of each code, and a bound: what the likelihood
 says of a decoded sample of each code, without its constant, plus ``kl_weight`` times the KL divergence to N(0, I).

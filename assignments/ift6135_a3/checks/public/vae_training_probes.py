@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from autograder.sandbox.jailed.training import Trainee
+from autograder.sandbox.jailed.trainee import Trainee
 
 
 def trainee(model: nn.Module) -> Trainee:

@@ -8,7 +8,7 @@ import torch
 from hw5_probes import encoded, loss_of
 from torch import Tensor, nn
 
-from autograder.sandbox.jailed.training import Trainee
+from autograder.sandbox.jailed.trainee import Trainee
 
 
 def trainee(model: nn.Module, vae_loss: Callable[..., Tensor]) -> Trainee:

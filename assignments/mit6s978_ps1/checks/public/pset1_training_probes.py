@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from autograder.sandbox.jailed.training import Trainee
+from autograder.sandbox.jailed.trainee import Trainee
 
 Regulariser = Callable[[dict[str, Tensor]], Tensor]
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from autograder.sandbox.jailed.training import Trainee
+from autograder.sandbox.jailed.trainee import Trainee
 
 
 def trainee(diffusion: nn.Module) -> Trainee:

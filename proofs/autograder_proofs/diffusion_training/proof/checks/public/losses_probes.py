@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import silu
 
-from autograder.sandbox.jailed.training import Trainee
+from autograder.sandbox.jailed.trainee import Trainee
 
 T = 100
 

@@ -11,9 +11,9 @@ from autograder.concepts.vae_training import Vae, vae_training
 @vae_training(
     "gaussian",
     call="loss(x)",
-    pictures=ColouredDigits(16, background=0.6),
+    pictures=ColouredDigits(16, background=0.3),
     few=Training(300, 8, 3e-3, size=16),
-    training=Training(600, 64, 3e-3, size=16, one_cycle=True),
+    training=Training(800, 64, 3e-3, size=16, one_cycle=True),
     error_below={"mean image": 0.9, "best colour": 0.9, 3: 0.9},
     bound_below={3: 1.3},
 )
