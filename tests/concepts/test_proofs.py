@@ -22,7 +22,7 @@ def test_a_property_that_cannot_fail_is_found(tmp_path):
     path = course.root / "assignments" / course.concept / "checks/public/test_sampling.py"
     blind = """
 
-from autograder.checks import Contract, prop
+from autograder.checks import Contract, Spread, prop
 
 
 @prop()
@@ -32,7 +32,7 @@ def has_a_shape(draw):
     assert draw(torch.zeros(4, 2), torch.zeros(4, 2)).shape is not None
 
 
-OPTIONS = {"shapes": (), "repeats": (1,)}
+OPTIONS = {"shapes": (), "repeats": (1,), "spread": Spread.LOGVAR}
 reparameterization = Contract("reparameterization", 1, ("mean", "logvar"), (has_a_shape,), OPTIONS)
 """
     text = path.read_text(encoding="utf-8")
