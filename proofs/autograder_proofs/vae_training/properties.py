@@ -132,7 +132,8 @@ class Task:
             return torch.stack([train.images[train.labels == label].mean(0) for label in range(CLASSES)])[labels]
         if method == "training image":
             return torch.stack([train.images[train.labels == label][0] for label in range(CLASSES)])[labels]
-        return train.images.mean(0).expand(len(labels), *train.images.shape[1:])
+        mean = train.images.mean() if method == "mean grey" else train.images.mean(0)
+        return mean.expand(len(labels), *train.images.shape[1:])
 
     def criteria(self, found: Measured) -> list[Criterion]:
         """Judge what was measured."""
@@ -179,7 +180,7 @@ def trivial_methods(options: Mapping[str, Any]) -> dict[str, Callable[[int], boo
         return {
             name: partial(_passes_for_classes, task, name) for name in ("mean image", "class mean", "training image")
         }
-    named = [*options["error_below"], *options["bound_below"], "mean image"]
+    named = [*options["error_below"], *options["bound_below"], "mean image", "mean grey"]
     return {_called(method): partial(_passes, task, method) for method in dict.fromkeys(named)}
 
 
