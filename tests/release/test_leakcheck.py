@@ -160,7 +160,7 @@ def test_a_tuple_that_python_would_write_otherwise_may_be_given(course: Course) 
     given = "def keep(self, encoder, decoder):\n    self.encoder, self.decoder = encoder, decoder\n"
     course.edit("solutions/tiny/vae.py", "class Normal:", f"{given}\n\nclass Normal:")
     course.write("assignments/tiny/alternatives/one/vae.py", given)
-    course.build()
+    assert [release.assignment.slug for release in course.build()] == ["tiny"]
 
 
 def test_mutants_alternatives_and_answer_keys_are_secret_too(course: Course) -> None:
