@@ -15,7 +15,7 @@ from autograder import __version__
 from autograder.assignment import Assignment
 from autograder.errors import UserError
 from autograder.mutants import Catalogue, read_catalogue
-from autograder.references import reference_name, reference_path
+from autograder.references import reference_code, reference_name, reference_path
 from autograder.verify.execution.pool import do_all
 from autograder.verify.execution.progress import Progress
 from autograder.verify.execution.suite import CheckSuite
@@ -217,10 +217,10 @@ class _Verification:
 
     @cached_property
     def reference(self) -> dict[str, bytes]:
-        """The files of the reference."""
-        names = self.context.assignment.manifest.files.required
-        paths = {reference_name(self.context.assignment, n): reference_path(self.context.assignment, n) for n in names}
-        return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+        """The code of the reference, as mutants have it, by the names of its files."""
+        assignment = self.context.assignment
+        names = [n for n in assignment.manifest.files.required if reference_path(assignment, n).is_file()]
+        return {reference_name(assignment, name): reference_code(assignment, name).encode() for name in names}
 
     def _tried(self, parts: Sequence[Variant]) -> list[Row]:
         names = [f"{part.role} {part.name!r} on {part.items[0]}" for part in parts]

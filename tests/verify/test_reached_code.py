@@ -11,6 +11,7 @@ from autograder.verify.kept import Kept
 from autograder.verify.mutation.reached_code import recording, same_where_it_was_run
 from autograder.verify.verifying import verify
 from tests.verify.proving import ONE, Proving, mutant
+from tests.verify.test_notebooks import END, HEADER, Notebooks
 
 FILE = '''
 import torch
@@ -102,12 +103,15 @@ def test_a_file_that_the_reference_lacks_is_never_the_same() -> None:
     assert same_where_it_was_run(RAN, {"one.py": FILE.encode(), "two.py": b"x = 1"}, {"one.py": FILE.encode()})
 
 
-def test_a_mutant_is_tried_only_where_its_code_is_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("course", [Proving, Notebooks])
+def test_a_mutant_is_tried_only_where_its_code_is_run(course: type[Proving], tmp_path: Path) -> None:
     """The stand-in of ``double`` keeps ``quadruple`` from running it; what both call is run by both."""
     helped = mutant("helped", "one.double", "    return 2", "    return 3")
-    proving = Proving(tmp_path, mutant("triple", "one.double", "x * factor()", "x * factor() * 2") + helped)
+    proving = course(tmp_path)
+    proving.catalogue(mutant("triple", "one.double", "x * factor()", "x * factor() * 2") + helped)
     one = ONE.replace("return x * 2", "return x * factor()").replace("double(double(x))", "double(x) * factor()")
-    proving.write("solutions/tiny/one.py", f"{one}\ndef factor():\n    return 2\n")
+    one += "\ndef factor():\n    return 2\n"
+    proving.write("solutions/tiny/one.py", one if course is Proving else f"{HEADER}{one}{END}")
     report = verify(proving.loaded, item="one.double", kept=Kept(tmp_path / "kept.jsonl"))
     entries = map(json.loads, (tmp_path / "kept.jsonl").read_text(encoding="utf-8").splitlines())
     answers = [entry["answer"] for entry in entries]
