@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
+from autograder.assignment import Assignment
 from autograder.errors import UserError
 from autograder.grading.grader_error import GraderError
 from autograder.platforms.gradescope.bundle import bundle_files
@@ -27,6 +28,7 @@ from autograder.release.building import Release, build, stale_files
 from autograder.release.leakcheck import LeakFound
 from autograder.verify.command import choose, folder_for, objections, verify_and_save
 from autograder.verify.reporting.tables import show_item, show_summary, tracebacks
+from autograder.verify.verified import VERIFIED as VERIFIED_FILE
 
 if TYPE_CHECKING:
     from autograder.verify.measuring import Measures
@@ -78,7 +80,8 @@ def build_command(
 def verify_command(
     slugs: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="Assignments; all by default.")] = None,
     item: Annotated[str, typer.Option("--item", metavar="ID", help="Only this item, in seconds; see above.")] = "",
-    concept: Annotated[str, typer.Option("--concept", metavar="NAME", help="A concept by itself; no assignment.")] = "",
+    concept: Annotated[str, typer.Option("--concept", metavar="NAME", help="A concept by itself, or `all`.")] = "",
+    changed: Annotated[bool, typer.Option("--changed", help="Only what is not on record in verified.json.")] = False,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")] = os.cpu_count() or 1,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the matrices go.")] = VERIFIED,
     fresh: Annotated[bool, typer.Option("--fresh", help="Use nothing that is kept of earlier runs.")] = False,
@@ -104,6 +107,9 @@ def verify_command(
 
     With --concept: the proof of what assignments share, in proofs/, by itself.
 
+    A pass goes on record in verified.json, which is committed. With --changed: those assignments and concepts that
+    are not there as they are now. The engine has no say in that.
+
     The measures, which are saved next to the matrix, count for none either. --automatic tries every generic slip in
     the marked regions, and names the survivors. --calibrate grades correct solutions: no check may fail and no
     p-value be too small too often, over N seeds for the reference's statistical checks and N / 10 for everything.
@@ -112,12 +118,14 @@ def verify_command(
     threshold; verifications rest on N = 20.
     """
     with _one_line():
+        if changed and (item or automatic or calibrate or power or margins):
+            raise UserError("--changed asks for whole verifications; leave out --item and the measures")
         if automatic or calibrate or power or margins:
             from autograder.verify.measuring import Measures
 
             _measure(slugs or [], concept, item, jobs, out, Measures(automatic, calibrate, power, margins))
             return
-        _verify(slugs or [], concept, item, jobs, out, fresh)
+        _verify(choose(ROOT, slugs or [], item, concept, changed=changed), item, jobs, out, fresh)
 
 
 @app.command("release")
@@ -176,10 +184,12 @@ def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, me
         raise typer.Exit(1)
 
 
-def _verify(slugs: list[str], concept: str, item: str, jobs: int, out: Path, fresh: bool) -> None:
+def _verify(chosen: list[Assignment], item: str, jobs: int, out: Path, fresh: bool) -> None:
+    if not chosen:
+        typer.echo(f"all of it is on record in {VERIFIED_FILE} as it is now")
+        return
     console = Console(highlight=False)
     try:
-        chosen = choose(ROOT, slugs, item, concept)
         found = [verify_and_save(ROOT, one, out, item=item, jobs=jobs, fresh=fresh) for one in chosen]
     except GraderError as error:
         typer.echo(f"build.py: {error}", err=True)

@@ -244,6 +244,11 @@ class Assignment:
     proofs: Path | None = None
 
     @property
+    def is_concept(self) -> bool:
+        """Whether this is the proof of a concept, in its hidden half."""
+        return self.proofs is not None and self.folder.is_relative_to(self.proofs)
+
+    @property
     def public_checks(self) -> Path:
         """Folder of the checks that students get."""
         return self.folder / "checks" / "public"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from autograder.assignment import Assignment, load_assignment, load_concept, slugs
+from autograder.assignment import Assignment, concepts, load_assignment, load_concept, slugs
 from autograder.errors import UserError, did_you_mean
 from autograder.verify.execution.progress import progress_bar
 from autograder.verify.matrix import Report
 from autograder.verify.record import digests_of, objection, remove_record, write_record
 from autograder.verify.reporting.messages import messages_of
 from autograder.verify.reporting.pages import page
+from autograder.verify.verified import read_verified, record_verified
 
 FOLDER = "verify"
 """Where results lie, below the folder of what is built."""
@@ -20,19 +21,29 @@ ITEMS = "items"
 JSON, PAGE, MESSAGES, KEPT = "matrix.json", "matrix.html", "messages.txt", "kept.jsonl"
 
 
-def choose(root: Path, chosen: Sequence[str], item: str = "", concept: str = "") -> list[Assignment]:
+ALL = "all"
+"""Stands for every concept."""
+
+
+def choose(
+    root: Path, chosen: Sequence[str], item: str = "", concept: str = "", *, changed: bool = False
+) -> list[Assignment]:
     """Return the chosen assignments (all without a choice) that have the item; raise `UserError` where none has it.
 
-    With a ``concept`` its proof alone, which stands for an assignment.
+    With a ``concept`` its proof alone, which stands for an assignment; with `ALL` every concept's. With ``changed``
+    what differs from the record of verifications, concepts among it unless assignments are chosen.
     """
     if concept and chosen:
         raise UserError(f"--concept {concept} is proved without an assignment; leave out {', '.join(chosen)}")
     if concept:
-        assignments = [load_concept(root, concept)]
+        assignments = [load_concept(root, name) for name in (concepts(root) if concept == ALL else [concept])]
     else:
         assignments = [load_assignment(root, slug) for slug in dict.fromkeys(chosen or slugs(root))]
     if not assignments:
         raise UserError(f"{root / 'assignments'}: no assignments here (folders with an assignment.toml)")
+    if changed:
+        proofs = [] if chosen or concept else [load_concept(root, name) for name in concepts(root)]
+        return _changed(root, [*proofs, *assignments])
     if not item:
         return assignments
     having = [a for a in assignments if any(entry.id == item for entry in a.manifest.items)]
@@ -40,6 +51,11 @@ def choose(root: Path, chosen: Sequence[str], item: str = "", concept: str = "")
         known = [entry.id for a in assignments for entry in a.manifest.items]
         raise UserError(f"no item {item!r} in {', '.join(a.slug for a in assignments)}{did_you_mean(item, known)}")
     return having
+
+
+def _changed(root: Path, assignments: Sequence[Assignment]) -> list[Assignment]:
+    verified = read_verified(root)
+    return [assignment for assignment in assignments if not verified.has(assignment)]
 
 
 def folder_for(out: Path, assignment: Assignment, item: str) -> Path:
@@ -55,7 +71,8 @@ def folder_for(out: Path, assignment: Assignment, item: str) -> Path:
 def verify_and_save(
     root: Path, assignment: Assignment, out: Path, *, item: str, jobs: int, fresh: bool = False
 ) -> tuple[Report, Path]:
-    """Verify one assignment and save what was found; return it with the page. A pass of all items goes on record.
+    """Verify one assignment and save what was found; return it with the page. A pass of all items goes on record,
+    with the results as what may be released and beside ``assignments/`` as what need not be verified again.
 
     What was kept of earlier verifications is used, unless ``fresh``.
     """
@@ -73,6 +90,7 @@ def verify_and_save(
     if not item:
         if report.passed and digests_of(root, assignment) == before:
             write_record(folder, assignment.slug, before)
+            record_verified(root, assignment)
         else:
             remove_record(folder)
     return report, page

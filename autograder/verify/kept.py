@@ -10,26 +10,24 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import autograder
-from autograder.assignment import MANIFEST, PROOFS_PACKAGE, Assignment
+from autograder.assignment import MANIFEST, Assignment
 from autograder.grading.running import RemoteName
 from autograder.mutants import Catalogue
 from autograder.references import expected_names, reference_path
 from autograder.release.files import read_tree
+from autograder.verify.concept_files import CONCEPTS, concept_of, files_of, with_imported
 from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.mutation.variants import Variant, imports_of
 
-CONCEPTS = "concepts"
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "hypothesis", "matplotlib", "pillow")
-_CONCEPT = re.compile(rf"\b(?:autograder\.{CONCEPTS}|{PROOFS_PACKAGE})\.(\w+)")
 
 
 class Kept:
@@ -156,33 +154,15 @@ class Keys:
             yield from (ast.dump(node) for node in nodes)
             used = {node.id for one in nodes for node in ast.walk(one) if isinstance(node, ast.Name)}
             concepts |= {
-                match[1]
+                concept
                 for node in tree.body
                 if isinstance(node, ast.ImportFrom) and used & {alias.asname or alias.name for alias in node.names}
-                for match in [_CONCEPT.fullmatch(node.module or "")]
-                if match
+                if (concept := concept_of(node.module or ""))
             }
-        yield from (self._concept(name) for name in sorted(self._with_imported(concepts)))
-
-    def _with_imported(self, concepts: Collection[str]) -> set[str]:
-        found: set[str] = set()
-        more = set(concepts) | {"oracles"}
-        while more - found:
-            found |= more
-            texts = (data.decode("utf-8", "replace") for name in found for data in self._trees(name))
-            more = {match for text in texts for match in _CONCEPT.findall(text)}
-        return found
+        yield from (self._concept(name) for name in sorted(with_imported(concepts, self._assignment.proofs)))
 
     def _concept(self, name: str) -> str:
-        return _digest(name, [_digest(data) for data in self._trees(name)])
-
-    def _trees(self, concept: str) -> Iterator[bytes]:
-        """Yield the files of both halves of a concept; its own proof has no say elsewhere."""
-        proofs = self._assignment.proofs
-        folders = [Path(autograder.__path__[0]) / CONCEPTS / concept]
-        folders += [proofs / PROOFS_PACKAGE / concept] if proofs is not None else []
-        for folder in folders:
-            yield from (data for name, data in read_tree(folder).items() if not name.startswith("proof/"))
+        return _digest(name, [_digest(data) for data in files_of(name, self._assignment.proofs)])
 
 
 def _items_of(node: ast.stmt) -> set[str]:
