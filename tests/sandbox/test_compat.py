@@ -1,6 +1,9 @@
 """Courtesies to honest code: CUDA names mean the CPU, loaders load here, compilers hand back what they were given."""
 
+from typing import Any
+
 import pytest
+import torch
 
 CUDA = {
     "to": "torch.ones(3).to('cuda')",
@@ -165,6 +168,45 @@ def test_compiling_hands_back_what_it_was_given(start):
 
     results = start("worker", COMPILED).module("s").all_of_them(torch.ones(3))
     assert [result.tolist() for result in results] == [[2.0] * 3] * 6
+
+
+OPTIMISED = """
+import sys
+import torch
+
+def made(name):
+    weight = torch.nn.Parameter(torch.ones(2, 2))
+    optimiser = getattr(torch.optim, name)([{"params": [weight]}], lr=0.1)
+    optimiser.add_param_group({"params": [torch.nn.Parameter(torch.ones(2))]})
+    optimiser.zero_grad()
+    optimiser.load_state_dict(optimiser.state_dict())
+    return weight, optimiser
+
+def compilers():
+    return [name for name in sys.modules if name.startswith(("torch._dynamo", "torch._inductor"))]
+
+def compilers_after(name):
+    made(name)
+    return compilers()
+
+def learned(name):
+    weight, optimiser = made(name)
+    for _ in range(2):
+        optimiser.zero_grad()
+        weight.square().sum().backward()
+        optimiser.step()
+    return weight.detach()
+"""
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_optimisers_work_as_ever_and_are_made_without_the_compiler(start, name):
+    s = start("worker", OPTIMISED).module("s")
+    assert s.compilers_after(name) == []
+    here: dict[str, Any] = {}
+    exec(OPTIMISED, here)
+    assert torch.equal(s.learned(name), here["learned"](name))
+    assert (here["learned"](name) < 1).all()
 
 
 def test_settings_of_threads_and_processes_do_no_harm(start):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch._compile
 import torch.utils.data
 from torch.overrides import TorchFunctionMode
 
@@ -43,7 +44,7 @@ QUIET_CALLS: dict[str, Any] = {
 def install() -> None:
     """Make `DataLoader` load in this process, `torch.compile` hand back what it was given, and threads stay one.
 
-    Bars of progress for notebooks become plain ones.
+    Bars of progress for notebooks become plain ones, and optimisers are made without the compiler.
     """
     sys.meta_path.insert(0, _PlainBars())
 
@@ -51,6 +52,7 @@ def install() -> None:
         torch.utils.data.DataLoader.__init__
     )
     torch.compile = _eager
+    _make_optimisers_without_compiler()
     torch.set_num_threads = torch.set_num_interop_threads = _do_nothing
 
 
@@ -157,6 +159,17 @@ def _without_workers(original: Callable[..., None]) -> Callable[..., None]:
 def _eager(model: Any = None, **options: Any) -> Any:
     """Stand for `torch.compile`, as a function and as a decorator with options."""
     return model if model is not None else (lambda function: function)
+
+
+def _make_optimisers_without_compiler() -> None:
+    """Let the methods of optimisers that torch excludes from compilation run as they are: nothing is compiled here.
+
+    Their decorator would import the compiler in the first call (torch._compile._disable_dynamo, which looks for this
+    attribute first): two seconds in every process that only makes an optimiser. A step imports it all the same.
+    """
+    for method in vars(torch.optim.Optimizer).values():
+        if isinstance(method, types.FunctionType) and method.__code__.co_filename == torch._compile.__file__:
+            method.__wrapped__.__dynamo_disable = method.__wrapped__  # type: ignore[attr-defined]
 
 
 def _defaulting_to_cpu(original: Callable[..., None]) -> Callable[..., None]:
