@@ -38,6 +38,7 @@ def test_building_all_prints_a_table_and_needs_no_torch(project: Course, tmp_pat
     assert {path.name for path in tmp_path.iterdir()} == {"tiny_student.zip", "tiny_gradescope.zip"}
 
 
+@pytest.mark.thorough
 def test_one_assignment_from_any_folder(project: Course, tmp_path: Path) -> None:
     done = run(project, "tiny", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -45,6 +46,7 @@ def test_one_assignment_from_any_folder(project: Course, tmp_path: Path) -> None
     assert run(project, "build", "tiny", "--out", str(tmp_path)).returncode == 0
 
 
+@pytest.mark.thorough
 def test_settings_of_the_gradescope_zip_are_written(project: Course, tmp_path: Path) -> None:
     index = "torch_index=https://wheels.example/cpu"
     done = run(project, "tiny", "--setting", index, "--setting", "timeout_seconds=1200", "--out", str(tmp_path))
@@ -56,6 +58,7 @@ def test_settings_of_the_gradescope_zip_are_written(project: Course, tmp_path: P
     assert wrong.returncode == 2 and 'did you mean "torch_index"?' in wrong.stderr and wrong.stderr.count("\n") == 1
 
 
+@pytest.mark.thorough
 def test_check_passes_when_fresh_and_names_stale_files(project: Course) -> None:
     run(project)
     assert run(project, "--check").returncode == 0
@@ -66,6 +69,7 @@ def test_check_passes_when_fresh_and_names_stale_files(project: Course) -> None:
     assert b"Please" not in project.tree("student_templates")["tiny/handout.md"]
 
 
+@pytest.mark.thorough
 def test_misuse_ends_with_2_and_one_line(project: Course) -> None:
     unknown = run(project, "tyni")
     assert unknown.returncode == 2
@@ -77,6 +81,7 @@ def test_misuse_ends_with_2_and_one_line(project: Course) -> None:
     assert bad.returncode == 2 and "solutions/tiny/vae.py, line 13" in bad.stderr
 
 
+@pytest.mark.thorough
 def test_a_leak_ends_with_1(project: Course) -> None:
     project.edit("assignments/tiny/handout.md", "# Tiny", "# Tiny\n\n(self.mean**2 + variance - 1 - self.logvar)")
     done = run(project)
@@ -103,6 +108,7 @@ def with_engine(proving: Proving) -> Proving:
     return proving
 
 
+@pytest.mark.thorough
 def test_a_release_needs_a_verification_of_exactly_its_files(proving: Proving, tmp_path: Path) -> None:
     project = Course(proving.root)
     refused = run(project, "release", "--out", str(tmp_path))
@@ -132,6 +138,7 @@ def test_a_release_needs_a_verification_of_exactly_its_files(proving: Proving, t
     assert "no passing verification is on record" in run(project, "release").stderr
 
 
+@pytest.mark.thorough
 def test_one_item_is_the_working_loop(proving: Proving) -> None:
     done = run(Course(proving.root), "verify", "--item", "one.double", "--out", "working")
     assert done.returncode == 0, done.stderr
@@ -144,6 +151,7 @@ def test_one_item_is_the_working_loop(proving: Proving) -> None:
     assert "own mutants" in run(Course(proving.root), "verify", "--help").stdout
 
 
+@pytest.mark.thorough
 def test_a_broken_check_is_one_problem_and_status_1(proving: Proving) -> None:
     broken = proving.write("assignments/tiny/checks/hidden/test_broken.py", "import nothing_like_this\n")
     done = run(Course(proving.root), "verify")
@@ -152,6 +160,7 @@ def test_a_broken_check_is_one_problem_and_status_1(proving: Proving) -> None:
     assert "test_broken.py: cannot be collected" in done.stderr and "Traceback (most" not in done.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("options", [[], ["--calibrate", "1"]])
 def test_a_folder_that_cannot_be_made_is_said_before_anything_is_graded(
     proving: Proving, tmp_path: Path, options: list[str]
@@ -162,6 +171,7 @@ def test_a_folder_that_cannot_be_made_is_said_before_anything_is_graded(
     assert len(done.stderr.splitlines()) == 1 and "name another folder with --out" in done.stderr
 
 
+@pytest.mark.thorough
 def test_margins_are_kept_beside_the_rubric_and_not_where_the_reference_fails(tmp_path: Path) -> None:
     proving = with_engine(Proving(tmp_path))
     proving.add_training()
@@ -177,7 +187,11 @@ def test_margins_are_kept_beside_the_rubric_and_not_where_the_reference_fails(tm
 
 
 def test_an_interrupted_command_says_so_in_one_line(project: Course) -> None:
-    script = "import signal, build\nwith build._one_line():\n    signal.raise_signal(signal.SIGINT)\n"
+    script = (
+        "import signal, build\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell starts what is in the background without
+        "with build._one_line():\n    signal.raise_signal(signal.SIGINT)\n"
+    )
     wrapped = (
         f"import typer\ntry:\n    exec({script!r})\nexcept typer.Exit as end:\n    raise SystemExit(end.exit_code)\n"
     )

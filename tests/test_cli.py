@@ -49,6 +49,7 @@ def test_check_one_folder_above_names_the_folder(tmp_path: Path) -> None:
     assert f"{tmp_path}: no assignment.toml here; go to ps1/, or name it" in command("check", cwd=tmp_path).stderr
 
 
+@pytest.mark.thorough
 def test_check_runs_the_public_checks_in_a_template(tiny: Tiny) -> None:
     folder = tiny.hand_in(one=tiny.reference.joinpath("one.py").read_text().replace("x * 2", "x"))
     for name in ("assignment.toml", "checks/public/test_public.py"):
@@ -74,6 +75,7 @@ def test_check_without_its_checks_collects_none_of_the_current_folder(tiny: Tiny
     assert "checks/public: the checks are gone; unpack the zip that you got once more" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_grading_without_checks_collects_none_of_the_current_folder(tiny: Tiny) -> None:
     shutil.rmtree(tiny.assignment / "checks")
     folder = tiny.hand_in()
@@ -106,6 +108,7 @@ def test_a_misspelt_key_is_named_although_another_is_missing_for_it(tiny: Tiny) 
     assert "item 'one.quadruple', pionts: unknown key; did you mean \"points\"?" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_file_named_torch_in_the_current_folder_is_not_imported(tiny: Tiny) -> None:
     (tiny.root / "torch.py").write_text("raise SystemExit('shadowed')")
     done = command("grade", "tiny", str(tiny.reference), "--root", str(tiny.root), cwd=tiny.root)
@@ -113,6 +116,7 @@ def test_a_file_named_torch_in_the_current_folder_is_not_imported(tiny: Tiny) ->
     assert "6 of 6 points" in done.stdout
 
 
+@pytest.mark.thorough
 def test_json_goes_to_stdout(tiny: Tiny) -> None:
     done = command("grade", "tiny", str(tiny.reference), "--root", str(tiny.root), "--json")
     assert '"score": 6.0' in done.stdout
@@ -133,6 +137,7 @@ def test_validate_results_names_what_is_wrong(tmp_path: Path) -> None:
     assert "finite" in done.stdout
 
 
+@pytest.mark.thorough
 def test_doctor_tries_the_walls_from_inside() -> None:
     done = command("doctor")
     assert done.returncode == 0

@@ -69,6 +69,7 @@ def needs(found: dict[str, tuple[list[str], list[str], list[str], bool, str]], *
         pytest.skip(f"this machine lacks {lacking}")
 
 
+@pytest.mark.thorough
 def test_correct_code_can_work_whatever_is_removed(found) -> None:
     assert {name: entry[0] for name, entry in found.items()} == {name: [] for name in WITHOUT}
 
@@ -132,6 +133,7 @@ def test_the_filters_need_no_new_privileges(found) -> None:
     assert {"landlock", "seccomp"} <= {text.partition(":")[0] for text in found["no new privileges"][1]}
 
 
+@pytest.mark.thorough
 def test_the_command_lists_every_probe() -> None:
     done = command("doctor")
     assert done.returncode == 0
@@ -140,6 +142,7 @@ def test_the_command_lists_every_probe() -> None:
     assert "a worker is ready after" in done.stdout
 
 
+@pytest.mark.thorough
 def test_a_worker_that_keeps_the_graders_user_is_an_error_where_that_is_asked() -> None:
     driver = """
 import torch

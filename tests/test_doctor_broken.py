@@ -46,6 +46,7 @@ def told(broken: Path) -> subprocess.CompletedProcess[str]:
     return run(broken, "doctor")
 
 
+@pytest.mark.thorough
 def test_each_broken_library_is_one_line(told: subprocess.CompletedProcess[str]) -> None:
     found = faults(told)
     found.pop("private user", None)  # as where this environment lies in a folder that others cannot read
@@ -61,6 +62,7 @@ def test_workers_are_tried_where_they_can_do_without(told: subprocess.CompletedP
     assert "ok    a worker can start a thread" in told.stdout and "ok    scikit-learn" in told.stdout
 
 
+@pytest.mark.thorough
 def test_without_what_workers_need_they_are_not_tried(tmp_path: Path) -> None:
     modules = {"torch": "raise ImportError('libtorch.so: no such file')\n", "typer": "import no_such_module\n"}
     done = run(environment_with_broken(tmp_path / "venv", modules), "doctor")
@@ -109,6 +111,7 @@ def test_a_library_that_is_too_old_or_missing_is_a_line(tmp_path: Path) -> None:
     assert '"fault": "it is not installed"' in done.stdout
 
 
+@pytest.mark.thorough
 def test_every_call_of_the_doctor_may_fail(tmp_path: Path) -> None:
     """Whatever a part of it raises, the doctor goes on or ends with one line."""
     done = subprocess.run(

@@ -50,6 +50,7 @@ def test_the_wheel_has_every_file_and_asks_for_nothing(wheel):
     assert {f"{PROOFS_PACKAGE}/{CONCEPT}/{name}" for name in ("misconceptions.toml", "proof/assignment.toml")} <= packed
 
 
+@pytest.mark.thorough
 def test_a_course_has_them_from_the_wheel(tmp_path, wheel):
     course = ConceptCourse(tmp_path)
     shutil.rmtree(course.root / PROOFS)
@@ -77,6 +78,7 @@ def test_nothing_is_graded_where_submissions_could_read_them(tmp_path, exposing)
     assert re.search(r"installed in .*site-packages/autograder_proofs, where submissions can read", done.stderr)
 
 
+@pytest.mark.thorough
 def test_the_doctor_names_the_place_where_submissions_could_read_them(exposing):
     done = run(exposing, "doctor")
     assert done.returncode == 1

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests import tiny, warm
 from tests.tiny import ONE, Run, Tiny
 
 
+@pytest.mark.thorough
 def test_the_warm_command_says_and_leaves_what_the_command_does(tmp_path: Path) -> None:
     course = Tiny(tmp_path)
     folder = course.hand_in(one=ONE.replace("return x * 2", "return x * 3"))

@@ -115,6 +115,7 @@ def test_a_mistake_that_people_make_costs_points(suite: CheckSuite, tmp_path: Pa
     assert points(suite, folder, (item,))[item] < FULL[item]
 
 
+@pytest.mark.thorough
 def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:
     def summary(name: str) -> str:
         folder = written(tmp_path, CATALOGUE.source(MUTANTS[name])[1])
@@ -236,11 +237,13 @@ def as_notebook(text: str, path: Path) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_a_notebook_that_trains_at_top_level_gets_full_marks_in_the_jailed_worker(tmp_path: Path) -> None:
     as_notebook((REFERENCE / "ps3.py").read_text(encoding="utf-8"), tmp_path / "ps3.ipynb")
     assert jailed(tmp_path) == FULL
 
 
+@pytest.mark.thorough
 def test_a_notebook_for_a_gpu_gets_full_marks_in_the_jailed_worker(tmp_path: Path) -> None:
     text = (ASSIGNMENT.folder / "alternatives" / "convolutions_ddim" / "ps3.py").read_text(encoding="utf-8")
     old = 'device = torch.device("cuda" if torch.cuda.is_available() else "cpu")'

@@ -96,6 +96,7 @@ RULES = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", RULES)
 def test_every_sound_rule_and_every_way_to_give_steps_will_do(suite: CheckSuite, tmp_path: Path, name: str) -> None:
     folder = written(tmp_path, *RULES[name])
@@ -121,6 +122,7 @@ def test_rules_that_are_nearly_right_fail(suite: CheckSuite, tmp_path: Path, nam
     assert "with the best of all models" in verdict.failure.summary
 
 
+@pytest.mark.thorough
 def test_an_autoencoder_that_learns_nothing_is_found_by_measurement(suite: CheckSuite, tmp_path: Path) -> None:
     update = (
         "            optimizer.step()\n            losses.append(loss.item())\n    return encoder, decoder, losses\n"
@@ -261,6 +263,7 @@ def test_the_reference_passes(suite: CheckSuite, item: str, seed: str) -> None:
     assert passes(suite, REFERENCE, item, seed=seed) and passes(suite, REFERENCE, item, public=True)
 
 
+@pytest.mark.thorough
 def test_a_decoder_that_is_more_than_its_weights_is_trained_again(suite: CheckSuite) -> None:
     assert passes(suite, ASSIGNMENT.folder / "alternatives" / "one_step_for_all", "p1a.autoencoder")
 

@@ -222,6 +222,7 @@ def jailed_points(folder):
     return {test["extra_data"]["item"]: test["score"] for test in json.loads(run.stdout)["tests"]}
 
 
+@pytest.mark.thorough
 def test_a_hand_in_for_a_gpu_passes_in_the_jailed_worker(assignment, tmp_path):
     source = (assignment.folder / "alternatives" / "ddpm_original_starter" / "ddpm_solution.py").read_text("utf-8")
     gpu = 'torch.device("cuda" if torch.cuda.is_available() else "cpu")'
@@ -230,6 +231,7 @@ def test_a_hand_in_for_a_gpu_passes_in_the_jailed_worker(assignment, tmp_path):
     assert jailed_points(folder) == FULL
 
 
+@pytest.mark.thorough
 def test_wrong_variants_get_the_same_points_in_the_jailed_worker(suite, reference, tmp_path):
     names = "alphas-cumprod-prev-not-shifted q-sample-first-time-for-all p-sample-mean-clamped p-sample-loop-from-zeros"
     names += " p-losses-squared-error t-sample-never-last"

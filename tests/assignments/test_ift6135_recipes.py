@@ -105,6 +105,7 @@ def _write_cifar(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CIFAR10, "url", f"{NOWHERE}/cifar.tar.gz")
 
 
+@pytest.mark.thorough
 def test_the_vae_trains_on_files_of_svhn(
     modules: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +118,7 @@ def test_the_vae_trains_on_files_of_svhn(
     assert "epoch 1: nll" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_the_ddpm_trains_on_files_of_svhn(
     modules: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +168,7 @@ def test_a_damaged_file_is_not_taken_for_the_data(
 # ------------------------------------------------------------------------------------------------------ small digits
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "key", "figures"),
     [("vae", "vae", VAE_FIGURES), ("ddpm", "ddpm", DDPM_FIGURES), ("q3", "simsiam", SIMSIAM_FIGURES)],
@@ -181,12 +184,14 @@ def test_small_recipes_leave_all_figures_of_the_report(
         assert f"`{key}/{figure.replace('_001', '_EEE')}.png`" in handout, f"the handout has no word about {figure}"
 
 
+@pytest.mark.thorough
 def test_samples_come_after_every_fifth_epoch_and_after_the_last(modules: SimpleNamespace, tmp_path: Path) -> None:
     modules.vae_solution.main(["--small", "--epochs", "6", "--batches", "1", "--out", str(tmp_path)])
     for kind in ("samples", "reconstructions"):
         assert {int(path.stem[-3:]) for path in (tmp_path / "small" / "vae").glob(f"{kind}_*")} == {5, 6}
 
 
+@pytest.mark.thorough
 def test_the_command_runs_in_a_folder_of_its_own(tmp_path: Path) -> None:
     for source in (*PROVIDED.glob("*.py"), *REFERENCE.glob("*.py")):
         shutil.copy(source, tmp_path)

@@ -139,6 +139,7 @@ def test_a_finished_training_draws_other_levels_without_training_again(
     assert after["reconstructions.png"] != before["reconstructions.png"]
 
 
+@pytest.mark.thorough
 def test_the_chain_can_have_another_length(course: Path) -> None:
     """Tables, levels and the folder of results follow ``--timesteps``."""
     command = [

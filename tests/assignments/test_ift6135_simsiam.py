@@ -151,6 +151,7 @@ def test_failures_say_what_is_wrong(suite, reference, tmp_path):
     assert "the loss of parallel pairs is wrong" in summaries("simsiam-loss-sign")
 
 
+@pytest.mark.thorough
 def test_a_jailed_worker_gives_the_same_points(assignment, tmp_path):
     source = (assignment.folder / "alternatives" / "simsiam_two_passes" / "q3_solution.py").read_text(encoding="utf-8")
     folder = variant(tmp_path, source, ("return -torch.stack", "return torch.stack"))

@@ -80,6 +80,7 @@ def catalogue(assignment):
     return read_catalogue(assignment)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [*SPECIFIED.split(), *OFTEN_MADE.split()])
 def test_a_mistake_that_people_make_costs_points(suite, catalogue, tmp_path, name):
     folder, item = mutated(catalogue, tmp_path, name)
@@ -108,6 +109,7 @@ def test_checks_see_more_than_the_mistakes_of_the_catalogue(suite, reference, tm
     assert suite.score(variant(tmp_path, reference, (old, new)), items=[item])[item].points < FULL[item]
 
 
+@pytest.mark.thorough
 def test_one_misconception_costs_a_sensible_part(suite, catalogue, tmp_path):
     def lost(name):
         folder, item = mutated(catalogue, tmp_path, name)
@@ -189,6 +191,7 @@ def test_what_is_missing_costs_nothing_elsewhere(suite, reference, tmp_path, mis
 # messages
 
 
+@pytest.mark.thorough
 def test_failures_say_what_is_wrong(suite, catalogue, tmp_path):
     def summaries(name):
         folder, item = mutated(catalogue, tmp_path, name)
@@ -222,6 +225,7 @@ torch.manual_seed(0)
 """
 
 
+@pytest.mark.thorough
 def test_a_hand_in_with_a_gpu_and_a_results_folder_is_graded_in_the_real_worker(assignment, tmp_path):
     source = (assignment.folder / "alternatives" / "vae_original_starter" / "vae_solution.py").read_text("utf-8")
     device = 'torch.device("cuda:0" if torch.cuda.is_available() else "cpu")'

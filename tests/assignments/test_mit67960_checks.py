@@ -195,6 +195,7 @@ def jailed(folder: Path) -> dict[str, float]:
     return {item: found[item] for item in FULL}
 
 
+@pytest.mark.thorough
 def test_a_notebook_gets_full_marks_in_the_jailed_worker(tmp_path: Path) -> None:
     import jupytext
 

@@ -46,6 +46,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Any:
         return executed(folder)
 
 
+@pytest.mark.thorough
 def test_the_notebook_runs(notebook: Any) -> None:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "error"]
@@ -56,6 +57,7 @@ def test_the_notebook_runs(notebook: Any) -> None:
     assert said.count(": loss") == 6 + 2 * 4 + 2 + 2  # a line for each epoch; of the torus for the first and the last
 
 
+@pytest.mark.thorough
 def test_what_was_run_is_graded_by_the_real_worker(notebook: Any, tmp_path: Path) -> None:
     hand_in, report = tmp_path / "hand_in", tmp_path / "report"
     hand_in.mkdir()

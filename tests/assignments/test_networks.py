@@ -40,6 +40,7 @@ def failures(suite, name, folder, *, hidden):
     return [verdict.failure for _, verdict in verdicts if verdict.failure]
 
 
+@pytest.mark.thorough
 def test_the_courses_networks_learn_a_few_pictures_by_heart(suite, tmp_path):
     assert failures(suite, "course-decoder-without-norm", tmp_path, hidden=False) == []
 

@@ -91,6 +91,7 @@ TRAININGS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("slug", "train", "calls", "kept"), TRAININGS, ids=[row[1].__name__ for row in TRAININGS])
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
     slug: str,

@@ -253,6 +253,7 @@ def scores(results: dict[str, object]) -> dict[str, float]:
     return {item: found[item] for item in FULL}
 
 
+@pytest.mark.thorough
 def test_a_hand_in_for_a_gpu_gets_full_marks_in_the_jailed_worker(tmp_path: Path) -> None:
     for name, file in (("vae_distributions", "vae.py"), ("diffusion_plain_tensors", "diffusion.py")):
         source = (ASSIGNMENT.folder / "alternatives" / name / file).read_text(encoding="utf-8")
@@ -262,6 +263,7 @@ def test_a_hand_in_for_a_gpu_gets_full_marks_in_the_jailed_worker(tmp_path: Path
     assert scores(jailed(tmp_path)) == FULL
 
 
+@pytest.mark.thorough
 def test_the_template_gets_nothing_and_its_notebooks_are_not_run(tmp_path: Path) -> None:
     folder = write_template(SLUG, tmp_path / "hand-in")
     (folder / "unet.py").write_text("# changed\n", encoding="utf-8")

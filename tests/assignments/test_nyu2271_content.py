@@ -238,6 +238,7 @@ def test_the_figures_look_at_the_right_parts_of_the_way(modules: SimpleNamespace
     assert modules.trainer.forward_process(Counting(), x).flatten().tolist() == [0, 12, 25, 37, 49]
 
 
+@pytest.mark.thorough
 def test_the_command_line_trains(toy: Path, tmp_path: Path) -> None:
     command = "main.py --train_steps 1 --image_size 8 --time_steps 3 --unet_dim 4 --unet_dim_mults 1 2 --batch_size 2"
     options = ["--dataloader_workers", "0", "--data_path", str(toy / "train"), "--save_folder", str(tmp_path / "out")]

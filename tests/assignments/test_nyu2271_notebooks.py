@@ -72,6 +72,7 @@ def pictures(notebook: Any) -> int:
     return sum("image/png" in output.get("data", {}) for output in outputs(notebook))
 
 
+@pytest.mark.thorough
 def test_the_notebook_of_part_a_runs(desk: Path) -> None:
     write_mnist(desk / "data")
     notebook = executed(desk, NOTEBOOKS[0], "EPOCHS = 2\n%matplotlib inline")
@@ -81,6 +82,7 @@ def test_the_notebook_of_part_a_runs(desk: Path) -> None:
     assert pictures(notebook) == 6
 
 
+@pytest.mark.thorough
 def test_the_notebook_of_part_b_runs(desk: Path) -> None:
     first = 'from cats import write_toy_afhq\nwrite_toy_afhq("data/toy", size=40, counts={"train": 12, "test": 2})\n'
     parameters = 'DATA_PATH = "data/toy/train"\nTRAIN_STEPS, SAVE_AND_SAMPLE_EVERY, DATALOADER_WORKERS = 4, 2, 0\n'

@@ -83,6 +83,7 @@ main.main(sys.argv[1:])
 """
 
 
+@pytest.mark.thorough
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     modules: SimpleNamespace, desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -98,6 +98,7 @@ def assert_passed(found: dict[str, Verdict]) -> None:
 # fast: the public companions, and methods that do not learn
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("slug", "item"), ITEMS)
 def test_the_reference_learns_a_little_by_heart_and_students_see_it(slug: str, item: str) -> None:
     found = verdicts(suite_of(slug), reference(slug), item, public=True)

@@ -52,6 +52,7 @@ def expected(tmp_path_factory):
     return inputs(tmp_path_factory.mktemp("plain") / "code", pin=True, load=0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("load", [1, 2])
 def test_inputs_do_not_depend_on_what_else_is_imported(tmp_path, expected, load):
     assert inputs(tmp_path / "code", pin=True, load=load) == expected
@@ -61,6 +62,7 @@ def test_inputs_do_not_depend_on_the_environment(tmp_path, expected):
     assert inputs(tmp_path / "code", pin=True, load=0, CI="true", PYTHONHASHSEED="5", LC_ALL="C") == expected
 
 
+@pytest.mark.thorough
 def test_without_the_pin_they_would(tmp_path):
     first, second = (inputs(tmp_path / "code", pin=False, load=load) for load in (0, 1))
     assert first != second

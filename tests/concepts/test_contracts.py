@@ -152,6 +152,7 @@ def test_a_weight_or_an_exemption_of_no_property_is_refused_by_the_grader(monkey
         list(applied.checks(hidden=True))
 
 
+@pytest.mark.thorough
 def test_a_right_hand_in_gets_full_marks_and_a_wrong_one_its_hint(course):
     right = course.grade(sampling=course.reference("sampling.py"))
     assert right.status == 0 and right.scores == {"sample": 1.0, "spread_out": 1.0, "sampler": 1.0}
@@ -239,6 +240,7 @@ class Sampler:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.cold
 def test_no_module_of_a_proof_can_be_imported_or_opened_by_a_submission(course):
     proofs = course.root / "proofs"

@@ -60,6 +60,7 @@ def one_in_twenty(self: Trainee, batch: torch.Tensor) -> float:
     return STEP(self, batch) if self.taken % 20 == 0 else without_step(self, batch)  # type: ignore[attr-defined]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", [without_step, uphill, one_in_twenty])
 def test_a_broken_loop_teaches_too_little(suite: CheckSuite, monkeypatch: pytest.MonkeyPatch, step: Any) -> None:
     monkeypatch.setattr(Trainee, "_step", step)
@@ -117,6 +118,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_weights_that_come_with_the_submission_do_not_help(suite: CheckSuite, shipped: Path) -> None:
     assert hidden(suite, shipped).by_comparison
 

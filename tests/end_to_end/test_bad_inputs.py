@@ -153,6 +153,7 @@ def test_links_in_an_archive_are_not_followed(tiny: Tiny) -> None:
     assert tiny.grade(path).scores == {**FULL, "two.shift": 0.0}
 
 
+@pytest.mark.thorough
 def test_a_zip_bomb_is_refused_in_one_line(tiny: Tiny) -> None:
     path = tiny.root / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

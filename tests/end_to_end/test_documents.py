@@ -147,6 +147,7 @@ def test_no_reason_is_left_of_a_command_that_is_gone() -> None:
     assert set(ELSEWHERE) <= named
 
 
+@pytest.mark.thorough
 def test_cats_are_drawn_where_the_handout_says(tmp_path: Path) -> None:
     assert "python cats.py data/toy" in of_handout("nyu2271_a3")
     folder = filled("nyu2271_a3", tmp_path / "folder")

@@ -49,6 +49,7 @@ def test_the_reference_gets_full_marks(platform: Gradescope) -> None:
     }
 
 
+@pytest.mark.thorough
 def test_one_file_alone_gets_its_items(platform: Gradescope, tmp_path: Path) -> None:
     files = sources(ROOT / "solutions" / SLUG, "vae_solution.py")
     line = b"        return likelihood.mode(), likelihood.nll(x), posterior.kl()\n"
@@ -69,6 +70,7 @@ def test_one_file_alone_gets_its_items(platform: Gradescope, tmp_path: Path) -> 
     assert run.modes["source"] & 0o077 == run.modes["results"] & 0o077 == 0
 
 
+@pytest.mark.thorough
 def test_the_untouched_template_gets_nothing(platform: Gradescope, release: Path) -> None:
     run = platform.submit(sources(release / "templates" / SLUG, *FILES))
     assert run.verdict is Verdict.ACCEPTED and run.results is not None
@@ -89,6 +91,7 @@ def test_a_hand_in_that_never_returns_is_graded_before_the_platform_stops_it(pla
     assert scores["simsiam.forward"] == 0 and scores["simsiam.loss"] == 2 and scores["vae.kl"] == 2
 
 
+@pytest.mark.thorough
 def test_the_hidden_half_of_no_concept_can_be_imported_or_opened(platform: Gradescope, release: Path) -> None:
     with zipfile.ZipFile(release / f"{SLUG}_gradescope.zip") as bundle:
         names = [name for name in bundle.namelist() if f"{PROOFS}/" in name and not name.endswith("/")]
@@ -106,6 +109,7 @@ def test_the_hidden_half_of_no_concept_can_be_imported_or_opened(platform: Grade
     assert json.dumps(run.results).count("TOLD [") == json.dumps(run.results).count(NOTHING)
 
 
+@pytest.mark.thorough
 def test_nothing_readable_gets_a_clear_line(platform: Gradescope) -> None:
     run = platform.submit({"holiday.jpg": b"\xff\xd8\xff" * 100})
     assert run.verdict is Verdict.ACCEPTED and run.results is not None
@@ -113,6 +117,7 @@ def test_nothing_readable_gets_a_clear_line(platform: Gradescope) -> None:
     assert "holiday.jpg" in run.results["output"] or "vae_solution.py" in run.results["output"]
 
 
+@pytest.mark.thorough
 def test_metadata_reach_staff(platform: Gradescope, release: Path) -> None:
     run = platform.submit(sources(release / "templates" / SLUG, *FILES))
     assert run.results is not None

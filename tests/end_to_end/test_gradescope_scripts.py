@@ -174,6 +174,7 @@ def test_metadata_reach_the_grader(tmp_path: Path) -> None:
     assert json.loads(run.command.stdout)["submission_method"] == "upload"
 
 
+@pytest.mark.thorough
 def test_setup_links_a_ready_environment_and_proves_it(tmp_path: Path) -> None:
     gradescope = Gradescope(tmp_path, bundle())
     ready = environment(tmp_path, f'echo "asked: $*"; [[ $1 == doctor ]] || {{ {WELL}; }}')

@@ -40,6 +40,7 @@ def versions(machine: Gradescope) -> dict[str, str]:
     return dict(folder.name.removesuffix(".dist-info").rsplit("-", 1) for folder in folders)
 
 
+@pytest.mark.thorough
 def test_the_images_own_python_and_the_cpu_builds_are_taken_first(image: Image) -> None:
     image.python()
     machine, setup = image.build()
@@ -58,6 +59,7 @@ def plain_versions_only(image: Image, machine: Gradescope, setup: Command) -> bo
     return told in setup.stdout and (found["torch"], found["torchvision"]) == ("2.1", "0.1")
 
 
+@pytest.mark.thorough
 def test_a_candidate_on_the_image_and_in_its_archives_is_refused_and_uv_asked(image: Image) -> None:
     image.python(candidate=True)
     image.python("python3")
@@ -72,6 +74,7 @@ def test_a_candidate_on_the_image_and_in_its_archives_is_refused_and_uv_asked(im
     assert f"install --yes --no-install-recommends python{VERSION}" not in setup.stdout
 
 
+@pytest.mark.thorough
 def test_ubuntus_archive_of_all_versions_is_asked_next(image: Image, tmp_path: Path) -> None:
     image.indexes(cpu=("torch",))
     release = tmp_path / "os-release"
@@ -91,6 +94,7 @@ def test_ubuntus_archive_of_all_versions_is_asked_next(image: Image, tmp_path: P
     assert plain_versions_only(image, machine, setup)  # never torch from one index and torchvision from another
 
 
+@pytest.mark.thorough
 def test_micromamba_is_the_last_way(image: Image, tmp_path: Path) -> None:
     image.env["AUTOGRADER_TORCH_INDEX"] = "http://127.0.0.1:9/cpu"
     python = image.python("ready")
@@ -127,6 +131,7 @@ def test_nothing_works_says_why_line_by_line_and_the_staff_are_named(image: Imag
     assert "this image has no environment: setup.sh failed" in run.command.stdout
 
 
+@pytest.mark.thorough
 def test_a_torchvision_that_cannot_be_imported_sends_to_the_next_way(image: Image) -> None:
     image.python()
     image.python("python3")
@@ -142,6 +147,7 @@ def test_a_torchvision_that_cannot_be_imported_sends_to_the_next_way(image: Imag
     assert not (machine.root / "venv").exists()
 
 
+@pytest.mark.thorough
 def test_another_minor_version_only_with_requirements_of_its_own(image: Image) -> None:
     image.python()
     own = image.requirements.pop(VERSION)

@@ -211,6 +211,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return tiny
 
 
+@pytest.mark.thorough
 def test_an_exception_is_told_by_its_cell(course: Tiny, tmp_path: Path) -> None:
     raising = changed(QUADRUPLE, QUADRUPLE.replace("    return", "    x = x / [0]\n    return"))
     run = grade(course, Mangled("raises", raising, {}), tmp_path)
@@ -227,6 +228,7 @@ def grade(course: Tiny, mangled: Mangled, folder: Path) -> Run:
     return course.grade(folder)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mangled", CASES, ids=lambda case: case.name.replace(" ", "-"))
 def test_a_mangled_notebook_gets_what_it_deserves(course: Tiny, mangled: Mangled, tmp_path: Path) -> None:
     run = grade(course, mangled, tmp_path)

@@ -37,6 +37,7 @@ def check(environment: Path, folder: Path, *arguments: str) -> subprocess.Comple
     )
 
 
+@pytest.mark.thorough
 def test_the_template_is_all_to_do_and_each_failure_names_its_blank(unpacked: Path, wheel_environment: Path) -> None:
     done = check(wheel_environment, unpacked, "vae.kl", "ddpm.q_sample")
     assert done.returncode == 0, done.stderr
@@ -45,6 +46,7 @@ def test_the_template_is_all_to_do_and_each_failure_names_its_blank(unpacked: Pa
     assert "(hidden check" not in done.stdout and "hidden checks run too" in " ".join(done.stdout.split())
 
 
+@pytest.mark.thorough
 def test_a_filled_template_passes_all_public_checks(unpacked: Path, wheel_environment: Path) -> None:
     for name in FILES:
         (unpacked / name).write_bytes((ROOT / "solutions" / SLUG / name).read_bytes())

@@ -108,6 +108,7 @@ def index_answers() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.thorough
 def test_every_name_that_a_zip_asks_for_is_known_to_the_index(zips: dict[str, Unpacked], tmp_path: Path) -> None:
     if not index_answers():
         pytest.skip("no package index can be reached")
@@ -123,6 +124,7 @@ def test_every_name_that_a_zip_asks_for_is_known_to_the_index(zips: dict[str, Un
     assert refused.returncode != 0 and "No matching distribution" in refused.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("slug", SLUGS)
 def test_what_a_zip_asks_for_has_every_module_of_its_files(
     zips: dict[str, Unpacked], slug: str, tmp_path: Path
@@ -139,6 +141,7 @@ def test_what_a_zip_asks_for_has_every_module_of_its_files(
         assert {"jupyter-lab", "jupyter-nbconvert"} <= scripts
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("slug", ["ift6135_a3", "mit6s978_ps1"])
 def test_the_checks_run_with_exactly_what_a_zip_asks_for(zips: dict[str, Unpacked], slug: str, tmp_path: Path) -> None:
     unpacked = zips[slug]
@@ -162,6 +165,7 @@ def test_every_file_to_hand_in_is_in_the_readme(zips: dict[str, Unpacked]) -> No
         assert {name for row in table for name in row.split("`, `")} <= {*files.required, *files.optional}
 
 
+@pytest.mark.thorough
 def test_a_student_who_starts_pytest_is_told_what_to_start(zips: dict[str, Unpacked], tmp_path: Path) -> None:
     unpacked = zips["mit6s978_ps1"]
     done = program(
@@ -172,6 +176,7 @@ def test_a_student_who_starts_pytest_is_told_what_to_start(zips: dict[str, Unpac
     assert "pytest alone cannot run" in line
 
 
+@pytest.mark.thorough
 def test_a_conftest_of_the_student_does_not_reach_the_checks(zips: dict[str, Unpacked], tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     shutil.copytree(zips["ift6135_a3"].folder, folder)

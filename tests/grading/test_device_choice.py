@@ -45,6 +45,7 @@ def _fail(*arguments: object, **options: object) -> None:
     raise RuntimeError("no kernel image\nis available for execution on the device")
 
 
+@pytest.mark.thorough
 def test_the_command_says_in_one_line_that_there_is_no_gpu(tmp_path: Path) -> None:
     tiny = Tiny(tmp_path)
     run = tiny.grade(tiny.hand_in(), "--device", "cuda", environment=NONE_HERE)
@@ -52,6 +53,7 @@ def test_the_command_says_in_one_line_that_there_is_no_gpu(tmp_path: Path) -> No
     assert {test["score"] for test in run.results["tests"] if "score" in test} == {0.0}  # the pessimistic results
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_without_a_gpu_grading_goes_on(tmp_path: Path, device: str) -> None:
     tiny = Tiny(tmp_path)
@@ -74,6 +76,7 @@ torch.cuda.is_initialized = lambda: True  # as after any call that needs a GPU
 """
 
 
+@pytest.mark.thorough
 def test_nothing_is_forked_once_cuda_is_initialised(tmp_path: Path) -> None:
     tiny = Tiny(tmp_path)
     tiny.write("early_cuda.py", PRELOADED)

@@ -19,6 +19,7 @@ def tiny(tmp_path: Path) -> Tiny:
     return Tiny(tmp_path)
 
 
+@pytest.mark.thorough
 def test_the_reference_gets_full_marks(tiny: Tiny) -> None:
     run = tiny.grade(tiny.reference)
     assert (run.status, run.scores) == (0, FULL)
@@ -32,6 +33,7 @@ def test_files_of_the_course_as_windows_saves_them_cost_nobody_anything(tiny: Ti
     assert (run.status, set(run.outcomes.values())) == (0, {"PASS"}), run.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.cold
 def test_two_gradings_agree_to_the_byte_but_for_times(tiny: Tiny) -> None:
     wrong = tiny.hand_in(one=ONE.replace("x * 2", "x * 2 if x.sum() > 0 else print(hash('a')) or object()"))
@@ -146,6 +148,7 @@ def odd_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return tiny.grade(tiny.hand_in(one="import torch\n" + "".join(sources)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", range(len(ODD)), ids=ODD.keys())
 def test_error_cannot_be_provoked(odd_run: Run, number: int) -> None:
     test = odd_run.auto[number]
@@ -156,6 +159,7 @@ def test_odd_functions_cost_an_honest_one_nothing(odd_run: Run) -> None:
     assert (odd_run.auto[-1]["score"], odd_run.results["score"], odd_run.status) == (1.0, 1.0, 0)
 
 
+@pytest.mark.thorough
 def test_a_stopped_call_names_the_limit(tiny: Tiny) -> None:
     run = tiny.grade(tiny.hand_in(one=ONE.replace("return x * 2", "while True: pass")), "--only", "one.double")
     assert "stopped after 2 s: double() did not return" in run.output("one.double")
@@ -185,6 +189,7 @@ def test_items_that_are_not_reached_are_blocked(tiny: Tiny) -> None:
     assert all("time of the whole run" in run.output(item) for item in run.outcomes)
 
 
+@pytest.mark.thorough
 def test_the_time_of_every_check_is_reserved(tiny: Tiny) -> None:
     slow = ONE.replace("return x * 2", "import time; time.sleep(100)")
     run = tiny.grade(tiny.hand_in(one=slow), "--deadline", "40")
@@ -267,6 +272,7 @@ def test_a_wrong_manifest_names_file_key_and_the_likely_name(tiny: Tiny) -> None
     assert "assignment.toml" in run.stderr and 'did you mean "banned_imports"?' in run.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.cold
 def test_the_environment_of_the_caller_does_not_reach_a_worker(tiny: Tiny) -> None:
     spy = ONE.replace(

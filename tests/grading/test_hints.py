@@ -50,6 +50,7 @@ def test_a_known_mistake_gets_its_hint_however_it_is_written(tiny, body):
     assert misconception == "double-triple"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "body", ["return x * 5", "return None", "raise NotImplementedError", "return x * 2 + 1e-3", "while True: pass"]
 )
@@ -80,6 +81,7 @@ def test_a_mistake_that_what_passed_rules_out_gives_no_hint(tiny):
     assert told(tiny, "return x * 2 if len(x) == 3 else x * 3")[1] is None
 
 
+@pytest.mark.thorough
 def test_what_passed_tells_two_mistakes_apart(tiny):
     only_long = ENTRY.format(id="double-long", hint="Another hint.", new="return x * 2 if len(x) == 3 else x * 3")
     tiny.write("assignments/tiny/mutants.toml", CATALOGUE + only_long)

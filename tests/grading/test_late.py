@@ -133,6 +133,7 @@ def tiny(tmp_path: Path) -> Tiny:
     return made
 
 
+@pytest.mark.thorough
 def test_the_student_reads_both_numbers_and_staff_get_them(tiny):
     facts = metadata(tiny, "2024-09-22T12:00:00-04:00", None)
     hand_in = tiny.hand_in(one=ONE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.tiny import Tiny
 
 ONE = """
@@ -25,6 +27,7 @@ def quadruple(x):
 """
 
 
+@pytest.mark.thorough
 def test_hand_ins_that_use_pandas_seaborn_and_einops_get_their_points(tmp_path: Path) -> None:
     tiny = Tiny(tmp_path)
     manifest = (tiny.assignment / "assignment.toml").read_text()

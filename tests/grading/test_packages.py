@@ -13,6 +13,7 @@ pytestmark = pytest.mark.usefixtures("warm")
 HELPERS = "def twice(x):\n    return x * 2\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "how",
     [

@@ -61,6 +61,7 @@ def test_the_words_are_the_first_sentence_of_a_docstring(tiny):
     assert found["probes.Holder.until_right"].parameters == ("x",)
 
 
+@pytest.mark.thorough
 def test_calls_of_probes_are_told_in_their_words(tiny):
     checks = "".join(CHECK.format(number=number, call=call) for number, call in enumerate(CALLS))
     tiny.write("assignments/tiny/checks/public/test_public.py", "import torch\n" + PUBLIC + checks)

@@ -127,6 +127,7 @@ def messages(tiny: Tiny) -> list[str]:
     return [test["output"] for test in tests]
 
 
+@pytest.mark.thorough
 def test_a_run_that_never_gets_a_worker_ends_with_its_deadline(tiny: Tiny) -> None:
     with start(tiny, "--deadline", "15") as run:
         output = run.communicate()[0]
@@ -134,6 +135,7 @@ def test_a_run_that_never_gets_a_worker_ends_with_its_deadline(tiny: Tiny) -> No
     assert all("the time of the whole run (15 s) was over" in message for message in messages(tiny))
 
 
+@pytest.mark.thorough
 def test_a_signal_ends_the_wait_for_a_worker(tiny: Tiny) -> None:
     with start(tiny) as run:
         while not has_stopped_child(run.pid):

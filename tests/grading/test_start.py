@@ -20,6 +20,7 @@ def tiny(tmp_path: Path) -> Tiny:
     return Tiny(tmp_path)
 
 
+@pytest.mark.thorough
 def test_a_script_that_reads_its_arguments_sees_none_but_its_name(tiny: Tiny) -> None:
     parser = """
 import argparse, os, sys
@@ -33,6 +34,7 @@ assert len(sys.argv) == 1 and os.path.basename(sys.argv[0]) == "one.py" and os.p
     assert (run.status, run.outcomes) == (0, FULL), run.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", [["--grading-seed", "NEVER-SHOWN"], ["--grading-seed=NEVER-SHOWN"]], ids=len)
 def test_the_seed_is_no_argument_of_the_process_that_forks(tiny: Tiny, form: list[str]) -> None:
     tell = "import sys, gc; raise ValueError([x for x in gc.get_objects() if x == 1] + sys.argv + sys.orig_argv)"
@@ -48,12 +50,14 @@ def test_a_deadline_counts_from_the_start_of_the_process() -> None:
     assert float(done.stdout) >= 0.5
 
 
+@pytest.mark.thorough
 def test_a_run_whose_time_is_over_before_its_first_check_leaves_results(tiny: Tiny) -> None:
     run = tiny.grade(tiny.hand_in(), "--deadline", "1")  # less than importing torch takes
     assert run.status == 1 and set(run.outcomes.values()) == {"BLOCKED"}
     assert "the time of the whole run (1 s) was over" in run.output("one.double")
 
 
+@pytest.mark.thorough
 def test_a_run_on_the_reference_ends_with_the_run(tiny: Tiny) -> None:
     """What fails is tried on the reference, which takes longer here than there is."""
     tiny.write("solutions/tiny/one.py", ONE.replace("return x * 2", "import time; time.sleep(600); return x * 2"))
@@ -62,6 +66,7 @@ def test_a_run_on_the_reference_ends_with_the_run(tiny: Tiny) -> None:
     assert "reference" in run.output("one.double") or "the time of the whole run" in run.output("one.double")
 
 
+@pytest.mark.thorough
 def test_a_hidden_check_names_the_limit_that_was_passed(tiny: Tiny) -> None:
     slow = ONE.replace("return x * 2", "import time; len(x) == 5 and time.sleep(600); return x * 2")
     run = tiny.grade(tiny.hand_in(one=slow))
@@ -69,6 +74,7 @@ def test_a_hidden_check_names_the_limit_that_was_passed(tiny: Tiny) -> None:
     assert "stopped: a call took longer than the 2 s that it may take" in run.output("one.double")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["\u00e9" * 200, "\u4e2d" * 86, "\U0001f600" * 64], ids=len)
 def test_names_are_counted_in_bytes(tiny: Tiny, name: str) -> None:
     with zipfile.ZipFile(tiny.root / "named.zip", "w") as bundle:
@@ -80,6 +86,7 @@ def test_names_are_counted_in_bytes(tiny: Tiny, name: str) -> None:
     assert "its name is too long" in run.results["output"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("device", ["mps", "xpu", "hip", "cuda:0"])
 def test_a_device_that_is_not_here_means_the_cpu(tiny: Tiny, device: str) -> None:
     one = f"""
@@ -97,6 +104,7 @@ with torch.autocast({device!r}.partition(":")[0]):
     assert run.outcomes == FULL and "left out" not in run.results["output"], run.results["output"]
 
 
+@pytest.mark.thorough
 def test_nothing_is_left_among_temporary_files(tiny: Tiny) -> None:
     temporary = tiny.root / "temporary"
     temporary.mkdir()

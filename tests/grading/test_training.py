@@ -78,16 +78,19 @@ def tiny(tmp_path: Path) -> Tiny:
     return tiny
 
 
+@pytest.mark.thorough
 def test_training_has_its_own_limit_a_second_worker_and_a_secret(tiny: Tiny) -> None:
     run = tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training")
     assert run.scores == {"two.training": 4.0}, run.output("two.training")
 
 
+@pytest.mark.thorough
 def test_pictures_are_kept_and_only_public_ones_are_told(tiny: Tiny) -> None:
     run = tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training")
     assert "in public" in json.dumps(run.results) and "numbers" not in run.output("two.training")
 
 
+@pytest.mark.thorough
 def test_a_hopeless_training_is_stopped_and_told_so(tiny: Tiny) -> None:
     manifest = tiny.root / "assignments/tiny/assignment.toml"
     manifest.write_text(manifest.read_text().replace("training_seconds = 60", "training_seconds = 2"))
@@ -125,6 +128,7 @@ def crowded(tiny: Tiny) -> None:
     tiny.write("assignments/tiny/checks/hidden/test_measured.py", check)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be pinned here")
 def test_a_machine_that_becomes_too_busy_costs_nobody_points(tiny: Tiny) -> None:
     """A training that computes, and was kept from it, has not failed."""
@@ -135,6 +139,7 @@ def test_a_machine_that_becomes_too_busy_costs_nobody_points(tiny: Tiny) -> None
     assert "this machine was too busy to say" in run.output("two.training")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be pinned here")
 def test_a_training_that_sleeps_fails_on_a_busy_machine_too(tiny: Tiny) -> None:
     """It asks for no processor: what runs next to it keeps it from nothing."""
@@ -145,6 +150,7 @@ def test_a_training_that_sleeps_fails_on_a_busy_machine_too(tiny: Tiny) -> None:
     assert "training was stopped: it took longer than the 2 s" in run.output("two.training")
 
 
+@pytest.mark.thorough
 def test_a_failed_measurement_is_not_repeated_on_the_reference_but_a_broken_check_is(tiny: Tiny) -> None:
     """A measured value is believed; anything else that a check raises may be its own fault."""
     broken = HIDDEN.replace("WAIT", "0").replace("number = torch.rand", "two.guess(); number = 1 / 0 + torch.rand")
@@ -155,6 +161,7 @@ def test_a_failed_measurement_is_not_repeated_on_the_reference_but_a_broken_chec
     assert tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training").outcomes == {"two.training": "FAIL"}
 
 
+@pytest.mark.thorough
 def test_training_can_be_left_out(tiny: Tiny) -> None:
     run = tiny.grade(tiny.hand_in(two=LEARNING), "--no-training")
     assert run.outcomes["two.training"] == "BLOCKED" and "left out on request" in run.output("two.training")

@@ -44,6 +44,7 @@ def forms_of(recogniser: Recogniser, step: int) -> dict[tuple[str, str], str]:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("recogniser", ["nyu2271_a3"], indirect=True)
 def test_equal_forms_get_the_same_hint(recogniser):
     assert_recognised(forms_of(recogniser, step=30))
@@ -64,6 +65,7 @@ def planted(recogniser: Recogniser, places: list[dict[str, Any]]) -> Iterator[tu
             yield place["item"], mutant, place["file"], text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("recogniser", ["nyu2271_a3"], indirect=True)
 def test_a_mistake_in_another_right_coding_gets_its_hint(recogniser):
     assert_recognised(hints_of_planted(recogniser, items=("diffusion.p_sample", "vae.reparametrize")))
@@ -141,6 +143,7 @@ def wrong_hints_of_pairs(recogniser: Recogniser, step: int) -> list[tuple[str, s
     return wrong
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("recogniser", ["nyu2271_a3"], indirect=True)
 def test_two_mistakes_get_no_wrong_hint(recogniser):
     assert wrong_hints_of_pairs(recogniser, step=60) == []

@@ -77,6 +77,7 @@ torch.load(Path(__file__).with_name("weights.pt"), weights_only=False)
 """
 
 
+@pytest.mark.thorough
 def test_a_pickled_checkpoint_runs_nowhere_but_in_the_jail(tmp_path: Path) -> None:
     """Nothing trusted loads it, and in a worker its commands find no shell; the code beside it is graded as ever."""
     mark = tmp_path / "mark"

@@ -166,6 +166,7 @@ def test_no_question_tells_whether_a_hidden_file_exists(situation: str) -> None:
         assert f"LEARNED 0 of {len(course.hidden())}" in shown, shown
 
 
+@pytest.mark.thorough
 def test_without_the_wall_the_same_questions_are_answered() -> None:
     """Landlock holds, and a worker that keeps its user learns of every file; else the test above were blind."""
     with Course.made() as course:

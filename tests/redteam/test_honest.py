@@ -111,6 +111,7 @@ def outcome(request: pytest.FixtureRequest) -> Iterator[Outcome]:
     yield from run(request.param, HONEST, call_seconds=10)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("twin", HONEST, ids=lambda twin: twin.name)
 def test_honest_code_keeps_full_marks(outcome: Outcome, twin: Attack) -> None:
     assert outcome.scores[twin.id] == 4.0, outcome.told(twin.id)

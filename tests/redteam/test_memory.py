@@ -167,6 +167,7 @@ def grading() -> Iterator[tuple[str, list[str], list[int]]]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.thorough
 def test_a_worker_knows_nothing_that_is_secret(grading: tuple[str, list[str], list[int]], tmp_path: Path) -> None:
     seed, plants, (worker, *_) = grading
     texts = secret_texts()

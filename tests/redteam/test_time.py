@@ -99,6 +99,7 @@ def session_of(zygote: Zygote, *, call: float | None = None, check: float | None
         session.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("limits", [{"call": 3 * LIMIT}, {"check": 3 * LIMIT}], ids=str)
 def test_right_code_is_not_failed_for_what_runs_beside_it(zygote: Zygote, limits: dict[str, float]) -> None:
     """Its work takes longer than its limit on the wall: a wall clock would have ended it."""
@@ -125,6 +126,7 @@ def held_to(share: float, zygote: Zygote) -> Iterator[None]:
 QUOTAS = [(1 / 8, function, kind) for function in ("work", "work_in_threads") for kind in ("call", "check")]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("share", "function", "kind"), [*QUOTAS, (1 / 32, "work_in_threads", "call")])
 def test_right_code_is_not_failed_for_a_quota(zygote: Zygote, share: float, function: str, kind: str) -> None:
     """What waits for the next period of a quota is kept waiting by nobody beside it, and is not to blame either."""
@@ -137,6 +139,7 @@ def test_right_code_is_not_failed_for_a_quota(zygote: Zygote, share: float, func
             assert time.monotonic() - begun > TIMEOUT_FACTOR * 2 * LIMIT
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("function", ["rest", "nap", "work_and_rest", "rest_beside_work"])
 @pytest.mark.parametrize("share", [1 / 4, 1 / 8])
 def test_code_that_sleeps_is_failed_under_a_quota_too(zygote: Zygote, share: float, function: str) -> None:
@@ -193,6 +196,7 @@ def test_no_process_keeps_itself_waiting(crowd: str) -> None:
 HOSTILE = ("rest", "spin", "spin_in_threads", "spin_and_wait", "nap", "seek_a_busy_processor")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("others", [0, OTHERS], ids=["alone", "busy"])
 @pytest.mark.parametrize("function", HOSTILE)
 def test_code_that_never_ends_is_failed_within_its_bound(zygote: Zygote, function: str, others: int) -> None:

@@ -207,6 +207,7 @@ def sample(model, n):
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("source", [STRAIGHT_AHEAD, TABLE])
 def test_samples_that_were_never_denoised(tmp_path: Path, source: str) -> None:
     assert passed("csci1051_ps3", tmp_path, "p2d.sampling", source) == []

@@ -190,6 +190,7 @@ def test_keys_that_collide_cost_no_time() -> None:
     assert growth(colliding, 5_000) < MOST
 
 
+@pytest.mark.thorough
 def test_bytes_that_are_referred_to_again_and_again_cost_no_time() -> None:
     """Five thousand tensors of one piece of 1 MB take no longer than of 1 kB."""
 

@@ -246,6 +246,7 @@ def visits() -> Iterator[tuple[int, list[str]]]:
         server.shutdown()
 
 
+@pytest.mark.thorough
 def test_a_browser_runs_nothing_and_asks_for_nothing(tmp_path: Path, visits: tuple[int, list[str]]) -> None:
     port, asked = visits
     tiny, markup = Tiny(tmp_path), MARKUP.format(port=port)
@@ -276,6 +277,7 @@ def test_a_report_of_an_earlier_grading_does_not_stay(tmp_path: Path) -> None:
     assert done.returncode == 2 and "name a file, such as report.html" in done.stderr
 
 
+@pytest.mark.thorough
 def test_check_writes_a_students_own_report(tmp_path: Path) -> None:
     tiny = Tiny(tmp_path)
     folder = tiny.hand_in(one=ONE.replace("x * 2", "x"), given="ONE = 1\n")

@@ -57,6 +57,7 @@ def test_fitted_text_fits_and_is_clean(text: str, limit: int) -> None:
     assert len(text) > limit or short == shorten(clean(text), limit)
 
 
+@pytest.mark.thorough
 def test_huge_text_is_fitted_without_reading_all_of_it() -> None:
     def text(size: int) -> str:
         return "H" * 1_000 + "\x00" * size + "T" * 1_000

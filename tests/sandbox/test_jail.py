@@ -113,6 +113,7 @@ SPY = ONE.replace(
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.getuid() != 0, reason="only root has a user to change")
 def test_where_nobody_else_can_read_python_the_worker_keeps_its_user_behind_the_other_walls(tmp_path):
     private = tmp_path / "private"

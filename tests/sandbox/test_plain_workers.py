@@ -53,6 +53,7 @@ def session(workers: PlainWorkers, folder: Path) -> Session:
     return Session(workers.fork_worker(), loader=loader, deadlines=Deadlines(2.0), load_seconds=10.0)
 
 
+@pytest.mark.thorough
 def test_a_plain_worker_answers_and_says_that_it_has_no_walls(workers: PlainWorkers, tmp_path: Path) -> None:
     live = session(workers, tmp_path)
     live.begin(0)
@@ -78,6 +79,7 @@ def test_a_plain_worker_that_leaves_is_lost(workers: PlainWorkers, tmp_path: Pat
     live.close()
 
 
+@pytest.mark.thorough
 def test_the_command_checks_a_hand_in_where_nothing_can_be_forked(tmp_path: Path) -> None:
     """A check has less time than such a worker needs to import torch: to wait for it costs the hand-in nothing."""
     tiny = Tiny(tmp_path)

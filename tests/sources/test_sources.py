@@ -31,6 +31,7 @@ def differences_of(slug: str, *, training: bool) -> list[str]:
     return [*differences(listed, found, ours(assignment)), *(f"no such check: {check}" for check in sorted(stale))]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("slug", slugs(ROOT))
 def test_every_source_of_a_verdict_is_listed(slug):
     assert not differences_of(slug, training=False), RENEW.format(slug)

@@ -174,6 +174,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("source", HOSTILE.values(), ids=HOSTILE)
 def test_no_source_takes_long(tmp_path, source):
     def read(size):

@@ -79,6 +79,7 @@ def test_empty_file_is_there_and_said_to_be_empty(tmp_path, data):
     assert said(submission) == "vae_solution.py: is empty"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "source",
     [
@@ -146,6 +147,7 @@ def test_an_ordinary_hand_in_takes_milliseconds(tmp_path):
     assert times_as_long(reading, lambda: [ast.parse(source) for source in files.values()], rounds=5) < 10
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "source",
     [

@@ -146,6 +146,7 @@ def test_a_notebook_that_is_too_long_is_not_parsed(tmp_path, parsed):
     assert "has more than 2 MB of code: not read" in said(read(tmp_path, text))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("cells", "most"), [([ALL_NAMED + "0\n" * (MAX_SOURCE // 15)] * 20, 8), ([ALL_NAMED] * 5_000, MAX_CELLS)]
 )
@@ -158,6 +159,7 @@ def test_long_text_without_a_definition_hides_none_in_a_later_cell():
     assert code_of(of_kind("markdown", "kl " * MAX_SOURCE, CODE)) == [CODE]
 
 
+@pytest.mark.thorough
 def test_blank_lines_before_a_mistake_take_no_time():
     def read_cells(size: int) -> None:
         source = "\n" * size + "z = = def kl"

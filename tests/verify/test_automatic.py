@@ -109,6 +109,7 @@ def test_records_that_are_out_of_date_or_wrong_are_reported(tmp_path):
     assert refuted.mutant.new == "return x * 4" and refuted.why.endswith("double")
 
 
+@pytest.mark.thorough
 def test_a_mutant_that_runs_for_ever_is_killed_by_the_clock(tmp_path):
     tiny = Proving(tmp_path)
     tiny.write("solutions/tiny/one.py", LOOP)

@@ -88,6 +88,7 @@ def test_what_is_too_near(number, record, said):
     assert found is None if not said else said in found[0]
 
 
+@pytest.mark.thorough
 def test_measured_kept_and_held_against_the_threshold(proving):
     unmeasured = told(proving.verify())[ProblemKind.MARGIN]
     assert unmeasured == [
@@ -139,6 +140,7 @@ TRAINED = {error}
 """
 
 
+@pytest.mark.thorough
 def test_other_right_networks_are_trained_kept_and_held_against_the_threshold(proving):
     proving.write("assignments/tiny/networks.toml", NETWORKS.format(error="0.9"))
     (unmeasured,) = [line for line in told(proving.verify("two.train"))[ProblemKind.MARGIN] if "network" in line]

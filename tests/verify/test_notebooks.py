@@ -143,6 +143,7 @@ def graded(course: Tiny, notebook: str):
     return course.grade(folder)
 
 
+@pytest.mark.thorough
 def test_a_hand_in_is_graded_without_its_loop_and_gets_the_hint(course):
     run = graded(course, written(TEXT.replace("return x * 2", "return x * 3"), run=True))
     assert run.outcomes == {"one.double": "FAIL", "one.quadruple": "PASS", "two.shift": "PASS"}
@@ -178,6 +179,7 @@ def test_a_reference_kept_as_text_counts_as_run_unless_a_cell_says_otherwise(cou
     assert not rows["right"].cell("two.shift").failed and rows["idle"].cell("two.shift").failed
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("run", "outcome"), [(True, "PASS"), (False, "FAIL")])
 def test_a_hand_in_must_have_been_run_where_a_check_asks_for_it(course, run, outcome):
     course.add_check("run", RUN)

@@ -134,6 +134,7 @@ def test_drawn(one, x):
 """
 
 
+@pytest.mark.thorough
 def test_a_mistake_reads_as_it_does_when_it_is_handed_in(tmp_path):
     """With the smallest example that was found, which is not the first that fails."""
     wrong = "return (x * 2).clamp(max=5)"

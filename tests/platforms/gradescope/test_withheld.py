@@ -77,6 +77,7 @@ def test_attempts_without_anything_to_show_are_refused() -> None:
         Feedback(hidden=Showing.AFTER_PUBLISHED, attempts=3)
 
 
+@pytest.mark.thorough
 def test_the_command_counts_the_attempts_that_the_platform_knows(tmp_path) -> None:
     tiny = Tiny(tmp_path)
     tiny.write("assignments/tiny/assignment.toml", MANIFEST.replace("[limits]", "[feedback]\nattempts = 2\n[limits]"))
