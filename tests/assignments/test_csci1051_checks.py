@@ -100,20 +100,6 @@ def test_the_report_says_which_form_the_term_has(suite: CheckSuite, tmp_path: Pa
 
 # wrong variants
 
-SAMPLE_OF_MISTAKES = """
-clusters-one-colour clusters-not-all-images clusters-labels-in-another-order grid-coordinates-swapped
-grid-rows-in-disorder vae-sigma-raw kl-sigma-as-variance kl-sign latent-variance latent-one-noise points-gaussian
-points-fixed-seed noising-too-little noising-without-roots noising-one-step-for-all noising-other-noise-returned
-"""
-"""The likeliest mistakes; the whole catalogue takes minutes."""
-
-
-@pytest.mark.parametrize("name", SAMPLE_OF_MISTAKES.split())
-def test_a_mistake_that_people_make_costs_points(suite: CheckSuite, tmp_path: Path, name: str) -> None:
-    item = MUTANTS[name].item
-    folder = written(tmp_path, CATALOGUE.source(MUTANTS[name])[1])
-    assert points(suite, folder, (item,))[item] < FULL[item]
-
 
 @pytest.mark.thorough
 def test_messages_say_what_is_wrong(suite: CheckSuite, tmp_path: Path) -> None:

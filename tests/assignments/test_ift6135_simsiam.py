@@ -47,33 +47,14 @@ def variant(folder, source, *replacements):
 
 # Wrong variants: those of the catalogue
 
-SPECIFIED = """
-simsiam-forward-detach-dropped simsiam-forward-p-from-detached-z simsiam-forward-z-first
-simsiam-forward-grouped-by-view simsiam-forward-z-swapped cosine-whole-batch-norm cosine-no-eps
-simsiam-loss-summed simsiam-loss-not-averaged simsiam-loss-sign
-"""
-"""The mistakes of real hand-ins that the specification names."""
-OFTEN_MADE = """
-simsiam-forward-flag-always-on simsiam-forward-flag-inverted simsiam-forward-frozen-predictor-blocks
-cosine-squeezed cosine-eps-added cosine-other-axis
-simsiam-loss-no-half simsiam-loss-same-view simsiam-loss-first-direction-only simsiam-loss-predictions-detached
-"""
 MUTANTS = {
     mutant.id: mutant for mutant in read_catalogue(load_assignment(ROOT, "ift6135_a3")).mutants if mutant.item in FULL
 }
-WRONG = [name for name, mutant in MUTANTS.items() if not mutant.equivalent]
 
 
 def mutated(folder, source, name):
     """The reference with the bug of a mutant in it."""
     return variant(folder, apply(MUTANTS[name].replacements, source, where=name))
-
-
-@pytest.mark.parametrize("name", [*SPECIFIED.split(), *OFTEN_MADE.split()])
-def test_a_mistake_that_people_make_costs_points(suite, reference, tmp_path, name):
-    item = MUTANTS[name].item
-    judged = suite.grade(mutated(tmp_path, reference, name), items=[item])[item]
-    assert any(v.outcome is Outcome.FAIL and v.by_comparison for _, v in judged)
 
 
 def test_a_wrong_similarity_costs_nothing_of_the_loss(suite, reference, tmp_path):
@@ -90,11 +71,6 @@ def test_a_loss_that_stops_gradients_itself_costs_nothing_and_is_told(suite, ref
     (note,) = notes(judged)
     assert "3.4" in note and "stop_gradient=False then changes nothing" in note
     assert notes(suite.score(reference, items=[LOSS])[LOSS]) == []
-
-
-@pytest.mark.parametrize("name", sorted(set(MUTANTS) - set(WRONG)))
-def test_what_is_right_after_all_costs_nothing(suite, reference, tmp_path, name):
-    assert points(suite, mutated(tmp_path, reference, name)) == FULL
 
 
 def test_an_eps_that_is_felt_costs_points(suite, reference, tmp_path):

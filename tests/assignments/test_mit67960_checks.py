@@ -72,22 +72,6 @@ def test_alternatives_are_as_different_as_hand_ins() -> None:
 
 # wrong variants
 
-SAMPLE_OF_MISTAKES = """
-encode-variance-for-logvar encode-latent-size-fixed reparameterize-variance-as-std reparameterize-without-gradient
-decode-no-sigmoid decode-images forward-no-sample forward-sample-detached loss-kl-mean-over-coordinates
-loss-pixels-averaged plot-latents-decodes-random-z plot-latents-others-random plot-latents-reshaped plot-latents-arange
-plot-latents-not-drawn kl-determinant-once schedule-of-1000-steps q-sample-alpha-for-alpha-bar p-losses-noise-not-passed
-p-losses-absolute-error p-sample-start-clamped p-sample-printed-factor p-sample-beta-as-variance loop-start-not-kept
-loop-reversed snapshots-index-is-t snapshots-from-the-end
-"""
-"""The mistakes of real hand-ins; the whole catalogue takes minutes."""
-
-
-@pytest.mark.parametrize("name", SAMPLE_OF_MISTAKES.split())
-def test_a_mistake_that_people_make_costs_points(suite: CheckSuite, tmp_path: Path, name: str) -> None:
-    item = MUTANTS[name].item
-    assert passed(suite, written(MUTANTS[name], tmp_path), (item,))[item]
-
 
 def test_a_random_grid_fails_every_check_of_its_codes(suite: CheckSuite, tmp_path: Path) -> None:
     """It looks plausible, which is why people do not see it."""

@@ -148,36 +148,6 @@ def test_habits_of_students_cost_nothing(suite: CheckSuite, tmp_path: Path, styl
 
 # wrong variants
 
-SAMPLE_OF_MISTAKES = """
-ae-relu-on-the-code ae-decoder-relu-in-front ae-last-width-left-out ae-decoder-relu-before-the-sigmoid
-vae-encoder-relu-on-mean vae-always-a-sigmoid vae-decoder-no-sigmoid vae-decode-dim-ignored vae-z-size-not-halved
-reparameterize-variance-as-std reparameterize-repeated-twice reparameterize-without-gradient
-log-normal-pdf-not-summed log-normal-pdf-axis-ignored log-normal-pdf-constant-left-out
-kl-sign kl-sign-of-the-estimate kl-without-half
-notebook-cell-not-run notebook-cell-run-out-of-order notebook-cell-with-an-error
-"""
-"""The mistakes of real hand-ins; the whole catalogue takes minutes."""
-
-
-def assert_costs_its_own_item_alone(suite: CheckSuite, folder: Path, name: str, items: tuple[str, ...]) -> None:
-    mutant = MUTANTS[name]
-    (folder / "pset1.py").write_text(CATALOGUE.source(mutant)[1], encoding="utf-8")
-    verdicts = suite.grade(folder, items=items)
-    failed = [verdict for _, verdict in verdicts.pop(mutant.item) if verdict.outcome is Outcome.FAIL]
-    assert failed and any(verdict.by_comparison for verdict in failed) is not mutant.raises
-    assert {verdict.outcome for others in verdicts.values() for _, verdict in others} <= {Outcome.PASS}
-
-
-@pytest.mark.parametrize("name", SAMPLE_OF_MISTAKES.split())
-def test_a_mistake_that_people_make_costs_points(suite: CheckSuite, tmp_path: Path, name: str) -> None:
-    assert_costs_its_own_item_alone(suite, tmp_path, name, (MUTANTS[name].item,))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", MUTANTS)
-def test_a_mistake_costs_its_own_item_alone(suite: CheckSuite, tmp_path: Path, name: str) -> None:
-    assert_costs_its_own_item_alone(suite, tmp_path, name, ITEMS)
-
 
 @pytest.mark.parametrize("item", BLANKS)
 def test_what_is_not_written_costs_its_own_item_alone(suite: CheckSuite, tmp_path: Path, item: str) -> None:

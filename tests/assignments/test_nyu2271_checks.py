@@ -112,24 +112,6 @@ def test_stand_ins_refuse_a_number_of_steps_that_would_fill_the_memory(suite: Ch
 
 # wrong variants
 
-SAMPLE_OF_MISTAKES = """
-vae-init-decoder-no-sigmoid vae-init-encoder-one-head vae-forward-sample-detached vae-forward-one-noise-for-all
-reparametrize-variance-as-std reparametrize-without-gradient
-loss-kl-variance-squared loss-not-divided loss-kl-without-half
-cvae-init-decoder-without-class cvae-forward-class-first schedule-alpha-bar schedule-t-plus-1-steps
-q-sample-first-time-for-all q-sample-alpha-for-alpha-bar p-losses-squared-error p-losses-summed forward-never-last
-p-sample-start-not-clamped p-sample-noise-in-the-last-step p-sample-printed-factor loop-clamped-before
-loop-forgets-the-step loop-one-time-for-the-batch sample-unnormalised-twice
-"""
-"""The mistakes of real hand-ins; the whole catalogue takes minutes."""
-
-
-@pytest.mark.parametrize("name", SAMPLE_OF_MISTAKES.split())
-def test_a_mistake_that_people_make_costs_points(suite: CheckSuite, tmp_path: Path, name: str) -> None:
-    item = MUTANTS[name].item
-    written(MUTANTS[name], tmp_path)
-    assert points(suite, tmp_path, (item,))[item] < FULL[item]
-
 
 def test_a_missing_last_clamp_is_right_after_all(suite: CheckSuite, tmp_path: Path) -> None:
     """The last step returns an estimate that is clamped already."""
