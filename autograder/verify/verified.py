@@ -63,7 +63,10 @@ def read_verified(root: Path) -> Verified:
 
 
 def record_verified(root: Path, assignment: Assignment) -> None:
-    """Put on record that exactly this passed, and forget what is there no more."""
+    """Put on record that exactly this passed, and forget what is there no more.
+
+    Raises `UserError` where the record cannot be read or written.
+    """
     before = read_verified(root)
     known = before.concepts if assignment.is_concept else before.assignments
     known = {**known, assignment.slug: digest_of(assignment)}
@@ -72,4 +75,8 @@ def record_verified(root: Path, assignment: Assignment) -> None:
     for kind, there in (("assignments", slugs(root)), ("concepts", concepts(root))):
         now[kind] = {name: digest for name, digest in sorted(now[kind].items()) if name in there}
     text = Verified.model_validate(now).model_dump_json(indent=1) + "\n"
-    (root / VERIFIED).write_text(text, encoding="utf-8")
+    path = root / VERIFIED
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); what passed is not on record") from None

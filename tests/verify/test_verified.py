@@ -96,5 +96,12 @@ def test_a_record_that_cannot_be_read_is_named(tmp_path):
         changed(tmp_path)
 
 
+def test_a_record_that_cannot_be_written_is_named(tmp_path):
+    proving = Proving(tmp_path)
+    (tmp_path / VERIFIED).symlink_to(tmp_path / "missing" / "folder")
+    with pytest.raises(UserError, match=r"verified\.json: cannot be written \(.*\); what passed is not on record"):
+        record_verified(tmp_path, proving.loaded)
+
+
 def test_all_concepts_can_be_asked_for(course):
     assert [(one.slug, one.is_concept) for one in choose(course.root, [], concept="all")] == [(CONCEPT, True)]
