@@ -26,7 +26,7 @@ from autograder.platforms.gradescope.bundle import bundle_files
 from autograder.platforms.gradescope.settings import read_choices
 from autograder.release.building import Release, build, stale_files
 from autograder.release.leakcheck import LeakFound
-from autograder.verify.command import choose, folder_for, objections, verify_and_save
+from autograder.verify.command import choose, folder_for, never_verified, objections, verify_and_save
 from autograder.verify.reporting.tables import show_item, show_summary, tracebacks
 from autograder.verify.verified import VERIFIED as VERIFIED_FILE
 
@@ -81,7 +81,7 @@ def verify_command(
     slugs: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="Assignments; all by default.")] = None,
     item: Annotated[str, typer.Option("--item", metavar="ID", help="Only this item, in seconds; see above.")] = "",
     concept: Annotated[str, typer.Option("--concept", metavar="NAME", help="A concept by itself, or `all`.")] = "",
-    changed: Annotated[bool, typer.Option("--changed", help="Only what is not on record in verified.json.")] = False,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what differs from verified.json.")] = False,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")] = os.cpu_count() or 1,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the matrices go.")] = VERIFIED,
     fresh: Annotated[bool, typer.Option("--fresh", help="Use nothing that is kept of earlier runs.")] = False,
@@ -108,7 +108,7 @@ def verify_command(
     With --concept: the proof of what assignments share, in proofs/, by itself.
 
     A pass goes on record in verified.json, which is committed. With --changed: those assignments and concepts that
-    are not there as they are now. The engine has no say in that.
+    are something else now than what is there; what is not there at all is named. The engine has no say in that.
 
     The measures, which are saved next to the matrix, count for none either. --automatic tries every generic slip in
     the marked regions, and names the survivors. --calibrate grades correct solutions: no check may fail and no
@@ -125,6 +125,8 @@ def verify_command(
 
             _measure(slugs or [], concept, item, jobs, out, Measures(automatic, calibrate, power, margins))
             return
+        for name in never_verified(ROOT, slugs or []) if changed and not concept else ():
+            typer.echo(f"not on record in {VERIFIED_FILE}; run: python build.py verify {name}", err=True)
         _verify(choose(ROOT, slugs or [], item, concept, changed=changed), item, jobs, out, fresh)
 
 
@@ -186,7 +188,7 @@ def _measure(slugs: list[str], concept: str, item: str, jobs: int, out: Path, me
 
 def _verify(chosen: list[Assignment], item: str, jobs: int, out: Path, fresh: bool) -> None:
     if not chosen:
-        typer.echo(f"all of it is on record in {VERIFIED_FILE} as it is now")
+        typer.echo(f"nothing differs from what is on record in {VERIFIED_FILE}")
         return
     console = Console(highlight=False)
     try:

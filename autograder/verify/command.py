@@ -31,7 +31,7 @@ def choose(
     """Return the chosen assignments (all without a choice) that have the item; raise `UserError` where none has it.
 
     With a ``concept`` its proof alone, which stands for an assignment; with `ALL` every concept's. With ``changed``
-    what differs from the record of verifications, concepts among it unless assignments are chosen.
+    what differs from its record of a verification, concepts among it unless assignments are chosen.
     """
     if concept and chosen:
         raise UserError(f"--concept {concept} is proved without an assignment; leave out {', '.join(chosen)}")
@@ -42,8 +42,7 @@ def choose(
     if not assignments:
         raise UserError(f"{root / 'assignments'}: no assignments here (folders with an assignment.toml)")
     if changed:
-        proofs = [] if chosen or concept else [load_concept(root, name) for name in concepts(root)]
-        return _changed(root, [*proofs, *assignments])
+        return read_verified(root).differing([*_proofs(root, chosen or concept), *assignments])
     if not item:
         return assignments
     having = [a for a in assignments if any(entry.id == item for entry in a.manifest.items)]
@@ -53,9 +52,15 @@ def choose(
     return having
 
 
-def _changed(root: Path, assignments: Sequence[Assignment]) -> list[Assignment]:
-    verified = read_verified(root)
-    return [assignment for assignment in assignments if not verified.has(assignment)]
+def never_verified(root: Path, chosen: Sequence[str]) -> list[str]:
+    """Name the chosen assignments (all, and all concepts, without a choice) of which no verification is on record."""
+    assignments = [*_proofs(root, chosen), *(load_assignment(root, slug) for slug in chosen or slugs(root))]
+    missing = read_verified(root).missing(assignments)
+    return [f"--concept {one.slug}" if one.is_concept else one.slug for one in missing]
+
+
+def _proofs(root: Path, chosen: object) -> list[Assignment]:
+    return [] if chosen else [load_concept(root, name) for name in concepts(root)]
 
 
 def folder_for(out: Path, assignment: Assignment, item: str) -> Path:

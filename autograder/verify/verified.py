@@ -7,6 +7,7 @@ the engine is answered for by its tests and by a verification of everything.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -30,10 +31,16 @@ class Verified(BaseModel):
     assignments: dict[str, str] = Field(default_factory=dict)
     concepts: dict[str, str] = Field(default_factory=dict)
 
-    def has(self, assignment: Assignment) -> bool:
-        """Say whether exactly this passed."""
-        known = self.concepts if assignment.is_concept else self.assignments
-        return known.get(assignment.slug) == digest_of(assignment)
+    def differing(self, assignments: Iterable[Assignment]) -> list[Assignment]:
+        """Return those that passed as something else than they are now."""
+        return [one for one in assignments if self._digest(one) not in ("", digest_of(one))]
+
+    def missing(self, assignments: Iterable[Assignment]) -> list[Assignment]:
+        """Return those that are not on record at all."""
+        return [one for one in assignments if not self._digest(one)]
+
+    def _digest(self, assignment: Assignment) -> str:
+        return (self.concepts if assignment.is_concept else self.assignments).get(assignment.slug, "")
 
 
 def digest_of(assignment: Assignment) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from autograder.assignment import PROOFS, load_assignment, load_concept
 from autograder.errors import UserError
-from autograder.verify.command import choose, verify_and_save
+from autograder.verify.command import choose, never_verified, verify_and_save
 from autograder.verify.verified import VERIFIED, digest_of, read_verified, record_verified
 from tests.concepts.course import CONCEPT, ConceptCourse
 from tests.verify.proving import COMPLETE, MINUS, Proving
@@ -73,12 +73,21 @@ def test_a_record_forgets_what_is_gone(course):
     assert (list(read_verified(course.root).assignments), read_verified(course.root).concepts) == ([CONCEPT], {})
 
 
+def test_what_never_passed_is_named_and_nothing_that_changed(course):
+    (course.root / VERIFIED).unlink()
+    assert changed(course.root) == []
+    assert never_verified(course.root, []) == [f"--concept {CONCEPT}", CONCEPT]
+    assert never_verified(course.root, [CONCEPT]) == [CONCEPT]
+    record_verified(course.root, load_assignment(course.root, CONCEPT))
+    assert never_verified(course.root, []) == [f"--concept {CONCEPT}"]
+
+
 def test_a_whole_verification_that_passes_goes_on_record_and_no_other(tmp_path):
     proving, out = Proving(tmp_path), tmp_path / "out"
     verify_and_save(tmp_path, proving.loaded, out, item="two.shift", jobs=1)
-    assert changed(tmp_path) == [("tiny", False)] and not (tmp_path / VERIFIED).exists()
+    assert never_verified(tmp_path, []) == ["tiny"] and not (tmp_path / VERIFIED).exists()
     verify_and_save(tmp_path, proving.loaded, out, item="", jobs=1)
-    assert changed(tmp_path) == []
+    assert never_verified(tmp_path, []) == changed(tmp_path) == []
     on_record = (tmp_path / VERIFIED).read_bytes()
     proving.catalogue(COMPLETE.replace(MINUS, ""))
     assert changed(tmp_path) == [("tiny", False)]
