@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,11 @@ from autograder.proofs import refuse_exposed
 from autograder.reports.console import render
 from autograder.reports.html import render_html
 from autograder.results import GradingResult, Outcome
+
+MANY = 3
+"""So many folders with expected files are the submissions of many."""
+EXPORTED = "submission_metadata.yml"
+"""What Gradescope puts beside the folders of all submissions."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,8 @@ def _prepare(request: GradeRequest, assignment: Assignment) -> None:
     """Look at the request, and let nothing that is there look like the results of a run that breaks off."""
     if not request.path.exists():
         raise UserError(f"{request.path}: there is nothing here to grade")
+    if request.metadata is None:
+        _refuse_several(request.path, assignment)
     for item_id in request.options.only:
         assignment.manifest.item(item_id)
     if request.out is not None:
@@ -111,6 +119,24 @@ def _prepare(request: GradeRequest, assignment: Assignment) -> None:
     _write(request.results, results_json.pessimistic(assignment))
     for report in request.reports:
         _forget_report(report)
+
+
+def _refuse_several(path: Path, assignment: Assignment) -> None:
+    """Refuse a folder of many submissions, such as an export of the platform, of which one would stand for all.
+
+    One student's folder may hold versions in folders too: then what is expected is above them, or there are two.
+    """
+    expected = assignment.manifest.files.required
+    if not path.is_dir() or not os.access(path, os.R_OK) or any((path / name).exists() for name in expected):
+        return
+    folders = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and not folder.is_symlink()]
+    found = [folder.name for folder in folders if any((folder / name).is_file() for name in expected)]
+    if len(found) >= MANY or (found and (path / EXPORTED).is_file()):
+        named = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        raise UserError(
+            f"{path}: holds {len(found)} submissions ({named}), and one is graded at a time; name one of them:"
+            f" {path / found[0]}"
+        )
 
 
 def _graded_or_told(request: GradeRequest, assignment: Assignment, interruption: Interruption) -> GradingResult:

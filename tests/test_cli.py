@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import Tiny, command
+from tests.tiny import TWO, Tiny, command
 
 
 @pytest.fixture
@@ -35,6 +35,27 @@ def test_a_path_with_nothing_is_misuse(tiny: Tiny) -> None:
     done = command("grade", "tiny", str(tiny.root / "nothing"), "--root", str(tiny.root))
     assert done.returncode == 2
     assert "there is nothing here" in done.stderr
+
+
+@pytest.mark.usefixtures("warm")
+def test_a_folder_of_many_submissions_is_not_graded_as_one(tiny: Tiny) -> None:
+    export = tiny.root / "assignment_1_export"
+    for number in range(2):
+        (export / f"submission_{number}").mkdir(parents=True)
+        (export / f"submission_{number}" / "two.py").write_text(TWO, encoding="utf-8")
+    assert tiny.grade(export).status == 0, "one student's two versions"
+    (export / "submission_metadata.yml").write_text("submission_0: {}\n", encoding="utf-8")
+    assert_refused(tiny, export, "holds 2 submissions (submission_0, submission_1)")
+    (export / "submission_metadata.yml").unlink()
+    shutil.copytree(export / "submission_0", export / "submission_2")
+    assert_refused(tiny, export, "holds 3 submissions (submission_0, submission_1, submission_2)")
+    (export / "two.py").write_text(TWO, encoding="utf-8")
+    assert tiny.grade(export).status == 0, "older versions beside what counts"
+
+
+def assert_refused(tiny: Tiny, export: Path, text: str) -> None:
+    run = tiny.grade(export)
+    assert run.status == 2 and text in run.stderr and f"name one of them: {export / 'submission_0'}" in run.stderr
 
 
 def test_check_outside_of_a_template_says_where_to_go(tmp_path: Path) -> None:
