@@ -27,6 +27,7 @@ from autograder.proofs import refuse_exposed
 from autograder.reports.console import render
 from autograder.reports.html import render_html
 from autograder.results import GradingResult, Outcome
+from autograder.source.junk import is_junk
 
 MANY = 3
 """So many folders with expected files are the submissions of many."""
@@ -129,7 +130,7 @@ def _refuse_several(path: Path, assignment: Assignment) -> None:
     expected = assignment.manifest.files.required
     if not path.is_dir() or not os.access(path, os.R_OK) or any((path / name).exists() for name in expected):
         return
-    folders = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and not folder.is_symlink()]
+    folders = [one for one in sorted(path.iterdir()) if one.is_dir() and not (one.is_symlink() or is_junk(one.name))]
     found = [folder.name for folder in folders if any((folder / name).is_file() for name in expected)]
     if len(found) >= MANY or (found and (path / EXPORTED).is_file()):
         named = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
