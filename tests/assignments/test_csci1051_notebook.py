@@ -31,7 +31,7 @@ def executed(cells: list[Any], folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     return sum("image/png" in output.get("data", {}) for output in outputs)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_notebook_runs_without_the_extra_credit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever leaves the blanks of the extra credit as they are gets to the end of Problem 2."""
     cells, theirs = reference().cells, nbformat.read(TEMPLATE, as_version=4).cells
@@ -45,7 +45,7 @@ def test_the_notebook_runs_without_the_extra_credit(tmp_path: Path, monkeypatch:
     assert {path.name for path in (tmp_path / "results").iterdir()} == {"autoencoder.pt", "diffusion.pt"}
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_extra_credit_is_trained_where_it_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = reference().cells
     end = next(n for n, cell in enumerate(cells) if cell.source.startswith("## Problem 2"))

@@ -155,7 +155,7 @@ def outputs(notebook: Any) -> Iterator[Any]:
         yield from cell.get("outputs", [])
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_notebook_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SMALL_DATA": "1", "OMP_NUM_THREADS": "1", "IPYTHONDIR": str(tmp_path / ".ipython")}.items():
         monkeypatch.setenv(name, value)

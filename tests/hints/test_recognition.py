@@ -143,7 +143,7 @@ def wrong_hints_of_pairs(recogniser: Recogniser, step: int) -> list[tuple[str, s
     return wrong
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("recogniser", ["nyu2271_a3"], indirect=True)
 def test_two_mistakes_get_no_wrong_hint(recogniser):
     assert wrong_hints_of_pairs(recogniser, step=60) == []
