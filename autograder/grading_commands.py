@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +27,12 @@ from autograder.reports.console import render
 from autograder.reports.html import render_html
 from autograder.results import GradingResult, Outcome
 from autograder.source.junk import is_junk
+from autograder.source.lines import printable
 
 MANY = 3
 """So many folders with expected files are the submissions of many."""
+LONG = 4096
+"""A path that is to be copied is told in full."""
 EXPORTED = "submission_metadata.yml"
 """What Gradescope puts beside the folders of all submissions."""
 
@@ -127,17 +129,25 @@ def _refuse_several(path: Path, assignment: Assignment) -> None:
 
     One student's folder may hold versions in folders too: then what is expected is above them, or there are two.
     """
-    expected = assignment.manifest.files.required
-    if not path.is_dir() or not os.access(path, os.R_OK) or any((path / name).exists() for name in expected):
+    try:
+        found = _folders_with(path, assignment.manifest.files.required) if path.is_dir() else []
+        exported = (path / EXPORTED).is_file()
+    except OSError:  # whoever reads the submission says what cannot be read
         return
-    folders = [one for one in sorted(path.iterdir()) if one.is_dir() and not (one.is_symlink() or is_junk(one.name))]
-    found = [folder.name for folder in folders if any((folder / name).is_file() for name in expected)]
-    if len(found) >= MANY or (found and (path / EXPORTED).is_file()):
-        named = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+    if len(found) >= MANY or (found and exported):
+        named = ", ".join(printable(folder.name, 40) for folder in found[:3]) + (", ..." if len(found) > 3 else "")
         raise UserError(
-            f"{path}: holds {len(found)} submissions ({named}), and one is graded at a time; name one of them:"
-            f" {path / found[0]}"
+            f"{printable(path, LONG)}: holds {len(found)} submissions ({named}), and one is graded at a time;"
+            f" name one of them: {printable(found[0], LONG)}"
         )
+
+
+def _folders_with(path: Path, expected: Sequence[str]) -> list[Path]:
+    """Return the folders in ``path`` that have expected files; none where it has some itself."""
+    if any((path / name).exists() for name in expected):
+        return []
+    folders = (one for one in sorted(path.iterdir()) if one.is_dir() and not (one.is_symlink() or is_junk(one.name)))
+    return [folder for folder in folders if any((folder / name).is_file() for name in expected)]
 
 
 def _graded_or_told(request: GradeRequest, assignment: Assignment, interruption: Interruption) -> GradingResult:

@@ -122,6 +122,7 @@ def test_a_release_needs_a_verification_of_exactly_its_files(proving: Proving, t
     page = proving.root / "dist/verify/tiny/matrix.html"
     assert verified.stdout.rstrip().endswith(str(page)) and page.is_file()
     assert json.loads(page.with_suffix(".json").read_text())["passed"] is True
+    assert_changed(project, "nothing differs from what is on record in verified.json\n")
 
     released = run(project, "release", "--out", str(tmp_path))
     assert released.returncode == 0, released.stderr
@@ -134,8 +135,37 @@ def test_a_release_needs_a_verification_of_exactly_its_files(proving: Proving, t
     failed = run(project, "verify", "tiny")
     assert failed.returncode == 1
     assert failed.stderr == "tiny: two.shift: has no mutant; add a mutant for it\n"
+    changed = run(project, "verify", "--changed")
+    assert (changed.returncode, changed.stderr) == (failed.returncode, failed.stderr)
     proving.catalogue(COMPLETE)
     assert "no passing verification is on record" in run(project, "release").stderr
+
+
+def assert_changed(project: Course, printed: str, told: str = "") -> None:
+    done = run(project, "verify", "--changed")
+    assert (done.returncode, done.stdout, done.stderr) == (0, printed, told)
+
+
+def test_what_never_passed_is_named_and_misuse_is_one_line(proving: Proving) -> None:
+    project = Course(proving.root)
+    (proving.root / "verified.json").unlink(missing_ok=True)
+    shutil.rmtree(proving.root / "dist", ignore_errors=True)
+    line = "not on record in verified.json; run: python build.py verify tiny\n"
+    assert_changed(project, "nothing differs from what is on record in verified.json\n", line)
+    for arguments, text in (
+        (("--changed", "--item", "one.double"), "--changed asks for whole verifications; leave out --item"),
+        (("--changed", "tinny"), 'did you mean "tiny"?'),
+        (("--concept", "kl"), "no concept 'kl'"),
+    ):
+        done = run(project, "verify", *arguments)
+        assert done.returncode == 2 and text in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    proving.write("verified.json", "{")
+    for arguments in (("--changed",), ("tiny",)):
+        done = run(project, "verify", *arguments)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+        assert "verified.json: this is no record of verifications; remove it" in done.stderr
+    assert not (proving.root / "dist/verify/tiny/matrix.json").exists(), "said before anything is graded"
+    (proving.root / "verified.json").unlink()
 
 
 @pytest.mark.thorough

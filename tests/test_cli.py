@@ -47,15 +47,16 @@ def test_a_folder_of_many_submissions_is_not_graded_as_one(tiny: Tiny) -> None:
     (export / "submission_metadata.yml").write_text("submission_0: {}\n", encoding="utf-8")
     assert_refused(tiny, export, "holds 2 submissions (submission_0, submission_1)")
     (export / "submission_metadata.yml").unlink()
-    shutil.copytree(export / "submission_0", export / "submission_2")
-    assert_refused(tiny, export, "holds 3 submissions (submission_0, submission_1, submission_2)")
+    shutil.copytree(export / "submission_0", export / "submission\n2")
+    assert_refused(tiny, export, "holds 3 submissions (submission 2, submission_0, submission_1)", "submission 2")
     (export / "two.py").write_text(TWO, encoding="utf-8")
     assert tiny.grade(export).status == 0, "older versions beside what counts"
 
 
-def assert_refused(tiny: Tiny, export: Path, text: str) -> None:
+def assert_refused(tiny: Tiny, export: Path, text: str, first: str = "submission_0") -> None:
     run = tiny.grade(export)
-    assert run.status == 2 and text in run.stderr and f"name one of them: {export / 'submission_0'}" in run.stderr
+    assert run.status == 2 and text in run.stderr and run.stderr.endswith(f"name one of them: {export}/{first}\n")
+    assert run.stderr.count("\n") == 1
 
 
 def test_check_outside_of_a_template_says_where_to_go(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def verify_and_save(
     path = out / assignment.slug / KEPT
     if fresh:
         path.unlink(missing_ok=True)
+    read_verified(root)  # one that cannot be read is said before minutes are spent
     before = digests_of(root, assignment)
     with progress_bar(assignment.slug) as progress:
         report = verify(assignment, item=item, jobs=jobs, progress=progress, kept=Kept(path))

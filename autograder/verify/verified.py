@@ -65,6 +65,8 @@ def read_verified(root: Path) -> Verified:
         return Verified.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return Verified()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except ValidationError:
         raise UserError(f"{path}: this is no record of verifications; remove it, verify again, and commit it") from None
 

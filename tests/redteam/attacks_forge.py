@@ -82,7 +82,7 @@ worker.write_frame = lambda stream, *a, **k: stream.sendall(b"PASS" * 100)"""),
 held = executor()
 for spec in held._stand_ins:
     for number in (0, 1, -1, 10**30, "x", None, 2.5):
-        try: held.call_trusted(number, (x, [x, {"a": x}]), {"y": x})
+        try: held._questions.call_trusted(number, (x, [x, {"a": x}]), {"y": x})
         except TypeError: pass""", twin="return helper(x) * 0 + x * 3"),
     Attack("ask a stand-in for the answer", "return helper(helper(x), object(), [x], {1: x})"),
     Attack("thousands of callbacks", "for _ in range(3000): helper(x)\nreturn helper(x) * 3"),

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from autograder.sandbox.jailed.executor import ExposedModule
+from autograder.sandbox.jailed.questions import ExposedModule
 
 
 def answer_for(part: nn.Module, shape: Sequence[int], answer: Callable[..., Tensor]) -> None:
