@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,16 @@ class CheckPlugin:
     _checks: dict[str, Check] = field(default_factory=dict)
     _derived: dict[str, Derived] = field(default_factory=dict)
     """Checks that contracts gave, by the names of pytest's items."""
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Let paths of checks be relative to the assignment, whose own path may have what pytest reads as a selection.
+
+        pytest takes brackets and ``::`` in an argument for parts of a test's name.
+        """
+        given = config.invocation_params
+        config.invocation_params = config.InvocationParams(
+            args=given.args, plugins=given.plugins, dir=self.assignment.folder
+        )
 
     def pytest_pycollect_makeitem(self, collector: pytest.Module, name: str, obj: object) -> list[pytest.Item] | None:
         """Make a check of each property of a contract, in the file that applies it."""
@@ -149,7 +160,7 @@ def run_checks(plugin: CheckPlugin) -> None:
     for name, module in _fixtures_of(plugin.assignment.modules).items():
         setattr(fixtures, name, pytest.fixture(name=name)(_give(module)))
     folders = [plugin.assignment.public_checks, *([plugin.assignment.hidden_checks] if plugin.hidden else [])]
-    paths = [str(folder) for folder in folders if folder.is_dir()]
+    paths = [str(folder.relative_to(plugin.assignment.folder)) for folder in folders if folder.is_dir()]
     if not paths:
         return  # given no path, pytest would collect the current folder
     quiet = ["terminal", "cacheprovider", "faulthandler", "logging", "hypothesispytest", "junitxml", "pastebin"]
@@ -166,9 +177,25 @@ def run_checks(plugin: CheckPlugin) -> None:
         "--assert=plain",
         "-s",
     ]
-    pytest.main([*options, *paths], plugins=[plugin, fixtures])
+    with chdir(os.curdir), _settings_of_others_hidden():  # pytest ends in the folder that its paths are relative to
+        pytest.main([*options, *paths], plugins=[plugin, fixtures])
     if plugin.problems:
         raise plugin.problems[0]
+
+
+@contextmanager
+def _settings_of_others_hidden() -> Iterator[None]:
+    """Hide what the environment says to pytest: options of whoever runs this would change what is collected, or end it.
+
+    Their installed plugins stay out as well: one that shuffles or repeats tests would do so with checks.
+    """
+    theirs = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_")}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        os.environ.update(theirs)
 
 
 def _fixtures_of(modules: Sequence[str]) -> dict[str, str]:

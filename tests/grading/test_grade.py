@@ -281,3 +281,10 @@ def test_the_environment_of_the_caller_does_not_reach_a_worker(tiny: Tiny) -> No
     run = tiny.grade(tiny.hand_in(one=spy), environment={"CANARY": "canary-4711"})
     assert "canary-4711" not in json.dumps(run.results) + run.stdout
     assert "ValueError" in run.output("one.double") or "PermissionError" in run.output("one.double")
+
+
+@pytest.mark.parametrize("name", ["[CS] homework", "b::c", "d*? e"])
+def test_a_course_may_lie_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    course = Tiny(tmp_path / name)
+    assert set(course.grade(course.reference).outcomes.values()) == {"PASS"}
