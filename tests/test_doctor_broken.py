@@ -12,6 +12,8 @@ import pytest
 from tests.environments import ROOT, environment_with_broken
 from tests.tiny import Tiny
 
+pytestmark = pytest.mark.thorough
+
 RELEASE_CANDIDATE = "raise AttributeError(\"module 'sys' has no attribute\\n'get_int_max_str_digits'\")\n"
 """How torchvision ends on a Python that is a release candidate."""
 
@@ -46,7 +48,6 @@ def told(broken: Path) -> subprocess.CompletedProcess[str]:
     return run(broken, "doctor")
 
 
-@pytest.mark.thorough
 def test_each_broken_library_is_one_line(told: subprocess.CompletedProcess[str]) -> None:
     found = faults(told)
     found.pop("private user", None)  # as where this environment lies in a folder that others cannot read
@@ -62,7 +63,6 @@ def test_workers_are_tried_where_they_can_do_without(told: subprocess.CompletedP
     assert "ok    a worker can start a thread" in told.stdout and "ok    scikit-learn" in told.stdout
 
 
-@pytest.mark.thorough
 def test_without_what_workers_need_they_are_not_tried(tmp_path: Path) -> None:
     modules = {"torch": "raise ImportError('libtorch.so: no such file')\n", "typer": "import no_such_module\n"}
     done = run(environment_with_broken(tmp_path / "venv", modules), "doctor")
@@ -111,7 +111,6 @@ def test_a_library_that_is_too_old_or_missing_is_a_line(tmp_path: Path) -> None:
     assert '"fault": "it is not installed"' in done.stdout
 
 
-@pytest.mark.thorough
 def test_every_call_of_the_doctor_may_fail(tmp_path: Path) -> None:
     """Whatever a part of it raises, the doctor goes on or ends with one line."""
     done = subprocess.run(

@@ -113,6 +113,7 @@ WRONG_RULES = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", ["verify", pytest.param("another", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", WRONG_RULES)
 def test_rules_that_are_nearly_right_fail(suite: CheckSuite, tmp_path: Path, name: str, seed: str) -> None:

@@ -100,6 +100,7 @@ def same(one: Any, other: Any) -> bool:
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [pytest.param("vae", marks=pytest.mark.slow), "ddpm", "q3"])
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     modules: SimpleNamespace,

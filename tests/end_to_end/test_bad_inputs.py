@@ -12,7 +12,7 @@ import pytest
 
 from tests.tiny import ONE, TWO, Tiny
 
-pytestmark = pytest.mark.usefixtures("warm")
+pytestmark = [pytest.mark.thorough, pytest.mark.usefixtures("warm")]
 
 FULL = {"one.double": 2.0, "one.quadruple": 3.0, "two.shift": 1.0}
 
@@ -153,7 +153,6 @@ def test_links_in_an_archive_are_not_followed(tiny: Tiny) -> None:
     assert tiny.grade(path).scores == {**FULL, "two.shift": 0.0}
 
 
-@pytest.mark.thorough
 def test_a_zip_bomb_is_refused_in_one_line(tiny: Tiny) -> None:
     path = tiny.root / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -14,7 +14,7 @@ from tests.concepts.searching import FIRST_LINE, NOTHING, modules_of, searching
 from tests.end_to_end.conftest import ROOT, SLUG
 from tests.end_to_end.harness import Gradescope, Run, Verdict, why_not
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+pytestmark = [pytest.mark.thorough, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 FILES = ("vae_solution.py", "ddpm_solution.py", "q3_solution.py")
 
 
@@ -49,7 +49,6 @@ def test_the_reference_gets_full_marks(platform: Gradescope) -> None:
     }
 
 
-@pytest.mark.thorough
 def test_one_file_alone_gets_its_items(platform: Gradescope, tmp_path: Path) -> None:
     files = sources(ROOT / "solutions" / SLUG, "vae_solution.py")
     line = b"        return likelihood.mode(), likelihood.nll(x), posterior.kl()\n"
@@ -70,7 +69,6 @@ def test_one_file_alone_gets_its_items(platform: Gradescope, tmp_path: Path) -> 
     assert run.modes["source"] & 0o077 == run.modes["results"] & 0o077 == 0
 
 
-@pytest.mark.thorough
 def test_the_untouched_template_gets_nothing(platform: Gradescope, release: Path) -> None:
     run = platform.submit(sources(release / "templates" / SLUG, *FILES))
     assert run.verdict is Verdict.ACCEPTED and run.results is not None
@@ -91,7 +89,6 @@ def test_a_hand_in_that_never_returns_is_graded_before_the_platform_stops_it(pla
     assert scores["simsiam.forward"] == 0 and scores["simsiam.loss"] == 2 and scores["vae.kl"] == 2
 
 
-@pytest.mark.thorough
 def test_the_hidden_half_of_no_concept_can_be_imported_or_opened(platform: Gradescope, release: Path) -> None:
     with zipfile.ZipFile(release / f"{SLUG}_gradescope.zip") as bundle:
         names = [name for name in bundle.namelist() if f"{PROOFS}/" in name and not name.endswith("/")]
@@ -109,7 +106,6 @@ def test_the_hidden_half_of_no_concept_can_be_imported_or_opened(platform: Grade
     assert json.dumps(run.results).count("TOLD [") == json.dumps(run.results).count(NOTHING)
 
 
-@pytest.mark.thorough
 def test_nothing_readable_gets_a_clear_line(platform: Gradescope) -> None:
     run = platform.submit({"holiday.jpg": b"\xff\xd8\xff" * 100})
     assert run.verdict is Verdict.ACCEPTED and run.results is not None
@@ -117,7 +113,6 @@ def test_nothing_readable_gets_a_clear_line(platform: Gradescope) -> None:
     assert "holiday.jpg" in run.results["output"] or "vae_solution.py" in run.results["output"]
 
 
-@pytest.mark.thorough
 def test_metadata_reach_staff(platform: Gradescope, release: Path) -> None:
     run = platform.submit(sources(release / "templates" / SLUG, *FILES))
     assert run.results is not None

@@ -26,6 +26,8 @@ from tests.end_to_end.conftest import ROOT
 from tests.environments import environment_with
 from tests.test_extras import imports
 
+pytestmark = pytest.mark.thorough
+
 SLUGS = slugs(ROOT)
 NOT_RUN = {"pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu": "PyTorch's own index"}
 """Commands of README.txt that are not tried, and what they need."""
@@ -108,7 +110,6 @@ def index_answers() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.thorough
 def test_every_name_that_a_zip_asks_for_is_known_to_the_index(zips: dict[str, Unpacked], tmp_path: Path) -> None:
     if not index_answers():
         pytest.skip("no package index can be reached")
@@ -124,7 +125,6 @@ def test_every_name_that_a_zip_asks_for_is_known_to_the_index(zips: dict[str, Un
     assert refused.returncode != 0 and "No matching distribution" in refused.stderr
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("slug", SLUGS)
 def test_what_a_zip_asks_for_has_every_module_of_its_files(
     zips: dict[str, Unpacked], slug: str, tmp_path: Path
@@ -141,7 +141,6 @@ def test_what_a_zip_asks_for_has_every_module_of_its_files(
         assert {"jupyter-lab", "jupyter-nbconvert"} <= scripts
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("slug", ["ift6135_a3", "mit6s978_ps1"])
 def test_the_checks_run_with_exactly_what_a_zip_asks_for(zips: dict[str, Unpacked], slug: str, tmp_path: Path) -> None:
     unpacked = zips[slug]
@@ -165,7 +164,6 @@ def test_every_file_to_hand_in_is_in_the_readme(zips: dict[str, Unpacked]) -> No
         assert {name for row in table for name in row.split("`, `")} <= {*files.required, *files.optional}
 
 
-@pytest.mark.thorough
 def test_a_student_who_starts_pytest_is_told_what_to_start(zips: dict[str, Unpacked], tmp_path: Path) -> None:
     unpacked = zips["mit6s978_ps1"]
     done = program(
@@ -176,7 +174,6 @@ def test_a_student_who_starts_pytest_is_told_what_to_start(zips: dict[str, Unpac
     assert "pytest alone cannot run" in line
 
 
-@pytest.mark.thorough
 def test_a_conftest_of_the_student_does_not_reach_the_checks(zips: dict[str, Unpacked], tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     shutil.copytree(zips["ift6135_a3"].folder, folder)

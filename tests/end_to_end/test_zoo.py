@@ -29,6 +29,8 @@ from tests.end_to_end.zoo.catalogue import (
     HandIn,
 )
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 SLUG = "ift6135_a3"
 ITEMS = (*VAE_ITEMS, *DDPM_ITEMS, *Q3_ITEMS)
@@ -100,7 +102,6 @@ def test_every_item_is_got_wrong_by_somebody() -> None:
     assert {item for hand_in in WRONG.values() for item in hand_in.deserves} == set(ITEMS)
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("bases", MIXED, ids=lambda bases: "+".join(bases.values()))
 def test_correct_files_get_all_points(bases: dict[str, str], tmp_path: Path) -> None:
     sources = {name: (ZOO / base / name).read_text(encoding="utf-8") for name, base in bases.items()}
@@ -109,7 +110,6 @@ def test_correct_files_get_all_points(bases: dict[str, str], tmp_path: Path) -> 
     assert graded.status == 0
 
 
-@pytest.mark.thorough
 def test_notebooks_in_a_zip_get_all_points(tmp_path: Path) -> None:
     path = tmp_path / "IFT6135 A3 (2).zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -125,7 +125,6 @@ def test_notebooks_in_a_zip_get_all_points(tmp_path: Path) -> None:
     assert "`google.colab` is not installed here" in graded.output
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("name", QUICK)
 def test_wrong_hand_ins_get_what_they_deserve(name: str, tmp_path: Path) -> None:
     assert_deserved(WRONG[name], tmp_path)

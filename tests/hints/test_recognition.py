@@ -15,6 +15,8 @@ from autograder.mutants import apply
 from autograder.references import as_text
 from tests.hints.recognition import Recogniser
 
+pytestmark = pytest.mark.thorough
+
 SLUGS = ("csci1051_ps3", "ift6135_a3", "mit67960_hw5", "mit6s978_ps1", "nyu2271_a3")
 PLANTINGS = tomllib.loads((Path(__file__).parent / "plantings.toml").read_text(encoding="utf-8"))["places"]
 RECOGNISED = 0.9
@@ -44,7 +46,6 @@ def forms_of(recogniser: Recogniser, step: int) -> dict[tuple[str, str], str]:
     return found
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("recogniser", ["nyu2271_a3"], indirect=True)
 def test_equal_forms_get_the_same_hint(recogniser):
     assert_recognised(forms_of(recogniser, step=30))
@@ -65,7 +66,6 @@ def planted(recogniser: Recogniser, places: list[dict[str, Any]]) -> Iterator[tu
             yield place["item"], mutant, place["file"], text
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("recogniser", ["nyu2271_a3"], indirect=True)
 def test_a_mistake_in_another_right_coding_gets_its_hint(recogniser):
     assert_recognised(hints_of_planted(recogniser, items=("diffusion.p_sample", "vae.reparametrize")))

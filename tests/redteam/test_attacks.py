@@ -49,7 +49,10 @@ DOCKER = (
 """The capabilities that a container's root has by default."""
 ORDINARY_USER = 1_234_567
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the walls are Linux's")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the walls are Linux's"),
+]
 
 
 class Situation:
@@ -127,14 +130,12 @@ def fight(request: pytest.FixtureRequest) -> Iterator[tuple[str, tuple[Attack, .
 Fight = tuple[str, tuple[Attack, ...], Outcome]
 
 
-@pytest.mark.thorough
 def test_the_run_ends_well(fight: Fight) -> None:
     _, _, outcome = fight
     assert (outcome.status, outcome.problems) == (0, []), outcome.stderr[-3000:]
     assert {wall["name"] for wall in outcome.results["extra_data"]["walls"] if wall["held"]} >= {"seccomp"}
 
 
-@pytest.mark.thorough
 def test_no_item_gains_a_point(fight: Fight, twins: Outcome) -> None:
     _, attacks, outcome = fight
     gains = {a.name: outcome.scores[a.id] for a in attacks if outcome.scores[a.id] > twins.scores.get(a.id, 0.0)}

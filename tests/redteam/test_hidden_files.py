@@ -22,7 +22,10 @@ from autograder.sandbox.trusted.jail import interpreter_is_readable_by_others
 from tests.redteam.test_attacks import ORDINARY_USER
 from tests.tiny import ONE, Tiny
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the walls are Linux's")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the walls are Linux's"),
+]
 
 QUESTIONS = """
 import ctypes, errno, os
@@ -166,7 +169,6 @@ def test_no_question_tells_whether_a_hidden_file_exists(situation: str) -> None:
         assert f"LEARNED 0 of {len(course.hidden())}" in shown, shown
 
 
-@pytest.mark.thorough
 def test_without_the_wall_the_same_questions_are_answered() -> None:
     """Landlock holds, and a worker that keeps its user learns of every file; else the test above were blind."""
     with Course.made() as course:

@@ -9,6 +9,8 @@ import pytest
 from tests.redteam.arena import RIGHT, Attack, Outcome
 from tests.redteam.test_attacks import run
 
+pytestmark = pytest.mark.thorough
+
 HABITS = {
     "prints": "print(x, flush=True)\nsys.stderr.write('x' * 10_000)\nos.write(1, b'x')",
     "warnings": "import warnings\nwarnings.warn('old')\nwarnings.simplefilter('ignore')",
@@ -111,7 +113,6 @@ def outcome(request: pytest.FixtureRequest) -> Iterator[Outcome]:
     yield from run(request.param, HONEST, call_seconds=10)
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("twin", HONEST, ids=lambda twin: twin.name)
 def test_honest_code_keeps_full_marks(outcome: Outcome, twin: Attack) -> None:
     assert outcome.scores[twin.id] == 4.0, outcome.told(twin.id)

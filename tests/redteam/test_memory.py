@@ -35,9 +35,12 @@ import time as _time
 DiagonalGaussianDistribution.kl = lambda self, *others: _time.sleep(300)
 """
 
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux") or os.getuid() != 0, reason="reads the memory of other processes"
-)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(
+        not sys.platform.startswith("linux") or os.getuid() != 0, reason="reads the memory of other processes"
+    ),
+]
 
 
 class Search:
@@ -167,7 +170,6 @@ def grading() -> Iterator[tuple[str, list[str], list[int]]]:
         shutil.rmtree(folder)
 
 
-@pytest.mark.thorough
 def test_a_worker_knows_nothing_that_is_secret(grading: tuple[str, list[str], list[int]], tmp_path: Path) -> None:
     seed, plants, (worker, *_) = grading
     texts = secret_texts()

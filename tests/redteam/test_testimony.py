@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 
 NO_PIECES = """
@@ -105,7 +107,6 @@ def score(folder: Path, slug: str, item: str, file: str, extra: str) -> float:
     return float(json.loads(done.stdout)["score"])
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(("slug", "item", "file", "wrong", "lie"), CASES, ids=NAMES)
 def test_a_lie_of_a_probe_earns_nothing(tmp_path, slug, item, file, wrong, lie):
     twin = score(tmp_path / "twin", slug, item, file, wrong)

@@ -12,6 +12,8 @@ from autograder.proofs import PROOFS, PROOFS_PACKAGE
 from autograder.texts import read_toml
 from tests.sixth.course_of_its_own import COURSE, SLUG
 
+pytestmark = pytest.mark.thorough
+
 MAX_LINES_PER_ITEM = 60
 MIN_ITEMS, MIN_CONCEPTS = 12, 8
 
@@ -36,14 +38,12 @@ def test_students_get_no_hidden_half(course):
     assert not [name for name in {*names, *inside.namelist()} if private & set(name.split("/"))]
 
 
-@pytest.mark.thorough
 def test_the_template_earns_nothing(course):
     run = course.grade(course.unpacked("student") / SLUG)
     assert run.status == 0, run.stderr
     assert set(run.scores.values()) == {0.0}
 
 
-@pytest.mark.thorough
 def test_the_reference_earns_everything_where_gradescope_unpacks_its_zip(course):
     run = course.grade(COURSE / "solutions" / SLUG, root=course.unpacked("gradescope"))
     assert run.status == 0, run.stderr
