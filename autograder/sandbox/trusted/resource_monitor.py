@@ -19,8 +19,8 @@ from autograder.sandbox.trusted.cleanup import FOLDER
 INTERVAL = 0.05
 """Seconds between two looks: a process fills some 100 MB of memory in that time."""
 MEGABYTE = 2**20
-SIZES = ("VmData", "RssAnon", "RssShmem", "VmSwap", "VmPTE")
-"""What counts as a worker's memory: room for its pages, its pages, shared ones, swapped ones, and page tables."""
+SIZES = ("RssAnon", "RssShmem", "VmSwap", "VmPTE")
+"""What counts as a worker's memory: its pages, shared ones, swapped ones, and page tables."""
 MAX_DEPTH = 100
 """Folders within folders that are looked into: one descriptor is open for each."""
 
@@ -44,14 +44,13 @@ class Watched:
         self._bounds = bounds
         self.stop = stop
         inherited = self._status()
-        self._room, self._tables = inherited.get("VmData", 0), inherited.get("VmPTE", 0)
+        self._pages, self._tables = _pages(inherited), inherited.get("VmPTE", 0)
 
     def excess(self) -> str:
         """Return which bound the worker passed and its value, "" where it keeps them all or is gone."""
         bounds, status = self._bounds, self._status()
-        pages = status.get("RssAnon", 0) + status.get("VmSwap", 0)
-        tables = status.get("VmPTE", 0)
-        used = max(0, pages - self._room) + status.get("RssShmem", 0) + max(0, tables - self._tables)
+        pages, tables = _pages(status), status.get("VmPTE", 0)
+        used = max(0, pages - self._pages) + status.get("RssShmem", 0) + max(0, tables - self._tables)
         if used > bounds.memory:
             return f"stopped: it used more than {bounds.memory // MEGABYTE} MB of memory"
         if status.get("Threads", 0) > bounds.threads:
@@ -104,6 +103,11 @@ class Watched:
                     yield status.st_blocks
         except OSError:
             return
+
+
+def _pages(status: dict[str, int]) -> int:
+    """Return the bytes of private pages that lie in memory or were swapped out."""
+    return status.get("RssAnon", 0) + status.get("VmSwap", 0)
 
 
 def _blocks_below(folder: int, depth: int = 0) -> Iterator[int | None]:
