@@ -76,7 +76,9 @@ def test_of_several_criteria_with_one_name_the_least_counts():
         (0.4, margin(runs=19), "on record with 19 of the 20"),
         (0.4, margin(spread=0.14), "2.9 standard deviations off the threshold"),
         (0.4, margin(spread=0.05, least=-0.01), "its worst training -1.0% of it"),
-        (0.19, margin(), "the reference is 19.0% off the threshold, on record are 40.0%"),
+        (0.19, margin(spread=0.06), "the reference is 19.0% off the threshold, on record are 40.0%"),
+        (0.19, margin(), ""),  # less than half of .4, but no three deviations of .1 below it
+        (0.09, margin(), "the reference is 9.0% off"),
         (-math.inf, margin(), "the reference is -inf% off"),
         (0.21, margin(), ""),
         (0.4, margin(spread=0.0), ""),
