@@ -150,6 +150,10 @@ def assemble(
     return Release(assignment, template.files, zipped, bundle, template.blanks, len(secrets), len(pages))
 
 
+PROOFS_PUBLIC = "/proof/checks/public/"
+"""What the assignment of a concept's proof would hand out, too: any course may have such probes and networks."""
+
+
 def collect_secrets(root: Path, assignment: Assignment, template: Template) -> Secrets:
     """Return all that students of one assignment must not get."""
     collector = Collector(template.given)
@@ -157,7 +161,8 @@ def collect_secrets(root: Path, assignment: Assignment, template: Template) -> S
     reference = f"solutions/{assignment.slug}/"
     solutions = read_tree(root / reference, prefix=reference)
     checks = read_tree(assignment.hidden_checks, prefix=f"assignments/{assignment.slug}/checks/hidden/")
-    checks |= read_tree(root / HIDDEN_HALVES, prefix=f"{HIDDEN_HALVES}/")
+    proofs = read_tree(root / HIDDEN_HALVES, prefix=f"{HIDDEN_HALVES}/")
+    checks |= {name: data for name, data in proofs.items() if PROOFS_PUBLIC not in name}
     variants = read_tree(assignment.folder / "alternatives", prefix=f"assignments/{assignment.slug}/alternatives/")
     handed_out = set(template.files.values())
     collector.add_files({name: data for name, data in solutions.items() if data not in handed_out})

@@ -1,6 +1,7 @@
-"""The training of a network on the loss of a diffusion model: it predicts noise.
+"""The training of a network on the loss of a diffusion model: it predicts noise, or velocities that noise follows from.
 
-Ho, Jain and Abbeel, Denoising Diffusion Probabilistic Models (2020), Algorithm 1.
+Ho, Jain and Abbeel, Denoising Diffusion Probabilistic Models (2020), Algorithm 1; Salimans and Ho, Progressive
+Distillation for Fast Sampling of Diffusion Models (2022), section 4, for velocities.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from autograder.checks import (
 )
 
 DISTANCES = ("squared", "absolute", "huber")
+PARAMETRISATIONS = ("eps", "v")
 SHOWN_LEVELS = 8
 
 
@@ -46,8 +48,8 @@ def digits_in_colours(generator: torch.Generator, held_out: bool) -> Tensor:
 class Diffusion:
     """How a network learns from an assignment's loss.
 
-    ``noised`` gives x_t of images, time indices and noise. ``pictures`` gives a few pictures to be learned by heart,
-    where they cannot be had on this side.
+    ``noised`` gives x_t of images, times and noise. ``pictures`` gives a few pictures to be learned by heart, where
+    they cannot be had on this side.
     """
 
     trainee: Remote
@@ -71,11 +73,16 @@ def a_few_pictures_are_learned_by_heart(diffusion: Subject) -> None:
     images = pictures.repeat(options["copies"], 1, 1, 1)
     noise = torch.randn(images.shape, generator=generator)
     timesteps = options["few_timesteps"] or options["schedule"].timesteps
-    t = torch.arange(len(images)) * timesteps // len(images)
+    t = torch.arange(len(images)) * timesteps // len(images) + options["first_time"]
     noisy = assert_tensor(learner.noised(images, t, noise), shape=noise.shape, name="x_t").float()
     found = learner.trainee.model(noisy, t)
-    predicted = assert_tensor(found, shape=noise.shape, name="the predicted noise").detach()
-    show_images("What is left of the noise", cleaned(images, noise, noisy, predicted))
+    shares = shares_of(images, noise, noisy)
+    if options["parametrisation"] == "v":
+        velocity = assert_tensor(found, shape=noise.shape, name="the predicted velocity").detach()
+        predicted = shares[1] * noisy + shares[0] * velocity
+    else:
+        predicted = assert_tensor(found, shape=noise.shape, name="the predicted noise").detach()
+    show_images("What is left of the noise", cleaned(images, shares, noisy, predicted))
     difference = (predicted - noise).double()
     error = difference.abs() if options["few_distance"] == "absolute" else difference.square()
     assert_learned(
@@ -83,21 +90,30 @@ def a_few_pictures_are_learned_by_heart(diffusion: Subject) -> None:
     )
 
 
-def cleaned(images: Tensor, noise: Tensor, noisy: Tensor, predicted: Tensor) -> dict[str, Tensor]:
+def shares_of(images: Tensor, noise: Tensor, noisy: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how much of images and noise is in x_t: two factors of each, (n, 1, 1, 1), float32."""
+    images, noise, noisy = (part.detach().flatten(1).float() for part in (images, noise, noisy))
+    found = torch.linalg.lstsq(torch.stack([images, noise], dim=2), noisy[..., None]).solution[..., 0]
+    signal, spread = (share[:, None, None, None] for share in found.unbind(1))
+    return signal, spread
+
+
+def cleaned(images: Tensor, shares: tuple[Tensor, Tensor], noisy: Tensor, predicted: Tensor) -> dict[str, Tensor]:
     """Return rows of pictures at growing noise, and what is left when the predicted noise is taken out of them."""
     half = len(images) // 2  # up to the middle: little is left after that
     chosen = torch.arange(0, half + 1, max(1, half // SHOWN_LEVELS))
-    rows = [part[chosen].detach().float() for part in (images, noise, noisy, predicted)]
-    mixed = torch.stack([rows[0].flatten(1), rows[1].flatten(1)], dim=2)
-    shares = torch.linalg.lstsq(mixed, rows[2].flatten(1)[..., None]).solution[..., 0]  # of picture and noise in x_t
-    signal, sigma = (share[:, None, None, None] for share in shares.unbind(1))
-    return {"pictures": rows[0], "noised": rows[2], "cleaned": (rows[2] - sigma * rows[3]) / signal}
+    images, signal, spread, noisy, predicted = (
+        part[chosen].detach().float() for part in (images, *shares, noisy, predicted)
+    )
+    return {"pictures": images, "noised": noisy, "cleaned": (noisy - spread * predicted) / signal}
 
 
 def _refuse(options: Mapping[str, Any]) -> str:
     for name in ("distance", "few_distance"):
         if options[name] not in DISTANCES:
             return f"{name} is one of {', '.join(DISTANCES)}, not {options[name]!r}"
+    if options["parametrisation"] not in PARAMETRISATIONS:
+        return f"parametrisation is {' or '.join(PARAMETRISATIONS)}, not {options['parametrisation']!r}"
     if options["few_distance"] == "huber":
         return "few_distance is squared or absolute"
     if options["few"].batch % options["few_pictures"]:
@@ -113,6 +129,8 @@ diffusion_training = Contract(
     public=(a_few_pictures_are_learned_by_heart,),
     options={
         "schedule": None,
+        "first_time": 0,
+        "parametrisation": "eps",
         "pictures": None,
         "network": None,
         "training": None,
@@ -133,9 +151,11 @@ diffusion_training = Contract(
 the loss that it learns from.
 
 ``network()`` makes the grader's, and is called on the grader's side alone (`ours`); ``pictures(generator, held_out)``
-gives images for training, or held-out ones; ``schedule`` (`noise_schedule`) says how they are noised. ``training``
-(`Training`) says how the grader trains, ``few`` how a network of the assignment learns ``few_pictures`` pictures. The
-rates are the highest of a one-cycle schedule, and the rate itself, respectively.
+gives images for training, or held-out ones; ``schedule`` (`noise_schedule`) says how they are noised, at times that
+count from ``first_time``. The network predicts the noise ("eps"), or by another ``parametrisation`` the velocity ("v",
+sqrt(alpha-bar) noise - sqrt(1 - alpha-bar) image). ``training`` (`Training`) says how the grader trains, ``few`` how a
+network of the assignment learns ``few_pictures`` pictures. The rates are the highest of a one-cycle schedule, and the
+rate itself, respectively.
 
 On held-out images, the error of the predicted noise (mean "squared", "absolute" or "huber" ``distance``) must be the
 part ``error_below`` of that of the best denoiser that knows mean and variance of every pixel alone, or less; and the

@@ -51,6 +51,9 @@ class GivenSchedule:
 
     betas: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "betas", tuple(self.betas))
+
     @property
     def timesteps(self) -> int:
         """The number of steps."""

@@ -26,7 +26,7 @@ from autograder.checks import (
 )
 from autograder.concepts.diffusion_training import Diffusion
 from autograder_proofs.oracles import training as oracle
-from autograder_proofs.oracles.diffusion import Tables, q_sample, tables_of
+from autograder_proofs.oracles.diffusion import Tables, q_sample, start_and_noise_of_velocity, tables_of
 
 SHOWN = 16
 SAMPLES = 128
@@ -74,6 +74,10 @@ class Task:
 
         return predict
 
+    def standard_normal(self) -> oracle.Denoiser:
+        """The best denoiser where images are noise as well: its velocities are 0."""
+        return lambda x, t: q_sample(self.tables, torch.zeros_like(x), t, x).to(x.dtype)
+
     def matched_gaussian(self, generator: torch.Generator) -> Tensor:
         """Samples of the Gaussian with mean and variance of every pixel."""
         noise = torch.randn((SAMPLES, *self.train.shape[1:]), generator=generator)
@@ -93,7 +97,18 @@ class Task:
             found.append(Criterion("energy distance of samples to held-out images", distance, share * noise))
         return found
 
-    def checked(self, model: oracle.Denoiser) -> oracle.Denoiser:
+    def denoiser(self, model: Callable[[Tensor, Tensor], Tensor]) -> oracle.Denoiser:
+        """The denoiser that asks a network: the noise in images, at indices of the tables."""
+
+        def predict(x: Tensor, t: Tensor) -> Tensor:
+            predicted = model(x, t + self.options["first_time"])
+            if self.options["parametrisation"] == "v":
+                return start_and_noise_of_velocity(self.tables, x, t, predicted)[1].to(x.dtype)
+            return predicted
+
+        return predict
+
+    def checked(self, model: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
         """The model for inputs of a submission: anything but one batch of images and times is refused."""
         shape, most = self.train.shape[1:], 2 * self.options["training"].batch
 
@@ -110,6 +125,7 @@ class Task:
 DENOISERS: dict[str, Callable[[Task], oracle.Denoiser]] = {
     "no noise at all": lambda task: lambda x, t: torch.zeros_like(x),
     "the noisy image itself": lambda task: lambda x, t: x,
+    "no velocity at all": Task.standard_normal,
     "mean image": Task.mean_image,
     "diagonal Gaussian": Task.diagonal,
 }
@@ -142,8 +158,9 @@ def noise_is_predicted_in_held_out_images(diffusion: Subject) -> None:
     """After {training.steps} steps on your loss, a network predicts noise that you never saw, in new pictures."""
     generator, how = secret_generator(), diffusion.options["training"]
     task, model = Task.draw(diffusion.options, generator), diffusion.options["network"]()
-    denoiser = placed(model)
-    learner: Diffusion = diffusion(model=expose(task.checked(denoiser)))
+    network = placed(model)
+    denoiser = task.denoiser(network)
+    learner: Diffusion = diffusion(model=expose(task.checked(network)))
     losses: list[float] = []
 
     def step(batch: Tensor) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import torch
 
@@ -42,7 +43,7 @@ def cosine_alphas_cumprod(timesteps: int, s: float = 0.008) -> torch.Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """All coefficients (timesteps,) that follow from the betas."""
+    """All coefficients (timesteps,) that follow from the betas; each is computed once, and must not be written to."""
 
     betas: torch.Tensor
 
@@ -52,48 +53,49 @@ class Tables:
             raise ValueError("betas must be of shape (timesteps,) with values in [0, 1), the first above 0")
         object.__setattr__(self, "betas", betas)
 
-    @property
+    @cached_property
     def alphas(self) -> torch.Tensor:
         """1 - beta (below eq. 4)."""
         return 1 - self.betas
 
-    @property
+    @cached_property
     def sqrt_recip_alphas(self) -> torch.Tensor:
         """1 / sqrt(alpha), of alpha, not of alpha-bar (eq. 11)."""
         return self.alphas**-0.5
 
-    @property
+    @cached_property
     def alphas_cumprod(self) -> torch.Tensor:
         """alpha-bar, the product of all alphas up to t (below eq. 4), as a sum of logarithms."""
         return torch.log1p(-self.betas).cumsum(0).exp()
 
-    @property
+    @cached_property
     def alphas_cumprod_prev(self) -> torch.Tensor:
         """alpha-bar of the step before; nothing was multiplied before the first, hence 1."""
         return torch.cat([torch.ones(1, dtype=torch.float64), self.alphas_cumprod[:-1]])
 
-    @property
+    @cached_property
     def noise_variance(self) -> torch.Tensor:
         """1 - alpha-bar without cancellation: the variance of x_t given x_0 (eq. 4)."""
         return -torch.expm1(torch.log1p(-self.betas).cumsum(0))
 
-    @property
+    @cached_property
     def sqrt_alphas_cumprod(self) -> torch.Tensor:
         """sqrt(alpha-bar) (eq. 4)."""
         return self.alphas_cumprod.sqrt()
 
-    @property
+    @cached_property
     def sqrt_one_minus_alphas_cumprod(self) -> torch.Tensor:
         """sqrt(1 - alpha-bar) (eq. 4)."""
         return self.noise_variance.sqrt()
 
-    @property
+    @cached_property
     def posterior_variance(self) -> torch.Tensor:
         """beta-tilde, the variance of q(x_{t-1} | x_t, x_0); 0 at index 0 (eq. 7)."""
         before = torch.cat([torch.zeros(1, dtype=torch.float64), self.noise_variance[:-1]])
         return self.betas * before / self.noise_variance
 
 
+@lru_cache(maxsize=64)
 def tables_of(schedule: Schedule) -> Tables:
     """All coefficients of a schedule; the cosine schedule's are those of its clipped alphas."""
     if isinstance(schedule, LinearSchedule):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import torch
 from hypothesis import strategies as st
@@ -62,11 +63,14 @@ class Ancestral:
             return p_sample_mean(self.tables, x, indices, prediction)
         return clamped_p_sample_mean(self.tables, x, indices, prediction, *self.rule.clamp)
 
+    @cached_property
+    def _stds(self) -> list[float]:
+        variances = self.tables.betas if self.rule.variance == "beta" else self.tables.posterior_variance
+        return [0.0, *variances[1:].sqrt().tolist()]
+
     def std(self, t: float) -> float:
         """The standard deviation of the noise that is added; 0 in the last step (Algorithm 2)."""
-        index = self._index(t)
-        variances = self.tables.betas if self.rule.variance == "beta" else self.tables.posterior_variance
-        return float(variances[index].sqrt()) if index else 0.0
+        return self._stds[self._index(t)]
 
     def share(self, t: float) -> float:
         """By how much the mean falls where the prediction grows by 1, before anything is clamped."""
@@ -118,6 +122,7 @@ class Ddim:
 Truth = Ancestral | Ddim
 
 
+@lru_cache(maxsize=16)
 def truth_of(rule: AncestralStep | DdimStep) -> Truth:
     """The truth about the steps of a rule."""
     tables = tables_of(rule.schedule)

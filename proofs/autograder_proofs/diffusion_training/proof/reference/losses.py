@@ -1,4 +1,4 @@
-"""Two losses of a network that predicts noise, at 100 times."""
+"""Losses of a network that predicts noise or velocities, at 100 times."""
 
 import torch
 
@@ -29,4 +29,14 @@ def absolute_loss(model, x, t):
     noise = torch.randn_like(x)
     level = ALPHAS_CUMPROD[t].reshape(-1, 1, 1, 1)
     return (model(level.sqrt() * x + (1 - level).sqrt() * noise, t) - noise).abs().mean()
+    ### END SOLUTION
+
+
+def velocity_loss(model, x):
+    """The mean squared error of the predicted velocity, at random times of 1 .. T."""
+    ### BEGIN SOLUTION
+    t, noise = torch.randint(1, T + 1, (len(x),)), torch.randn_like(x)
+    level = ALPHAS_CUMPROD[t - 1].reshape(-1, 1, 1, 1)
+    velocity = level.sqrt() * noise - (1 - level).sqrt() * x
+    return (model(noised(x, t - 1, noise), t) - velocity).square().mean()
     ### END SOLUTION

@@ -24,3 +24,12 @@ def absolute_loss(model, x, t):
     noise = torch.randn_like(x)
     level = ALPHAS_CUMPROD[t].reshape(-1, 1, 1, 1)
     return (model((level.sqrt() * x + (1 - level).sqrt() * noise).float(), t).double() - noise).abs().mean()
+
+
+def velocity_loss(model, x):
+    """The mean squared error of the predicted velocity, at random times of 1 .. T."""
+    t, noise = 1 + torch.randint(0, T, (len(x),)), torch.randn_like(x)
+    level = ALPHAS_CUMPROD[t - 1].reshape(-1, 1, 1, 1)
+    angle = torch.acos(level.sqrt())
+    found = model(noised(x, t - 1, noise), t).double()
+    return torch.mean((found - (angle.cos() * noise - angle.sin() * x)) ** 2)

@@ -24,3 +24,10 @@ def absolute_loss(model, x, t):
     """The mean absolute error of the predicted noise, at these times."""
     noise = torch.randn(len(x), 64).reshape(x.shape)
     return l1_loss(model(noised(x, t, noise), t), noise)
+
+
+def velocity_loss(model, x):
+    """The mean squared error of the predicted velocity, at random times of 1 .. T."""
+    index = torch.randperm(T)[: len(x)]
+    noise = torch.randn(len(x), 64).reshape(x.shape)
+    return mse_loss(model(noised(x, index, noise), index + 1), noised(noise, index, -x))

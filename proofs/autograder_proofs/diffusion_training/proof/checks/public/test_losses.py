@@ -1,4 +1,4 @@
-"""The contract on a loss that draws all itself, and on one that is given times."""
+"""The contract on losses that draw all themselves, on one that is given times, and on one of velocities."""
 
 from __future__ import annotations
 
@@ -54,3 +54,24 @@ def test_squared_loss(losses, losses_probes, model):
 def test_absolute_loss(losses, losses_probes, model):
     network = losses_probes.SmallDenoiser() if model is None else model
     return Diffusion(losses_probes.absolute(losses.absolute_loss, network), noised=losses.noised)
+
+
+@diffusion_training(
+    "velocity",
+    call="velocity_loss(model, x)",
+    schedule=SCHEDULE,
+    first_time=1,
+    parametrisation="v",
+    pictures=spots,
+    network=DENOISER,
+    training=Training(300, 32, 5e-3),
+    error_below=0.8,
+    few=Training(150, 32, 5e-3),
+    few_below=0.6,
+)
+def test_velocity_loss(losses, losses_probes, model):
+    network = losses_probes.SmallDenoiser() if model is None else model
+    return Diffusion(
+        losses_probes.squared(losses.velocity_loss, network),
+        noised=lambda x, t, noise: losses.noised(x, t - 1, noise),
+    )

@@ -20,6 +20,12 @@ def drawn(log_sigma, mu):
     return mu + log_sigma.exp() * torch.randn(mu.shape, generator=NOISE, dtype=mu.dtype)
 
 
+def objective(pictures, mu, log_sigma, logits):
+    """The negative ELBO, for training."""
+    ink = torch.nn.functional.binary_cross_entropy_with_logits(logits, pictures, reduction="sum")
+    return ink / len(pictures) + kl_to_standard_normal(mu, 2 * log_sigma).float().mean()
+
+
 def noisy(noise, clean, t):
     """Noisy pictures; the times count from 1."""
     return q_sample(TABLES, clean, t - 1, noise).float()
@@ -30,8 +36,10 @@ STAND_INS = {
         "latent.divergence": Callback(lambda mu, log_sigma: kl_to_standard_normal(mu, 2 * log_sigma).float())
     },
     "latent.forward": {"latent.draw": Callback(drawn)},
+    "latent.training": {"latent.draw": Callback(drawn), "latent.objective": Callback(objective)},
     "denoise.diffuse": LEVELS,
     "denoise.loss": {**LEVELS, "denoise.diffuse": Callback(noisy)},
     "denoise.earlier": LEVELS,
     "denoise.generate": LEVELS,
+    "denoise.training": {**LEVELS, "denoise.diffuse": Callback(noisy)},
 }

@@ -3,6 +3,8 @@
 import torch
 from hypothesis import strategies as st
 
+from autograder.checks import Training, coloured_digits, ours
+from autograder.concepts.diffusion_training import Diffusion, diffusion_training
 from autograder.concepts.forward_noising import forward_noising
 from autograder.concepts.noise_prediction_loss import noise_prediction_loss
 from autograder.concepts.noise_schedule import GivenSchedule, ScaledLinearSchedule, noise_schedule
@@ -113,3 +115,27 @@ def test_earlier(denoise, model, t, x):
 def test_generate(denoise, model, step, shape, timesteps):
     replace_step(denoise.earlier, step)
     return denoise.generate(model, shape, timesteps)
+
+
+def colours(generator, held_out):
+    """Digits in random colours (n, 3, 20, 20)."""
+    return coloured_digits(20, held_out=held_out, generator=generator).images
+
+
+@diffusion_training(
+    "denoise.training",
+    call="velocity_loss(network, t, clean, noise)",
+    schedule=SCHEDULE,
+    first_time=1,
+    parametrisation="v",
+    pictures=colours,
+    network=ours("sixteen.checks.public.denoise_probes.SmallNetwork"),
+    training=Training(200, 32, 4e-3),
+    error_below=0.7,
+    few=Training(100, 32, 4e-3),
+    few_below=0.6,
+)
+def test_training(denoise, denoise_probes, model):
+    network = denoise_probes.SmallNetwork() if model is None else model
+    learner = denoise_probes.trainee(network, denoise.velocity_loss)
+    return Diffusion(learner, noised=lambda x, t, noise: denoise.diffuse(noise, x, t))

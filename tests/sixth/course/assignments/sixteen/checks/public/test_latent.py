@@ -1,6 +1,8 @@
 """What the functions and models of latent.py do."""
 
-from autograder.checks import Sizes, Spread
+from functools import partial
+
+from autograder.checks import Digits, Sizes, Spread, Training, turned_negatives
 from autograder.concepts.elbo_loss import Likelihood, elbo_loss
 from autograder.concepts.gaussian_kl import gaussian_kl
 from autograder.concepts.gaussian_log_density import gaussian_log_density
@@ -8,6 +10,7 @@ from autograder.concepts.reparameterization import reparameterization
 from autograder.concepts.vae_decoder import vae_decoder
 from autograder.concepts.vae_encoder import vae_encoder
 from autograder.concepts.vae_forward import vae_forward
+from autograder.concepts.vae_training import Vae, vae_training
 
 PICTURE = (1, 16, 16)
 MU_LOG_SIGMA = ("mu", "log_sigma")
@@ -103,3 +106,18 @@ def vae_of(latent, latent_probes, known):
 def test_forward(made, x):
     found = made(x)
     return (found[2], *found[:2]) if len(found) == 3 else found
+
+
+@vae_training(
+    "latent.training",
+    call="objective(pictures, mu, log_sigma, logits)",
+    pictures=Digits(partial(turned_negatives, block=4), size=16),
+    few=Training(600, 8, 8e-3, size=8, one_cycle=True),
+    training=Training(1200, 64, 8e-3, size=10, one_cycle=True),
+    likelihood="bernoulli",
+    bound_below={"mean image": 0.95},
+)
+def test_training(latent, latent_probes, size):
+    model = latent_probes.new_vae(latent.Encoder, latent.Decoder, size)
+    trainee = latent_probes.trainee(model, latent.draw, latent.objective)
+    return Vae(trainee, encode=model.posterior, decode=model.pictures)
