@@ -189,7 +189,8 @@ def keep_margins(assignment: Assignment, margins: Sequence[Margin], *, item: str
     path, checks = assignment.folder / MARGINS, {margin.check for margin in margins}
     others = [margin for margin in read_margins(assignment) if item and margin.check not in checks]
     every = sorted([*others, *margins], key=_order)
-    path.write_text(Margins(margins=tuple(every)).model_dump_json(indent=1) + "\n", encoding="utf-8")
+    lines = ",\n".join(f" {margin.model_dump_json()}" for margin in every)
+    path.write_text(f'{{"margins": [\n{lines}\n]}}\n', encoding="utf-8")
     return path
 
 
