@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from autograder.assignment import PROOFS, load_assignment
-from autograder.checks import Contract, Subject, given, prop, tensors
+from autograder.checks import Contract, Subject, Training, given, prop, tensors
 from autograder.checks.authoring.declaring import declaration_of
+from autograder.concepts.diffusion_training import diffusion_training
 from autograder.concepts.noise_prediction_loss import noise_prediction_loss
 from autograder.concepts.noise_schedule import LinearSchedule, noise_schedule
 from autograder.concepts.reparameterization import reparameterization
@@ -115,6 +116,10 @@ LINEAR = LinearSchedule(1e-3, 0.08, 100)
 LOSS = {"schedule": LINEAR, "stored": {0: [(0.9, 0.4)]}, "distance": "squared", "prices": {1.0: (1.0, 2.0)}}
 DDIM = {"rule": DdimStep(LINEAR), "stored": (StoredStep(0, 1.0, {1.0: 0.9}),), "noisy": False}
 TABLES = {"schedule": LINEAR, "stored": {LINEAR: {"betas": {0: 1e-3}}}, "betas": "`betas`"}
+TRAINED = {
+    "schedule": LINEAR, "pictures": None, "network": None, "training": Training(1, 1, 1.0), "error_below": 0.7,
+    "few": Training(1, 16, 1.0), "few_below": 0.6,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -126,6 +131,8 @@ TABLES = {"schedule": LINEAR, "stored": {LINEAR: {"betas": {0: 1e-3}}}, "betas":
         (noise_prediction_loss, LOSS, {"given": False}, "noise is given or drawn"),
         (noise_schedule, TABLES, {"alphas": "`alphas`"}, r"every table that is asked for \(alphas, betas\)"),
         (noise_schedule, TABLES, {"start": 2}, "start is 0 or 1"),
+        (diffusion_training, TRAINED, {"parametrisation": "x0"}, "parametrisation is eps or v, not 'x0'"),
+        (diffusion_training, TRAINED, {"few_pictures": 3}, "few.batch must be a multiple of few_pictures"),
         (reverse_step, DDIM, {"noisy": True}, "DdimStep adds no noise: say noisy=False"),
     ],
 )
