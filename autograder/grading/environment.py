@@ -61,6 +61,8 @@ class GradingEnvironment:
     walls: list[Wall] = field(default_factory=list)
     slow_statements: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     """By the file whose survey met them. A hostile file may name what it likes: it is left out for its own items."""
+    scripts: dict[str, bytes] = field(default_factory=dict)
+    """By the file, what its survey compiled. A hostile file may put anything there: only its own workers read it."""
 
     def check_isolation(self) -> None:
         """Start one worker to see which walls hold; in strict mode, refuse to grade without those that are needed."""
@@ -102,6 +104,7 @@ class GradingEnvironment:
                 session = self.open(name, None, check=self.time(2 * self.load_seconds))
                 try:
                     skipped, inert = session.load(Path(name).stem)
+                    self.scripts[name] = session.scripts()
                 finally:
                     session.close()
             except (SubmissionFault, WorkerLost) as error:
@@ -174,7 +177,9 @@ class GradingEnvironment:
             stand_ins=stand_ins,
             deadlines=Deadlines(None if training else limits.call_seconds, check),
             load_seconds=self.load_seconds,
-            context=Context(self._executed, self._place, self.probe_words, open_another),
+            context=Context(
+                self._executed, self._place, self.probe_words, self.scripts.get(file or "", b""), open_another
+            ),
         )
 
     def _program(self, file: str | None) -> str:
@@ -216,7 +221,8 @@ def open_environment(
         memory=limits.memory_mb * 2**20,
         cpu_seconds=_max_cpu_seconds(assignment),
         preload=("torch", *assignment.manifest.files.preload),
-        own_files=[*(copy / name for name in assignment.manifest.files.provided if name.endswith(".py")), *probes],
+        provided=[copy / name for name in assignment.manifest.files.provided if name.endswith(".py")],
+        probes=probes,
         run_ends=run_ends,
     )
     try:

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from autograder.sandbox.jailed.loading import compiled
+from autograder.sandbox.jailed.loading import compile_beforehand
 from autograder.sandbox.jailed.worker import serve
 from autograder.sandbox.trusted.jail import WallReport
 from autograder.sandbox.trusted.plain_workers import PlainWorkers
 from autograder.sandbox.trusted.session import Channel
 from autograder.sandbox.trusted.zygote import Zygote
-from autograder.texts import read_text
 
 
 class Workers(Protocol):
@@ -38,18 +37,19 @@ def start_workers(
     memory: int,
     cpu_seconds: float,
     preload: Sequence[str],
-    own_files: Iterable[Path],
+    provided: Iterable[Path],
+    probes: Iterable[Path],
     run_ends: float | None,
 ) -> Workers:
     """Return the best source of workers that this machine has; to be called before anything secret is read.
 
     The parameters are those of `start_zygote`; ``preload`` names what plain subprocesses import, since they inherit
-    nothing. Of the ``own_files``, none of which a submission has written, workers inherit what is compiled here.
+    nothing. Of what no submission has written, the ``provided`` files and the ``probes``, workers inherit the code.
     """
     if not hasattr(os, "fork"):
         return PlainWorkers(folder, preload, run_ends)
-    for path in own_files:
-        compiled(read_text(path), str(path))
+    compile_beforehand(provided, topmost=True)
+    compile_beforehand(probes, watched=True)
     return start_zygote(folder, readable=readable, memory=memory, cpu_seconds=cpu_seconds, run_ends=run_ends)
 
 

@@ -36,8 +36,11 @@ def start(zygote):
     """Start a session: ``start(backend, source_of_s, {other file: source}, stand_ins=..., ...)``; s is the module."""
     opened = []
 
-    def start(backend, source, others=(), *, stand_ins=None, call_seconds=20.0, open_another=None, **loader):
-        folder = Path(tempfile.mkdtemp(dir=zygote.home / "submissions"))
+    def start(
+        backend, source, others=(), *, stand_ins=None, call_seconds=20.0, open_another=None, scripts=b"", where=None,
+        **loader,
+    ):  # fmt: skip
+        folder = where or Path(tempfile.mkdtemp(dir=zygote.home / "submissions"))
         folder.chmod(0o755)
         for name, text in {"s.py": source, **dict(others)}.items():
             path = folder / name
@@ -46,7 +49,7 @@ def start(zygote):
         settings = {"folder": str(folder), "extra": [], "skip": [], "statement_seconds": 5.0, "devices_on_cpu": False}
         channel = zygote.fork_worker() if backend == "worker" else InProcessChannel()
         deadlines = Deadlines(call_seconds, None)
-        context = Context(open_another=open_another)
+        context = Context(scripts=scripts, open_another=open_another)
         session = Session(
             channel, loader={**settings, **loader}, stand_ins=stand_ins, deadlines=deadlines, context=context
         )

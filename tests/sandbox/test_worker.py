@@ -2,14 +2,20 @@
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from autograder.checks import SubmissionRaised
+from autograder.sandbox.jailed.loading import compiled
+from autograder.sandbox.out_of_process import start_workers
 from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.jail import FIRST_UID, LAST_UID
-from autograder.sandbox.trusted.zygote_main import CLEAN_ENVIRONMENT
+from autograder.sandbox.trusted.session import Session
+from autograder.sandbox.trusted.zygote_main import CLEAN_ENVIRONMENT, COLLAPSE_AT
 
 SOURCE = """
 import os, sys, tempfile
@@ -69,8 +75,6 @@ def held(zygote, name):
 
 def refused(call, *args):
     """Whether a call raises an OSError in the worker, and the worker survives."""
-    from autograder.checks import SubmissionRaised
-
     try:
         call(*args)
     except SubmissionRaised as error:
@@ -145,8 +149,6 @@ def test_a_worker_inherits_no_descriptor(s):
 
 
 def test_what_a_worker_prints_and_asks_leads_nowhere(s, capfd):
-    from autograder.checks import SubmissionRaised
-
     assert s.shout() == 1
     with pytest.raises(SubmissionRaised, match="EOFError"):
         s.ask()
@@ -165,8 +167,6 @@ def test_a_worker_starts_no_processes_where_seccomp_holds(s, zygote):
 
 
 def test_a_worker_has_so_much_memory_and_no_more(s):
-    from autograder.checks import SubmissionRaised
-
     with pytest.raises(SubmissionRaised, match="MemoryError"):
         s.memory()
     with pytest.raises(SubmissionRaised, match="File too large"):
@@ -239,3 +239,68 @@ def test_the_graders_own_sockets_do_not_leak_into_workers(start):
         left.set_inheritable(True)
         found = dict(start("worker", SOURCE).module("s").descriptors())
     assert sum(name.startswith("socket:") for name in found.values()) == 1
+
+
+def test_what_one_worker_compiled_the_next_one_runs(start, zygote):
+    where = zygote.home / "submissions" / "shared"
+    where.mkdir(mode=0o755)
+    text = "from __future__ import annotations\nimport helper\ndef answer(x: Missing): return helper.ONE + {}\n"
+    files = {"helper.py": "ONE = 1\nreturn 5\n"}
+    first = start("worker", text.format(1), files, where=where)
+    said = ["helper.py", 2, "SyntaxError", "'return' outside function (helper.py, line 2)", False]
+    assert first.load("s") == ([said], [])
+    scripts = first.scripts()
+    changed = {"helper.py": "ONE = 10\n"}
+    second = start("worker", text.format(2), changed, where=where, scripts=scripts)
+    assert second.load("s") == first.load("s") and second.module("s").answer(0) == 2
+    third = start("worker", text.format(2), changed, where=where)
+    assert third.module("s").answer(0) == 12
+
+
+@pytest.mark.parametrize("scripts", [b"\0", b"not marshalled", b"i\1\0\0\0"])
+def test_what_is_no_code_of_another_worker_is_compiled_anew(start, scripts):
+    assert start("worker", "def one(): return 1\n", scripts=scripts).module("s").one() == 1
+
+
+def test_workers_inherit_what_was_compiled_of_the_graders_own_files(tmp_path):
+    (tmp_path / "copy").mkdir()
+    tmp_path.chmod(0o711)
+    provided, probe = tmp_path / "copy" / "provided.py", tmp_path / "probe.py"
+    provided.write_text("from .s import twice\n", encoding="utf-8")
+    probe.write_text("try:\n    1 / 0\nexcept ZeroDivisionError: pass\n", encoding="utf-8")
+    text = "import provided, probe, autograder.sandbox.jailed.loading as own\ntwice = 2\n"
+    (tmp_path / "copy" / "s.py").write_text(text + "compiled = own.compiled.cache_info\n", encoding="utf-8")
+    workers = start_workers(
+        tmp_path, readable=["copy", "probe.py"], memory=2**30, cpu_seconds=20.0, preload=(), run_ends=None,
+        provided=[provided], probes=[probe],
+    )  # fmt: skip
+    before = compiled.cache_info().misses
+    settings = {
+        "folder": str(tmp_path / "copy"), "extra": [str(probe)], "skip": [], "statement_seconds": 5.0,
+        "devices_on_cpu": False,
+    }  # fmt: skip
+    session = Session(workers.fork_worker(), loader=settings)
+    try:
+        session.begin(1)
+        assert session.module("s").compiled()[1] == before + 1  # s itself
+    finally:
+        session.close()
+        workers.close()
+
+
+def test_after_some_workers_what_all_inherit_lies_in_huge_pages(zygote, start):
+    def huge():
+        lines = Path(f"/proc/{zygote._pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("AnonHugePages:"))
+
+    if not huge_pages_can_be_made():
+        pytest.skip("this kernel makes no huge pages on demand")
+    for _ in range(COLLAPSE_AT + 1):
+        zygote.fork_worker().close()
+    assert huge() >= 32 * 1024
+    assert start("worker", "def twice(x): return 2 * x").module("s").twice(3) == 6
+
+
+def huge_pages_can_be_made():
+    code = "from autograder.sandbox.trusted.huge_pages import collapse; kept = b'1' * 2**25; print(collapse())"
+    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) >= 2**24

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from autograder.sandbox.jailed import figures
-from autograder.sandbox.jailed.loading import Loader, safe_text
+from autograder.sandbox.jailed.loading import Loader, packed, safe_text
 from autograder.sandbox.jailed.questions import PLAIN, ExposedModule, Questions, Upcall, stand_in_of
 from autograder.sandbox.shared.values import Decoder, Encoder
-from autograder.sandbox.shared.wire import Frame, Misbehaved
+from autograder.sandbox.shared.wire import MAX_SCRIPTS, Frame, Misbehaved
 
 Reply = tuple[Any, list[memoryview]]
 
@@ -99,7 +99,12 @@ class Executor:
     def _do_start(self, request: Any, decoder: Decoder) -> Reply:
         """Take the settings of the loader and the stand-ins; nothing is loaded yet."""
         self._stand_ins = [{**spec, "value": decoder.decode(spec["value"])} for spec in request["stand_ins"]]
-        self.loader = self._make_loader({**request["loader"], "bind": self._bind, "on_caught": self._on_caught})
+        own = {
+            "bind": self._bind,
+            "on_caught": self._on_caught,
+            "scripts": decoder.decode(request["scripts"]).tobytes(),
+        }
+        self.loader = self._make_loader({**request["loader"], **own})
         return self._answer(None)
 
     def _do_load(self, request: Any, decoder: Decoder) -> Reply:
@@ -113,6 +118,12 @@ class Executor:
         report = self.loader.report
         skipped = [[s.file, s.line, s.error, s.message, s.slow] for s in report.skipped]
         return self._answer([skipped, [list(entry) for entry in report.inert]])
+
+    def _do_scripts(self, request: Any, decoder: Decoder) -> Reply:
+        """Answer with the bytes of all that was compiled here; none where they would be too many to keep."""
+        assert self.loader is not None
+        data = packed(self.loader.compiled_here)
+        return self._answer(np.frombuffer(data if len(data) <= MAX_SCRIPTS else b"", np.uint8))
 
     def _do_call(self, request: Any, decoder: Decoder) -> Reply:
         target = self._resolve(request["base"], request["path"])

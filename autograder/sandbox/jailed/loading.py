@@ -12,6 +12,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import linecache
+import marshal
 import os
 import signal
 import sys
@@ -32,6 +33,8 @@ from autograder.submission.definitions import definitions
 Binder = Callable[[types.ModuleType], None]
 ON_CAUGHT = "__autograder_on_caught__"
 """The global of a probe that is called where the probe goes on after an exception."""
+UNCOMPILED = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What the parser and the compiler raise where a text is no Python, or more of it than they take."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +101,56 @@ def compiled(source: str, filename: str, *, topmost: bool = False, watched: bool
         result: types.CodeType | Exception
         try:
             result = compile(ast.Module([node], []), filename, "exec", flags=flags, dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        except UNCOMPILED as error:
             result = error
         imports = isinstance(node, (ast.Import, ast.ImportFrom))
         statements.append(Statement(node.lineno, imports, frozenset(stored_names(node)), result))
     return Script(ast.get_docstring(tree), tuple(statements), tuple(_inner_imports(tree)))
+
+
+def compile_beforehand(paths: Iterable[Path], *, topmost: bool = False, watched: bool = False) -> None:
+    """Compile files of the grader's own for all processes that are forked from now on; see `compiled`."""
+    for path in paths:
+        compiled(_source(path), str(path), topmost=topmost, watched=watched)
+
+
+def _source(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig")
+
+
+def packed(scripts: Mapping[str, Script]) -> bytes:
+    """Return scripts by file as bytes, for another worker of the same submission."""
+    return marshal.dumps(
+        {
+            file: (
+                script.docstring,
+                [(one.line, one.imports, one.binds, _packed_result(one.result)) for one in script.statements],
+                script.inner_imports,
+            )
+            for file, script in scripts.items()
+        }
+    )
+
+
+def _packed_result(result: types.CodeType | Exception) -> types.CodeType | tuple[str, str]:
+    return (type(result).__name__, str(result)) if isinstance(result, Exception) else result
+
+
+def unpacked(data: bytes) -> dict[str, Script]:
+    """Return the scripts of `packed`; for a worker only, where nothing but the submission can come to harm."""
+    kinds = {kind.__name__: kind for kind in UNCOMPILED}
+
+    def result(found: types.CodeType | tuple[str, str]) -> types.CodeType | Exception:
+        return kinds[found[0]](found[1]) if isinstance(found, tuple) else found
+
+    return {
+        file: Script(
+            docstring,
+            tuple(Statement(line, imports, binds, result(found)) for line, imports, binds, found in statements),
+            inner_imports,
+        )
+        for file, (docstring, statements, inner_imports) in marshal.loads(data).items()
+    }
 
 
 class _Beside(ast.NodeTransformer):
@@ -157,6 +205,7 @@ class Loader(importlib.abc.MetaPathFinder):
     ``notebooks`` maps modules that are notebooks, or such as text, to the names that are wanted of them: only their
     definitions are run. (What was handed in comes here with its definitions only.) In ``unordered`` modules, made of
     cells that may have changed places, what fails for want of a name is tried again when the rest has run.
+    ``scripts`` are those that another loader has `compiled_here`, packed.
     """
 
     def __init__(
@@ -170,6 +219,7 @@ class Loader(importlib.abc.MetaPathFinder):
         statement_seconds: float | None = None,
         notebooks: Mapping[str, Collection[str]] | None = None,
         unordered: Collection[str] = (),
+        scripts: bytes = b"",
     ) -> None:
         self.folder = folder
         self._extra = {path.stem: path for path in extra}
@@ -183,6 +233,9 @@ class Loader(importlib.abc.MetaPathFinder):
         self._notebooks = notebooks or {}
         self._unordered = frozenset((*unordered, *self._notebooks))
         self._lacking: set[str] = set()
+        self._scripts = scripts
+        self.compiled_here: dict[str, Script] = {}
+        """By its file, what of the folder was not there in compiled form."""
 
     def load(self, name: str) -> types.ModuleType:
         """Load a module of the folder by its dotted name, once; raise `FileNotFoundError` where there is none."""
@@ -226,7 +279,7 @@ class Loader(importlib.abc.MetaPathFinder):
         return next((path for path in candidates if path.is_file()), None)
 
     def _execute(self, module: types.ModuleType, path: Path) -> None:
-        source = path.read_text(encoding="utf-8-sig")
+        source = _source(path)
         if module.__name__ in self._notebooks:
             source = definitions_of(source, frozenset(self._notebooks[module.__name__]))
         shown = path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.name
@@ -235,8 +288,8 @@ class Loader(importlib.abc.MetaPathFinder):
         if watched:
             vars(module)[ON_CAUGHT] = self._on_caught
         try:
-            script = compiled(source, str(path), topmost=path.parent == self.folder, watched=watched)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            script = self._given.get(str(path)) or self._compile(source, path, watched=watched)
+        except UNCOMPILED as error:
             line = getattr(error, "lineno", None) or 1
             self.report.skipped.append(Skipped(shown, line, type(error).__name__, str(error)))
             return
@@ -255,6 +308,20 @@ class Loader(importlib.abc.MetaPathFinder):
             self._try_again(failed, module, shown)
         self.report.skipped += [why for _, why in failed]
         self._expect(script.inner_imports, shown)
+
+    @functools.cached_property
+    def _given(self) -> dict[str, Script]:
+        try:
+            return unpacked(self._scripts)
+        except Exception:  # none, or what no `packed` has written: it is compiled here
+            return {}
+
+    def _compile(self, source: str, path: Path, *, watched: bool) -> Script:
+        before = compiled.cache_info().misses
+        script = compiled(source, str(path), topmost=path.parent == self.folder, watched=watched)
+        if compiled.cache_info().misses > before and not watched:
+            self.compiled_here[str(path)] = script
+        return script
 
     def _try_again(self, failed: list[tuple[Statement, Skipped]], module: types.ModuleType, shown: str) -> None:
         """Run what lacked a name again, as long as that helps; what it would bind must not be there by now."""

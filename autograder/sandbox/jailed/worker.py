@@ -41,6 +41,7 @@ def _make_loader(settings: Mapping[str, Any]) -> Loader:
         on_caught=settings["on_caught"],
         statement_seconds=settings["statement_seconds"],
         unordered=settings.get("unordered", ()),
+        scripts=settings["scripts"],
     )
     sys.meta_path.append(loader)
     if settings["devices_on_cpu"]:

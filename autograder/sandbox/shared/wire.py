@@ -45,6 +45,10 @@ Deadline = float | Waiting
 """A moment on the `time.monotonic` clock, or a wait that knows its own end."""
 
 
+MAX_SCRIPTS = 16 * 2**20
+"""Bytes of a submission's compiled code that one worker may leave to the next."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a frame may weigh, in bytes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import sys
@@ -145,7 +146,7 @@ def _readable_paths(readable: Iterable[str]) -> list[Path]:
     return [*(Path(name) for name in (*SYSTEM_PATHS, *readable)), *python_paths()]
 
 
-def python_paths() -> set[Path]:
+def python_paths() -> frozenset[Path]:
     """Return the folders of this Python installation: what a worker must be able to import from, at all their names.
 
     Never a whole prefix: that may be a checkout in which somebody made a virtual environment, or ``/``.
@@ -154,8 +155,14 @@ def python_paths() -> set[Path]:
     places = {prefix / name for prefix in prefixes for name in ("lib", "lib64", "share")}
     places |= {Path(os.__file__).parent, Path(torch_folder())}
     places |= {Path(name) for name in sys.path if Path(name).name in ("site-packages", "dist-packages")}
-    found = {Path(os.path.normpath(Path.cwd() / place)) for place in places if place.is_dir()}
-    return found | {place.resolve() for place in found}
+    return _folders_of(frozenset(places), Path.cwd())
+
+
+@functools.lru_cache(maxsize=8)
+def _folders_of(places: frozenset[Path], here: Path) -> frozenset[Path]:
+    """Return those of some places that are folders, and where their links lead: once for all workers of a zygote."""
+    found = {Path(os.path.normpath(here / place)) for place in places if place.is_dir()}
+    return frozenset(found | {place.resolve() for place in found})
 
 
 def torch_folder() -> str:

@@ -6,8 +6,10 @@ No kept package covers it; the kernel's interface is three calls (``include/uapi
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
+import stat
 import struct
 import sys
 from collections.abc import Iterable
@@ -62,19 +64,24 @@ def _allow(ruleset: int, path: Path, access: int) -> None:
     except OSError:
         return
     try:
-        rights = access if path.is_dir() else access & ON_FILES
+        rights = access if stat.S_ISDIR(os.fstat(descriptor).st_mode) else access & ON_FILES
         _call(ADD_RULE, ruleset, RULE_PATH_BENEATH, struct.pack("=Qi", rights, descriptor), 0)
     finally:
         os.close(descriptor)
 
 
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.restype = ctypes.c_long
+    return libc
+
+
 def _call(number: int, *arguments: int | bytes | None) -> int:
     if not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "aarch64"):
         raise OSError("only on Linux")
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall.restype = ctypes.c_long
     result = int(
-        libc.syscall(ctypes.c_long(number), *(ctypes.c_long(a) if isinstance(a, int) else a for a in arguments))
+        _libc().syscall(ctypes.c_long(number), *(ctypes.c_long(a) if isinstance(a, int) else a for a in arguments))
     )
     if result < 0:
         code = ctypes.get_errno()

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from autograder.sandbox.shared.values import Decoder, Encoder, TensorInfo
-from autograder.sandbox.shared.wire import Closed, Deadline, DeadlinePassed, Frame, Misbehaved
+from autograder.sandbox.shared.wire import MAX_SCRIPTS, Closed, Deadline, DeadlinePassed, Frame, Misbehaved
 from autograder.sandbox.trusted.callbacks import Answer, Callbacks, kind_of
 from autograder.sandbox.trusted.clock import CallMeter, Meter, Over, Span, Wait
 from autograder.sandbox.trusted.example import Asked, Call, Example, ProbeWords, Raised
@@ -87,6 +88,8 @@ class Context:
     """Says where a line of the copy was in what was handed in."""
     probe_words: Mapping[str, ProbeWords] = field(default_factory=dict)
     """What functions of probes are called in reports, by module and name."""
+    scripts: bytes = b""
+    """What another worker compiled of the submission (`Session.scripts`), for this one."""
     open_another: OpenAnother | None = None
     """Opens a session with a fresh worker of the same submission; None where there is none."""
 
@@ -168,6 +171,11 @@ class Session:
                 raise WorkerLost("the worker did not say what it loaded")
             self._loaded[name] = report
         return self._loaded[name][0], self._loaded[name][1]
+
+    def scripts(self) -> bytes:
+        """Return what the worker compiled: bytes that only another worker of the same submission may read."""
+        found = self._ask({"op": "scripts"}, [])
+        return found.tobytes() if isinstance(found, np.ndarray) and found.nbytes <= MAX_SCRIPTS else b""
 
     def call(self, base: str | int, path: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call what is at a path and return its value."""
@@ -260,7 +268,8 @@ class Session:
             else:
                 specs.append({"kind": "canned", "path": path, "value": encoder.encode(stand_in.value)})
         self._doing = "the start"
-        self._ask({"op": "start", "loader": dict(loader), "stand_ins": specs}, encoder.buffers)
+        scripts = encoder.encode(np.frombuffer(self.context.scripts, np.uint8))
+        self._ask({"op": "start", "loader": dict(loader), "stand_ins": specs, "scripts": scripts}, encoder.buffers)
 
     def _ready(self, base: str | int) -> None:
         if isinstance(base, str):

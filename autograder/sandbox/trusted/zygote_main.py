@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from autograder.sandbox.shared.wire import Closed, write_frame
-from autograder.sandbox.trusted import jail, mounts
+from autograder.sandbox.trusted import huge_pages, jail, mounts
 from autograder.sandbox.trusted.cleanup import remove_tree
 from autograder.sandbox.trusted.worker_start import ServeGrader, only_keep, start
 
@@ -37,6 +37,8 @@ CLEAN_ENVIRONMENT = {
 Workers = dict[int, tuple[int, float] | None]
 """Wait status and processor time by process id, None while it lives."""
 PR_SET_CHILD_SUBREAPER = 36
+COLLAPSE_AT = 8
+"""The worker after which all further forks are made cheaper: that costs what it saves on some ten of them."""
 REAP_SECONDS = 10.0
 """Longest wait for a killed worker to be gone: one thread in a system call of the kernel holds it up."""
 
@@ -47,6 +49,7 @@ def live(control: socket.socket, folder: Path, readable: Sequence[str], serve: S
     ``readable`` are the places that workers may read, ``serve`` is what they do once they are jailed.
     """
     workers: Workers = {}
+    forks = 0
     left = False
     try:
         os.setsid()
@@ -73,6 +76,9 @@ def live(control: socket.socket, folder: Path, readable: Sequence[str], serve: S
                 workers[pid] = None
                 os.close(descriptors[0])
                 _answer(control, {"pid": pid})
+                forks += 1
+                if forks == COLLAPSE_AT:
+                    huge_pages.collapse()
             else:
                 pid = message["pid"]
                 status, seconds = _end(pid, message["grace"], workers)
