@@ -207,8 +207,12 @@ def open_environment(
     interruption: Interruption,
     run_ends: float | None,
     strict: bool,
+    preload: Sequence[str],
 ) -> Iterator[GradingEnvironment]:
-    """Copy a submission and the probes into ``folder``, and start workers; they end with the block."""
+    """Copy a submission and the probes into ``folder``, and start workers; they end with the block.
+
+    ``preload`` names what this process has imported for them.
+    """
     copy, limits = folder / "submission", assignment.manifest.limits
     copy.mkdir(mode=0o755)
     write_copy(submission, assignment, copy)
@@ -220,7 +224,7 @@ def open_environment(
         readable=["submission", "probes"],
         memory=limits.memory_mb * 2**20,
         cpu_seconds=_max_cpu_seconds(assignment),
-        preload=("torch", *assignment.manifest.files.preload),
+        preload=("torch", *preload),
         provided=[copy / name for name in assignment.manifest.files.provided if name.endswith(".py")],
         probes=probes,
         run_ends=run_ends,

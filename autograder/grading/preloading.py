@@ -1,12 +1,33 @@
-"""The heavy imports of a grading, once and before the fork, so that every worker has them."""
+"""The heavy imports of a grading, once and before the fork, so that every worker has them.
+
+What no file of a submission, no provided file and no probe names is not imported: a worker that comes to need it after
+all imports it itself.
+"""
 
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterable
 
+from autograder.assignment import Assignment
 from autograder.errors import what_went_wrong
 from autograder.grading.grader_error import GraderError
+from autograder.submission import Submission
+from autograder.submission.provided import provided_files
+
+
+def named_modules(assignment: Assignment, submission: Submission) -> list[str]:
+    """Return those modules that the manifest preloads whose packages are named anywhere in what workers may run."""
+    own = [path for path in (*provided_files(assignment).values(), *assignment.probes) if path.suffix == ".py"]
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in own]
+    texts += [*submission.helpers.values(), *(file.source for file in submission.files.values())]
+
+    def is_named(module: str) -> bool:
+        word = re.compile(rf"\b{re.escape(module.partition('.')[0])}\b")
+        return any(word.search(text) for text in texts)
+
+    return [module for module in assignment.manifest.files.preload if is_named(module)]
 
 
 def import_heavy(preload: Iterable[str]) -> None:

@@ -182,11 +182,21 @@ def test_a_broken_check_is_an_error_that_keeps_the_maximum(tiny: Tiny) -> None:
 def test_items_that_are_not_reached_are_blocked(tiny: Tiny) -> None:
     heavy = 'preload = ["torchvision", "matplotlib.pyplot"]  # takes longer than the run has'
     tiny.write("assignments/tiny/assignment.toml", MANIFEST.replace("[rules]", f"{heavy}\n[rules]"))
-    run = tiny.grade(tiny.hand_in(), "--deadline", "1")
+    run = tiny.grade(tiny.hand_in(one=ONE + "# not torchvision\n"), "--deadline", "1")
     assert set(run.outcomes.values()) == {"BLOCKED"}
     assert run.results["score"] == 0
     assert run.status == 1
     assert all("time of the whole run" in run.output(item) for item in run.outcomes)
+
+
+def test_what_no_file_names_is_not_imported(tiny: Tiny) -> None:
+    """``this`` says so when it is imported."""
+    tiny.write("assignments/tiny/assignment.toml", MANIFEST.replace("[rules]", 'preload = ["this"]\n[rules]'))
+    imported = [
+        "Beautiful is better than ugly" in tiny.grade(tiny.hand_in(one=text), "--only", "one.double").stdout
+        for text in (ONE, "import this\n" + ONE, ONE + "# __import__('this')\n")
+    ]
+    assert imported == [False, True, True]
 
 
 @pytest.mark.thorough
