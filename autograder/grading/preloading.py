@@ -1,7 +1,7 @@
 """The heavy imports of a grading, once and before the fork, so that every worker has them.
 
-What no file of a submission, no provided file and no probe names is not imported: a worker that comes to need it after
-all imports it itself.
+What is named by no file of a submission, no probe and no provided file that these name is not imported: a worker that
+comes to need it after all imports it itself.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from autograder.assignment import Assignment
 from autograder.errors import what_went_wrong
@@ -16,18 +17,36 @@ from autograder.grading.grader_error import GraderError
 from autograder.submission import Submission
 from autograder.submission.provided import provided_files
 
+AT_TOP = re.compile(r"^(?:import|from)\b.*", re.MULTILINE)
+
 
 def named_modules(assignment: Assignment, submission: Submission) -> list[str]:
-    """Return those modules that the manifest preloads whose packages are named anywhere in what workers may run."""
-    own = [path for path in (*provided_files(assignment).values(), *assignment.probes) if path.suffix == ".py"]
-    texts = [path.read_text(encoding="utf-8", errors="replace") for path in own]
-    texts += [*submission.helpers.values(), *(file.source for file in submission.files.values())]
+    """Return those modules that the manifest preloads whose packages are named anywhere in what workers may run.
 
-    def is_named(module: str) -> bool:
-        word = re.compile(rf"\b{re.escape(module.partition('.')[0])}\b")
-        return any(word.search(text) for text in texts)
+    That is the submission, the probes, and what provided files that these import do import themselves at their top. A
+    package may be named in any way; a worker that imports one in no way that is seen here is only slower.
+    """
+    texts = [*submission.helpers.values(), *(file.source for file in submission.files.values())]
+    texts += [_read(path) for path in assignment.probes]
+    provided = [path for path in provided_files(assignment).values() if path.suffix == ".py"]
+    while reached := [path for path in provided if _imports(texts, path.stem)]:
+        provided = [path for path in provided if path not in reached]
+        texts += ["\n".join(AT_TOP.findall(_read(path))) for path in reached]
+    return [module for module in assignment.manifest.files.preload if _names(texts, module.partition(".")[0])]
 
-    return [module for module in assignment.manifest.files.preload if is_named(module)]
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _imports(texts: Iterable[str], module: str) -> bool:
+    pattern = re.compile(rf"^\s*(from\s+\.*{module}\b|(from\s+\.+\s+)?import\s+(.*,\s*)?{module}\b)", re.MULTILINE)
+    return any(pattern.search(text) for text in texts)
+
+
+def _names(texts: Iterable[str], word: str) -> bool:
+    pattern = re.compile(rf"\b{re.escape(word)}\b")
+    return any(pattern.search(text) for text in texts)
 
 
 def import_heavy(preload: Iterable[str]) -> None:

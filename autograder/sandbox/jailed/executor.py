@@ -21,6 +21,7 @@ import torch
 from autograder.sandbox.jailed import figures
 from autograder.sandbox.jailed.loading import Loader, packed, safe_text
 from autograder.sandbox.jailed.questions import PLAIN, ExposedModule, Questions, Upcall, stand_in_of
+from autograder.sandbox.shared.gradients import paired
 from autograder.sandbox.shared.values import Decoder, Encoder
 from autograder.sandbox.shared.wire import MAX_SCRIPTS, Frame, Misbehaved
 
@@ -160,13 +161,8 @@ class Executor:
         wanted = [i for i, tensor in enumerate(wrt) if isinstance(tensor, torch.Tensor) and tensor.requires_grad]
         result: list[torch.Tensor | None] = [None] * len(wrt)
         if live and wanted:
-            found = torch.autograd.grad(
-                [o for o, _ in live],
-                [wrt[i] for i in wanted],
-                [c.to(o.dtype).reshape(o.shape) for o, c in live],
-                retain_graph=True,
-                allow_unused=True,
-            )
+            total = paired([o for o, _ in live], [c.reshape(o.shape) for o, c in live])
+            found = torch.autograd.grad(total, [wrt[i] for i in wanted], retain_graph=True, allow_unused=True)
             for index, gradient in zip(wanted, found, strict=True):
                 result[index] = gradient
         return self._answer(result)

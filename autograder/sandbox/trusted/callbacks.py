@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from autograder.sandbox.shared.gradients import paired
 from autograder.sandbox.shared.values import Decoder, Encoder
 from autograder.sandbox.shared.wire import Closed, DeadlinePassed, Frame, Misbehaved
 from autograder.sandbox.trusted.memory import bounded_memory
@@ -146,11 +147,11 @@ def _products(
     pairs: list[tuple[torch.Tensor, torch.Tensor]], wanted: list[torch.Tensor], learning: bool
 ) -> Sequence[torch.Tensor | None]:
     """Return the gradients of ``wanted``; with ``learning``, those of parameters on this side are kept there."""
-    ends, weights = [output for output, _ in pairs], [cotangent for _, cotangent in pairs]
     with bounded_memory(CALLBACK_BYTES):
+        total = paired([output for output, _ in pairs], [cotangent for _, cotangent in pairs])
         if not learning:
-            return torch.autograd.grad(ends, wanted, weights, retain_graph=True, allow_unused=True)
-        torch.autograd.backward(ends, weights)
+            return torch.autograd.grad(total, wanted, retain_graph=True, allow_unused=True)
+        torch.autograd.backward(total)
         return [tensor.grad for tensor in wanted]
 
 
