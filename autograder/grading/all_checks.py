@@ -5,6 +5,7 @@ Imported only after workers can be forked: none of them ever knew what is read h
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -50,6 +51,7 @@ def run_all(
     stand_ins = read_stand_ins(environment.assignment) if options.hidden else {}
 
     def begin(checks: Sequence[Check]) -> Callable[[Check, dict[str, Any]], None]:
+        gc.freeze()  # what was imported stays: no collection looks at it again
         findings.planned = frozenset(check.item for check in checks)
         limits = [_limit(environment.assignment, check) for check in checks]
         return _Run(findings, seed, stand_ins, Schedule(limits, environment.run_ends), len(checks), progress).check

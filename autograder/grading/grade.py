@@ -15,7 +15,7 @@ from pathlib import Path
 from autograder.assignment import Assignment, Item
 from autograder.grading.interruption import Interruption
 from autograder.grading.options import Options, Progress
-from autograder.grading.preloading import import_heavy, named_modules
+from autograder.grading.preloading import import_heavy, named_modules, uncollected
 from autograder.results import GradingResult
 from autograder.sandbox.trusted.cleanup import remove_tree
 from autograder.submission import read_submission
@@ -39,16 +39,18 @@ def grade(
     own = Interruption() if interruption is None else nullcontext(interruption)
     with own as interruption, _private_folder() as folder:
         preload = named_modules(assignment, submission)
-        import_heavy(preload)
-        from autograder.grading.environment import (
-            open_environment,  # needs torch: where that is broken, the line above has said so
-        )
+        with uncollected():
+            import_heavy(preload)
+            from autograder.grading.environment import (
+                open_environment,  # needs torch: where that is broken, the line above has said so
+            )
 
         with open_environment(
             assignment, submission, folder, interruption, run_ends, options.strict, preload
         ) as environment:
             environment.check_isolation()
-            from autograder.grading.all_checks import run_all  # reads secrets: the zygote is forked
+            with uncollected():
+                from autograder.grading.all_checks import run_all  # reads secrets: the zygote is forked
 
             findings = run_all(environment, options, wanted, progress)
         findings.explain(folder)  # every worker is dead: what lies there now is read by nobody
