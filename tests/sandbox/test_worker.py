@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograder.checks import SubmissionRaised
-from autograder.sandbox.jailed.loading import compiled
+from autograder.sandbox.jailed.loading import compiled, packed
 from autograder.sandbox.out_of_process import start_workers
 from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.jail import FIRST_UID, LAST_UID
@@ -260,6 +260,16 @@ def test_what_one_worker_compiled_the_next_one_runs(start, zygote):
 @pytest.mark.parametrize("scripts", [b"\0", b"not marshalled", b"i\1\0\0\0"])
 def test_what_is_no_code_of_another_worker_is_compiled_anew(start, scripts):
     assert start("worker", "def one(): return 1\n", scripts=scripts).module("s").one() == 1
+
+
+def test_no_other_worker_has_a_say_in_what_a_probe_is(start, zygote, tmp_path):
+    where = zygote.home / "submissions" / "forged"
+    where.mkdir(mode=0o755)
+    probe = where / "probe.py"
+    forged = {str(probe): compiled("def answer(): return 'forged'\n", str(probe))}
+    files = {"probe.py": "def answer(): return 'ours'\n"}
+    session = start("worker", "import probe\n", files, where=where, scripts=packed(forged), extra=[str(probe)])
+    assert session.module("probe").answer() == "ours"
 
 
 def test_workers_inherit_what_was_compiled_of_the_graders_own_files(tmp_path):

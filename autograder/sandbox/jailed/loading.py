@@ -288,7 +288,8 @@ class Loader(importlib.abc.MetaPathFinder):
         if watched:
             vars(module)[ON_CAUGHT] = self._on_caught
         try:
-            script = self._given.get(str(path)) or self._compile(source, path, watched=watched)
+            given = None if watched else self._given.get(str(path))
+            script = given or self._compile(source, path, watched=watched)
         except UNCOMPILED as error:
             line = getattr(error, "lineno", None) or 1
             self.report.skipped.append(Skipped(shown, line, type(error).__name__, str(error)))
