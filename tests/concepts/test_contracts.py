@@ -107,6 +107,46 @@ def test_what_does_not_fit_is_refused_where_it_is_declared(keywords, error, says
         TWICE("an.item", **keywords)
 
 
+@prop()
+def is_even(pair: Subject) -> None:
+    """Nothing happens where {first} and {second} change places."""
+
+
+PAIR = Contract("pair", 1, ("first", "second"), (is_even,), optional={"third": 3})
+
+
+def test_names_go_with_the_places_to_which_the_adapter_passes_inputs():
+    @PAIR("an.item", call="meet(left, right)")
+    def turned(module, first, second):
+        return module.meet(second, first)
+
+    @PAIR("an.item", call="meet(left, right)")
+    def unclear(module, first, second):
+        return module.meet(second + 0, first * 1)
+
+    @PAIR("an.item", call="meet(left, right)", names=("one", "other"))
+    def named(module, first, second):
+        return module.meet(second, first)
+
+    @PAIR("an.item", call="meet(left, right)")
+    def by_a_probe(the_probes, first, second):
+        return the_probes.meet(second, first)
+
+    titles = [next(each.checks(hidden=False)).check.__doc__ for each in (turned, unclear, named, by_a_probe)]
+    assert [re.findall("where (.*) and (.*) change", title)[0] for title in titles] == [
+        ("right", "left"), ("left", "right"), ("one", "other"), ("left", "right"),
+    ]  # fmt: skip
+
+
+def test_names_that_are_turned_round_are_refused():
+    says = "an.item: pair: turned.. passes (first|second) where the call has .*; names are in the order of the contract"
+    with pytest.raises(ValueError, match=says):
+
+        @PAIR("an.item", call="meet(left, right)", names=("left", "right"))
+        def turned(module, first, second):
+            return module.meet(second, first)
+
+
 def test_an_option_that_everybody_must_choose_is_asked_for():
     with pytest.raises(TypeError, match="twice needs the option 'shapes'"):
         replace(TWICE, required=("shapes",))("an.item", call="double(x)")

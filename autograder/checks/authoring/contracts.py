@@ -7,8 +7,10 @@ properties are next to the contract; the hidden ones in `autograder_proofs`, whi
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -125,30 +127,34 @@ class Contract:
         """Return a decorator: the item has the properties of this contract, and the decorated function says how.
 
         ``call`` is how students call their function, with their names of the inputs, ``reparametrize(mu, logvar)``;
-        ``names`` are these names where they are not in the call. The adapter's parameters are fixtures (modules and
-        probes; ``model_module`` is a module ``model`` where the contract has an input of that name), the contract's
-        inputs, and ``made``: what ``once`` returned, a function of fixtures and inputs (makes
-        a model, say) that is called again only when those are others. ``weights`` gives properties another weight, by
-        name; ``exempt`` names those that the assignment does not ask for, each with the reason: a verification tries
-        them on the reference, and one that holds is a problem. Raises `TypeError` or `ValueError` for what does not
+        ``names`` are these names, in the order of the contract, where they are not in the call. Which input an argument
+        of the call is, the adapter says where it passes it on by position; else the order is the contract's. The
+        adapter's parameters are fixtures (modules and probes; ``model_module`` is a module ``model`` where the contract
+        has an input of that name), the contract's inputs, and ``made``: what ``once`` returned, a function of fixtures
+        and inputs (makes a model, say) that is called again only when those are others. ``weights`` gives properties
+        another weight, by name; ``exempt`` names those that the assignment does not ask for, each with the reason: a
+        verification tries them on the reference, and one that holds is a problem. Raises `TypeError` or `ValueError`,
+        which name the item, for what does not
         fit.
         """
-        listed = call.partition("(")[2].rstrip(")")
-        named = tuple(names or (part.strip() for part in listed.split(",") if listed))
+        of = f"{item_id}: {self.concept}"
+        named = tuple(names or _listed(call))
         if len(named) < len(self.inputs) or not all(name.isidentifier() for name in named):
-            raise ValueError(f"{self.concept}: call must name the inputs in order, as in 'f({', '.join(self.inputs)})'")
+            raise ValueError(
+                f"{of}: call must name the inputs in order, as in 'f({', '.join(self.inputs)})', or names=(...) must"
+            )
         for key in options:
             if key not in self.options:
-                raise TypeError(f"{self.concept} has no option {key!r}{did_you_mean(key, list(self.options))}")
+                raise TypeError(f"{of} has no option {key!r}{did_you_mean(key, list(self.options))}")
         if missing := [key for key in self.required if key not in options]:
-            raise TypeError(f"{self.concept} needs the option {missing[0]!r}")
+            raise TypeError(f"{of} needs the option {missing[0]!r}")
         if wrong := self.refuse({**self.options, **options}):
-            raise ValueError(f"{self.concept}: {wrong}")
+            raise ValueError(f"{of}: {wrong}")
         weighed = {key: validated_weight(key, weight) for key, weight in weights.items()}
         if bare := [key for key, reason in exempt.items() if not reason.strip()]:
-            raise ValueError(f"{self.concept}: exempt[{bare[0]!r}] needs a reason")
+            raise ValueError(f"{of}: exempt[{bare[0]!r}] needs a reason")
         if both := [key for key in exempt if key in weighed]:
-            raise ValueError(f"{self.concept}: {both[0]!r} is exempted, and has a weight")
+            raise ValueError(f"{of}: {both[0]!r} is exempted, and has a weight")
 
         def decorate(adapter: Adapter) -> Applied:
             asked = {*_parameters(adapter), *(_parameters(once) if once else ())}
@@ -156,6 +162,15 @@ class Contract:
                 raise TypeError(f"{adapter.__name__}() needs the inputs of {self.concept}: {', '.join(missing)}")
             inputs = (*self.inputs, *self.optional)
             known = {name: name for name in inputs} | dict(zip(inputs, named, strict=False))
+            passed = _passed(adapter, call, inputs)
+            if names is None:
+                known |= passed
+            owner = {word: name for name, word in passed.items()}
+            if apart := [name for name in passed if owner.get(known[name], name) != name]:
+                raise ValueError(
+                    f"{of}: {adapter.__name__}() passes {apart[0]} where the call has {passed[apart[0]]!r}, and names"
+                    f" calls it {known[apart[0]]!r}; names are in the order of the contract: {', '.join(inputs)}"
+                )
             return Applied(self, item_id, adapter, call, known, {**self.options, **options}, weighed, exempt, once)
 
         return decorate
@@ -257,6 +272,35 @@ class Applied:
 
     def _elsewhere(self, fixtures: Mapping[str, Any]) -> Subject:
         return self._subject(dict(zip(fixtures, fresh(*fixtures.values()), strict=True)))
+
+
+def _listed(call: str) -> list[str]:
+    """Return the arguments of a call as it is written."""
+    inside = call.partition("(")[2].rstrip(")")
+    return [part.strip() for part in inside.split(",")] if inside else []
+
+
+def _passed(adapter: Adapter, call: str, inputs: Sequence[str]) -> dict[str, str]:
+    """Return what the call has in the places to which an adapter passes inputs of the contract, as far as it shows.
+
+    The adapter must call a function of that name, none of a module of probes, with as many arguments.
+    """
+    name, listed = call.partition("(")[0].rpartition(".")[2], _listed(call)
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(adapter)))
+    except (OSError, TypeError, SyntaxError):  # nothing is known of the source
+        return {}
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != name:
+            continue
+        owner = node.func.value
+        if len(node.args) != len(listed) or (isinstance(owner, ast.Name) and owner.id.endswith("_probes")):
+            continue
+        for argument, word in zip(node.args, listed, strict=True):
+            if isinstance(argument, ast.Name) and argument.id in inputs and word.isidentifier():
+                found[argument.id] = word
+    return found
 
 
 def _parameters(function: Adapter) -> tuple[str, ...]:
