@@ -129,7 +129,7 @@ def _own(report: Report, row: Row, mutant: Mutant) -> Iterator[Problem]:
     if cell is None:
         return  # an item without checks is a problem of its own
     if not cell.failed:
-        fix = "add a check that sees it, or say under `equivalent` why it is right"
+        fix = "add a check that sees it, or say why it is right, under `equivalent` (`without` where it was planted)"
         what = f"passes all checks of {row.own}"
         yield Problem(kind=ProblemKind.SURVIVOR, where=_at(row), what=what, fix=fix)
         return
