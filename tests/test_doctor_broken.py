@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.environments import ROOT, environment_with_broken
-from tests.tiny import Tiny
+from tests.tiny import ONE, Tiny
 
 pytestmark = pytest.mark.thorough
 
@@ -90,7 +90,8 @@ def test_a_grading_with_a_broken_library_says_so_and_students_learn_that_staff_m
     manifest = (tiny.assignment / "assignment.toml").read_text()
     tiny.write("assignments/tiny/assignment.toml", manifest.replace("[rules]", 'preload = ["torchvision"]\n[rules]'))
     out = tmp_path / "out"
-    done = run(broken, "grade", "tiny", str(tiny.hand_in()), "--root", str(tmp_path), "--out", str(out))
+    hand_in = tiny.hand_in(one=ONE + "# torchvision\n")  # what no file names is not imported
+    done = run(broken, "grade", "tiny", str(hand_in), "--root", str(tmp_path), "--out", str(out))
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "torchvision cannot be imported on this machine: AttributeError: module 'sys' has no" in done.stderr
     results = (out / "results.json").read_text()

@@ -78,6 +78,15 @@ def test_the_template_gets_nothing_from_the_real_worker(slug: str, tmp_path: Pat
     assert {item: scores[item] for item in measured(slug)} == dict.fromkeys(measured(slug), 0)
 
 
+@pytest.mark.thorough
+def test_a_training_gets_its_points_from_the_real_worker() -> None:
+    slug, item = "mit67960_hw5", "q5.training"
+    command = [sys.executable, "-m", "autograder", "grade", slug, f"solutions/{slug}", "--json", "--only", item]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    scores = {test["extra_data"]["item"]: test.get("score") for test in json.loads(run.stdout)["tests"]}
+    assert scores[item] == ASSIGNMENTS[slug].manifest.item(item).points
+
+
 @pytest.mark.parametrize("slug", SLUGS)
 def test_every_item_is_proved_by_mistakes_and_every_training_by_trivial_methods(slug: str) -> None:
     catalogue = read_catalogue(ASSIGNMENTS[slug])

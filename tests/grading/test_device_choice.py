@@ -14,7 +14,7 @@ from autograder.errors import UserError
 from autograder.grading.device_choice import choose_device
 from autograder.grading.options import Device
 from autograder.launch import PASSED_ON
-from tests.tiny import Tiny, command
+from tests.tiny import ONE, Tiny, command
 
 WITHOUT_GPU = not torch.cuda.is_available()
 NONE_HERE = {"CUDA_VISIBLE_DEVICES": ""}
@@ -82,12 +82,11 @@ def test_nothing_is_forked_once_cuda_is_initialised(tmp_path: Path) -> None:
     tiny.write("early_cuda.py", PRELOADED)
     manifest = tiny.assignment / "assignment.toml"
     manifest.write_text(manifest.read_text().replace("[rules]", 'preload = ["early_cuda"]\n[rules]'))
-    folder = tmp_path / "hand_in"
-    folder.mkdir()
+    hand_in = tiny.hand_in(one=ONE + "# early_cuda\n")  # what no file names is not imported
     code = (
         f"import os, sys; sys.path.insert(0, {str(tmp_path)!r}); os.environ['AUTOGRADER_CLEAN'] = '1'\n"
         "from autograder.cli import main\n"
-        f"sys.argv = ['autograder', 'grade', 'tiny', {str(tiny.hand_in())!r}, '--root', {str(tmp_path)!r}]\nmain()"
+        f"sys.argv = ['autograder', 'grade', 'tiny', {str(hand_in)!r}, '--root', {str(tmp_path)!r}]\nmain()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1 and "initialises CUDA" in done.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograder.checks import SubmissionRaised
+from autograder.sandbox.jailed import trainee
 from autograder.sandbox.jailed.loading import compiled, packed
 from autograder.sandbox.out_of_process import start_workers
 from autograder.sandbox.trusted.faults import WorkerLost
@@ -296,6 +297,20 @@ def test_workers_inherit_what_was_compiled_of_the_graders_own_files(tmp_path):
     finally:
         session.close()
         workers.close()
+
+
+def test_all_that_a_worker_needs_of_the_engine_is_there_before_the_fork():
+    """Behind the walls it may be in no folder that can be read: of a checkout only the installation shows there."""
+    rooms = Path(trainee.__file__).parents[1]
+    own = [
+        f"autograder.sandbox.{room}.{path.stem}"
+        for room in ("jailed", "shared")
+        for path in (rooms / room).glob("*.py")
+    ]
+    wanted = [name for name in own if not name.endswith(("__init__", "plain_main"))] + ["numpy.random"]
+    code = f"import sys, autograder.sandbox.out_of_process; print([n for n in {wanted!r} if n not in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(wanted) > 10 and done.stdout == "[]\n"
 
 
 def test_after_some_workers_what_all_inherit_lies_in_huge_pages(zygote, start):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from autograder.sandbox.jailed import compat, instruments  # noqa: F401  (probes import instruments, behind the walls)
+from autograder.sandbox.jailed import compat, instruments, trainee  # noqa: F401  (probes import them, behind the walls)
 from autograder.sandbox.jailed.executor import Executor
 from autograder.sandbox.jailed.loading import Loader
 from autograder.sandbox.shared.wire import Frame, Limits, read_frame, write_frame
