@@ -64,8 +64,8 @@ def run_all(
 
 def _device(environment: GradingEnvironment, options: Options, wanted: Sequence[Item]) -> torch.device:
     """Choose where to train; a GPU that nobody asked for is left alone where there is nothing to train."""
-    trains = options.training and any(item.training and item.is_auto for item in wanted)
-    device = choose_device(options.device if trains or options.device is not Device.AUTO else Device.CPU)
+    wished = options.device if options.train(wanted) or options.device is not Device.AUTO else Device.CPU
+    device = choose_device(wished)
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
         environment.notices.append(Notice(text=f"what the grader itself trains was trained on a GPU ({name})"))

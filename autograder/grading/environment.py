@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,8 @@ class GradingEnvironment:
                 session = self.open(name, None, check=self.time(2 * self.load_seconds))
                 try:
                     skipped, inert = session.load(Path(name).stem)
-                    self.scripts[name] = session.scripts()
+                    with suppress(SubmissionFault, WorkerLost, NotEnoughTime):  # what is loaded is loaded
+                        self.scripts[name] = session.scripts()
                 finally:
                     session.close()
             except (SubmissionFault, WorkerLost) as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from autograder.assignment import Assignment, Item
 from autograder.grading.interruption import Interruption
 from autograder.grading.options import Options, Progress
-from autograder.grading.preloading import import_heavy, named_modules, uncollected
+from autograder.grading.preloading import COMPILER, import_heavy, named_modules, uncollected
 from autograder.results import GradingResult
 from autograder.sandbox.trusted.cleanup import remove_tree
 from autograder.submission import read_submission
@@ -40,7 +40,7 @@ def grade(
     with own as interruption, _private_folder() as folder:
         preload = named_modules(assignment, submission)
         with uncollected():
-            import_heavy(preload)
+            import_heavy([*preload, COMPILER] if options.train(wanted) else preload)
             from autograder.grading.environment import (
                 open_environment,  # needs torch: where that is broken, the line above has said so
             )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from autograder.assignment import Item
 
 Progress = Callable[[int, int], None]
 """Is told how many checks are done, and of how many."""
@@ -35,3 +37,7 @@ class Options:
     strict: bool = False
     device: Device = Device.AUTO
     """Of what the grader itself trains."""
+
+    def train(self, items: Iterable[Item]) -> bool:
+        """Whether any of these items is one of training that will be graded."""
+        return self.training and any(item.training and item.is_auto for item in items)

@@ -19,7 +19,10 @@ from autograder.grading.grader_error import GraderError
 from autograder.submission import Submission
 from autograder.submission.provided import provided_files
 
-AT_TOP = re.compile(r"^(?:import|from)\b.*", re.MULTILINE)
+IMPORTS = re.compile(r"^[ \t]*+(?:import|from)\b.*", re.MULTILINE)
+WORD = re.compile(r"\w+")
+COMPILER = "torch._dynamo"
+"""What the first step of any optimiser imports, some two seconds: before the fork where workers will train."""
 
 
 def named_modules(assignment: Assignment, submission: Submission) -> list[str]:
@@ -30,25 +33,18 @@ def named_modules(assignment: Assignment, submission: Submission) -> list[str]:
     """
     texts = [*submission.helpers.values(), *(file.source for file in submission.files.values())]
     texts += [_read(path) for path in assignment.probes]
+    names = {word for text in texts for word in WORD.findall(text)}
+    imported = {word for text in texts for line in IMPORTS.findall(text) for word in WORD.findall(line)}
     provided = [path for path in provided_files(assignment).values() if path.suffix == ".py"]
-    while reached := [path for path in provided if _imports(texts, path.stem)]:
+    while reached := [path for path in provided if path.stem in imported]:
         provided = [path for path in provided if path not in reached]
-        texts += ["\n".join(AT_TOP.findall(_read(path))) for path in reached]
-    return [module for module in assignment.manifest.files.preload if _names(texts, module.partition(".")[0])]
+        at_top = [line for path in reached for line in IMPORTS.findall(_read(path)) if not line[0].isspace()]
+        imported |= {word for line in at_top for word in WORD.findall(line)}
+    return [module for module in assignment.manifest.files.preload if module.partition(".")[0] in names | imported]
 
 
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
-
-
-def _imports(texts: Iterable[str], module: str) -> bool:
-    pattern = re.compile(rf"^\s*(from\s+\.*{module}\b|(from\s+\.+\s+)?import\s+(.*,\s*)?{module}\b)", re.MULTILINE)
-    return any(pattern.search(text) for text in texts)
-
-
-def _names(texts: Iterable[str], word: str) -> bool:
-    pattern = re.compile(rf"\b{re.escape(word)}\b")
-    return any(pattern.search(text) for text in texts)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from autograder.sandbox.jailed.loading import compile_beforehand
+from autograder.sandbox.jailed.scripts import compile_beforehand
 from autograder.sandbox.jailed.worker import serve
 from autograder.sandbox.trusted.jail import WallReport
 from autograder.sandbox.trusted.plain_workers import PlainWorkers

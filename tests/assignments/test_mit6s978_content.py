@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from autograder.assignment import Kind, LatePolicy, Manifest, read_manifest
-from autograder.sandbox.jailed.loading import definitions_of
+from autograder.sandbox.jailed.scripts import definitions_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "assignments" / "mit6s978_ps1"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from autograder.sandbox.jailed.loading import definitions_of
+from autograder.sandbox.jailed.scripts import definitions_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = (ROOT / "solutions" / "mit6s978_ps1" / "pset1.py").read_text(encoding="utf-8")

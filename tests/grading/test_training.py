@@ -85,6 +85,15 @@ def test_training_has_its_own_limit_a_second_worker_and_a_secret(tiny: Tiny) -> 
 
 
 @pytest.mark.thorough
+def test_what_every_optimiser_imports_is_there_before_the_fork(tiny: Tiny) -> None:
+    asking = LEARNING + "import sys\nassert 'torch._dynamo' in sys.modules\ncount = 0\n"
+    asking = asking.replace("\ncount = 0\ndef guess", "\ndef guess")  # so that nothing counts where it is missing
+    run = tiny.grade(tiny.hand_in(two=asking), "--only", "two.training")
+    assert run.scores == {"two.training": 4.0}, run.output("two.training")
+    assert "left out" not in json.dumps(run.results)
+
+
+@pytest.mark.thorough
 def test_pictures_are_kept_and_only_public_ones_are_told(tiny: Tiny) -> None:
     run = tiny.grade(tiny.hand_in(two=LEARNING), "--only", "two.training")
     assert "in public" in json.dumps(run.results) and "numbers" not in run.output("two.training")

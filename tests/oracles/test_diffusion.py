@@ -7,7 +7,7 @@ import pytest
 import torch
 from autograder_proofs.oracles import diffusion
 
-from autograder.concepts.noise_schedule import ScaledLinearSchedule
+from autograder.concepts.noise_schedule import GivenSchedule, ScaledLinearSchedule
 
 STEPS = 50
 BETAS = diffusion.linear_betas(1e-3, 0.2, STEPS)
@@ -138,6 +138,13 @@ def test_scaled_linear_betas_have_roots_in_an_arithmetic_series():
     assert roots[0].item() == pytest.approx(0.02) and roots[-1].item() == pytest.approx(0.3)
     schedule = ScaledLinearSchedule(4e-4, 0.09, 8)
     torch.testing.assert_close(diffusion.tables_of(schedule).betas, roots.square())
+
+
+def test_tables_of_a_schedule_are_made_once_in_whatever_form_its_betas_come():
+    listed, given = GivenSchedule([0.1, 0.25]), GivenSchedule((0.1, 0.25))
+    assert diffusion.tables_of(listed) is diffusion.tables_of(given)
+    assert diffusion.tables_of(given).alphas_cumprod is diffusion.tables_of(given).alphas_cumprod
+    assert diffusion.tables_of(given).alphas_cumprod.tolist() == pytest.approx([0.9, 0.675])
 
 
 def test_steps_of_ddim_stay_on_the_path_of_their_image_and_noise():

@@ -86,6 +86,17 @@ def test_a_planted_piece_is_named_with_file_and_line(course: Course, name: str, 
     assert any(where in leak for leak in leaks(course)), leaks(course)
 
 
+@pytest.mark.parametrize(("part", "leaked"), [("checks/public/density_probes.py", False), ("reference/it.py", True)])
+def test_what_a_proof_hands_out_is_no_secret_and_its_answers_are(course: Course, part: str, leaked: bool) -> None:
+    code = "def squashed(x, width):\n    return torch.tanh(x * width).cumsum(dim=-1) / (1.0 + width * x.square())\n"
+    course.write(f"proofs/autograder_proofs/density/proof/{part}", f"import torch\n\n\n{code}")
+    course.edit(PUBLIC, '"""Public."""', f'"""Public."""\n\nimport torch\n\n\n{code}')
+    if not leaked:
+        course.build()
+    else:
+        assert any(f"density/proof/{part}" in leak for leak in leaks(course))
+
+
 def test_short_idioms_are_no_leak_and_a_copy_of_the_whole_is(course: Course) -> None:
     course.edit(PUBLIC, "    assert", "    scale = torch.exp(self.logvar)\n    assert")
     course.build()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.sandbox.jailed.loading import Loader, definitions_of
+from autograder.sandbox.jailed.loading import Loader
+from autograder.sandbox.jailed.scripts import definitions_of
 
 
 @pytest.fixture

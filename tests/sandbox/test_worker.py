@@ -11,7 +11,7 @@ import pytest
 
 from autograder.checks import SubmissionRaised
 from autograder.sandbox.jailed import trainee
-from autograder.sandbox.jailed.loading import compiled, packed
+from autograder.sandbox.jailed.scripts import compiled, packed
 from autograder.sandbox.out_of_process import start_workers
 from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.jail import FIRST_UID, LAST_UID
@@ -279,7 +279,7 @@ def test_workers_inherit_what_was_compiled_of_the_graders_own_files(tmp_path):
     provided, probe = tmp_path / "copy" / "provided.py", tmp_path / "probe.py"
     provided.write_text("from .s import twice\n", encoding="utf-8")
     probe.write_text("try:\n    1 / 0\nexcept ZeroDivisionError: pass\n", encoding="utf-8")
-    text = "import provided, probe, autograder.sandbox.jailed.loading as own\ntwice = 2\n"
+    text = "import provided, probe, autograder.sandbox.jailed.scripts as own\ntwice = 2\n"
     (tmp_path / "copy" / "s.py").write_text(text + "compiled = own.compiled.cache_info\n", encoding="utf-8")
     workers = start_workers(
         tmp_path, readable=["copy", "probe.py"], memory=2**30, cpu_seconds=20.0, preload=(), run_ends=None,

@@ -134,8 +134,7 @@ class Contract:
         and inputs (makes a model, say) that is called again only when those are others. ``weights`` gives properties
         another weight, by name; ``exempt`` names those that the assignment does not ask for, each with the reason: a
         verification tries them on the reference, and one that holds is a problem. Raises `TypeError` or `ValueError`,
-        which name the item, for what does not
-        fit.
+        which name the item, for what does not fit.
         """
         of = f"{item_id}: {self.concept}"
         named = tuple(names or _listed(call))
@@ -159,7 +158,9 @@ class Contract:
         def decorate(adapter: Adapter) -> Applied:
             asked = {*_parameters(adapter), *(_parameters(once) if once else ())}
             if missing := [name for name in self.inputs if name not in asked]:
-                raise TypeError(f"{adapter.__name__}() needs the inputs of {self.concept}: {', '.join(missing)}")
+                raise TypeError(
+                    f"{item_id}: {adapter.__name__}() needs the inputs of {self.concept}: {', '.join(missing)}"
+                )
             inputs = (*self.inputs, *self.optional)
             known = {name: name for name in inputs} | dict(zip(inputs, named, strict=False))
             passed = _passed(adapter, call, inputs)

@@ -20,8 +20,9 @@ import numpy.random  # numpy itself imports it when it is first used: behind the
 import torch
 
 from autograder.sandbox.jailed import figures
-from autograder.sandbox.jailed.loading import Loader, packed, safe_text
+from autograder.sandbox.jailed.loading import Loader, safe_text
 from autograder.sandbox.jailed.questions import PLAIN, ExposedModule, Questions, Upcall, stand_in_of
+from autograder.sandbox.jailed.scripts import packed
 from autograder.sandbox.shared.gradients import paired
 from autograder.sandbox.shared.values import Decoder, Encoder
 from autograder.sandbox.shared.wire import MAX_SCRIPTS, Frame, Misbehaved

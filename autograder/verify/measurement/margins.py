@@ -35,8 +35,8 @@ MIN_RUNS = 20
 MIN_DEVIATIONS = 3.0
 """Standard deviations of the reference's leads that must be between their mean and the threshold."""
 MIN_PART = 0.5
-"""Part of the mean lead on record that one more training of the reference must reach, unless it is within
-`MIN_DEVIATIONS` of the mean; below both, the reference or the threshold is no longer what was measured."""
+"""Part of the mean lead on record that one more training of the reference must reach; below that, either the reference
+or the threshold is no longer what was measured."""
 SCREENING_RUNS = 3
 """Trainings of every other network, to find those that come nearest to a threshold."""
 NEAREST = 2
@@ -91,7 +91,7 @@ def too_near(lead: Lead, margin: Margin | None) -> Objection | None:
             f" training {margin.least:+.1%} of it; {MIN_DEVIATIONS:g} are needed"
         )
         return what, "move the threshold towards the best trivial method, or let the training go on for longer"
-    if lead.lead < margin.mean * min(MIN_PART, 1 - MIN_DEVIATIONS / margin.deviations):
+    if lead.lead < MIN_PART * margin.mean:
         return f"the reference is {lead.lead:.1%} off the threshold, on record are {margin.mean:.1%}", again
     return None
 
