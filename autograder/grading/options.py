@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from autograder.assignment import Item
+if TYPE_CHECKING:  # The command line reads this module before it knows that anything is to be graded.
+    from autograder.assignment import Item
 
 Progress = Callable[[int, int], None]
 """Is told how many checks are done, and of how many."""
