@@ -145,6 +145,8 @@ def test_tables_of_a_schedule_are_made_once_in_whatever_form_its_betas_come():
     assert diffusion.tables_of(listed) is diffusion.tables_of(given)
     assert diffusion.tables_of(given).alphas_cumprod is diffusion.tables_of(given).alphas_cumprod
     assert diffusion.tables_of(given).alphas_cumprod.tolist() == pytest.approx([0.9, 0.675])
+    with pytest.raises(TypeError, match=r"a schedule is a value of autograder.concepts.noise_schedule, not \(0.1, 0"):
+        diffusion.tables_of((0.1, 0.25))
 
 
 def test_steps_of_ddim_stay_on_the_path_of_their_image_and_noise():

@@ -12,7 +12,13 @@ from functools import cached_property, lru_cache
 
 import torch
 
-from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule, ScaledLinearSchedule, Schedule
+from autograder.concepts.noise_schedule import (
+    CosineSchedule,
+    GivenSchedule,
+    LinearSchedule,
+    ScaledLinearSchedule,
+    Schedule,
+)
 
 
 def linear_betas(beta_start: float, beta_end: float, timesteps: int) -> torch.Tensor:
@@ -104,7 +110,9 @@ def tables_of(schedule: Schedule) -> Tables:
         return Tables(scaled_linear_betas(schedule.beta_start, schedule.beta_end, schedule.timesteps))
     if isinstance(schedule, CosineSchedule):
         return Tables(1 - cosine_alphas(schedule.timesteps, schedule.s))
-    return Tables(torch.tensor(schedule.betas, dtype=torch.float64))
+    if isinstance(schedule, GivenSchedule):
+        return Tables(torch.tensor(schedule.betas, dtype=torch.float64))
+    raise TypeError(f"a schedule is a value of autograder.concepts.noise_schedule, not {schedule!r}")
 
 
 def at(table: torch.Tensor, t: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
