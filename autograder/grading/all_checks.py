@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,13 +18,15 @@ import torch
 
 from autograder.assignment import Assignment, Item
 from autograder.checks.training.device import training_on
+from autograder.errors import UserError
 from autograder.grading.device_choice import choose_device
 from autograder.grading.environment import GradingEnvironment
 from autograder.grading.findings import Findings
+from autograder.grading.grader_error import GraderError
 from autograder.grading.hints import Passed
 from autograder.grading.interruption import Bound
 from autograder.grading.options import Device, Options, Progress
-from autograder.grading.plugin import Check, CheckPlugin, run_checks
+from autograder.grading.plugin import Check, Collected, collect_checks
 from autograder.grading.running import CheckRunner, Verdict
 from autograder.grading.schedule import Schedule
 from autograder.grading.seeds import check_seed, secret_seed
@@ -40,26 +43,50 @@ TOO_SLOW = "training was stopped: it took longer than the {:.3g} s that it may t
 NO_WORKER = "the grader lost the process that workers come from"
 
 
-def run_all(
-    environment: GradingEnvironment, options: Options, wanted: Sequence[Item], progress: Progress | None
-) -> Findings:
-    """Load the submission, run all checks of the wanted items, and return what they found."""
-    device = _device(environment, options, wanted)
-    environment.survey()
-    findings = Findings(environment, options)
-    seed = _grading_seed(environment.assignment, options)
-    stand_ins = read_stand_ins(environment.assignment) if options.hidden else {}
+@dataclass(frozen=True)
+class AllChecks:
+    """What grades every submission of an assignment in the same way: the seed, the stand-ins, the checks."""
 
-    def begin(checks: Sequence[Check]) -> Callable[[Check, dict[str, Any]], None]:
+    options: Options
+    wanted: Sequence[Item]
+    seed: str
+    stand_ins: Mapping[str, StandIns]
+    checks: Sequence[Collected]
+
+    @classmethod
+    def read(cls, assignment: Assignment, options: Options, wanted: Sequence[Item]) -> AllChecks:
+        """Read the secrets, and collect the checks of the wanted items; raise what is wrong with those."""
+        seed = _grading_seed(assignment, options)
+        stand_ins = read_stand_ins(assignment) if options.hidden else {}
+        ids = frozenset(item.id for item in wanted if options.training or not item.training)
+        checks = collect_checks(assignment, ids, hidden=options.hidden)
         gc.freeze()  # what was imported stays: no collection looks at it again
-        findings.planned = frozenset(check.item for check in checks)
-        limits = [_limit(environment.assignment, check) for check in checks]
-        return _Run(findings, seed, stand_ins, Schedule(limits, environment.run_ends), len(checks), progress).check
+        return cls(options, wanted, seed, stand_ins, checks)
 
-    ids = frozenset(item.id for item in wanted if options.training or not item.training)
-    with training_on(device):
-        run_checks(CheckPlugin(environment.assignment, ids, begin, hidden=options.hidden))
-    return findings
+    def run(self, environment: GradingEnvironment, progress: Progress | None) -> Findings:
+        """Load the submission, run all checks, and return what they found."""
+        device = _device(environment, self.options, self.wanted)
+        environment.survey()
+        findings = Findings(environment, self.options, frozenset(check.item for check, _ in self.checks))
+        limits = [_limit(environment.assignment, check) for check, _ in self.checks]
+        schedule = Schedule(limits, environment.run_ends)
+        run = _Run(findings, self.seed, self.stand_ins, schedule, len(self.checks), progress)
+        with training_on(device):
+            for check, fixtures in self.checks:
+                with _blaming_the_grader(check):
+                    run.check(check, fixtures)
+        return findings
+
+
+@contextmanager
+def _blaming_the_grader(check: Check) -> Iterator[None]:
+    """Whatever comes out of a check that was not the submission's doing is the grader's fault."""
+    try:
+        yield
+    except (GraderError, UserError):
+        raise
+    except Exception:
+        raise GraderError(f"{check.id}:\n{traceback.format_exc()}") from None
 
 
 def _device(environment: GradingEnvironment, options: Options, wanted: Sequence[Item]) -> torch.device:

@@ -1,7 +1,7 @@
 """The environment of a submission's code during one grading: its private copy, the workers, and the result of loading.
 
-A bench is set up before anything secret is read: its workers come from a process that never knew the seed, the checks
-or the reference.
+Its groundwork is laid before anything secret is read: all workers come from a process that never knew the seed, the
+checks or the reference.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autograder.grading.grader_error import GraderError
 from autograder.grading.interruption import Interruption
 from autograder.grading.probe_words import read_probe_words
 from autograder.results import Notice, Wall
-from autograder.sandbox.out_of_process import Workers, start_workers
+from autograder.sandbox.out_of_process import Factory, Order, Workers, open_factory
 from autograder.sandbox.shared.device_names import names_devices
 from autograder.sandbox.trusted.clock import Meter, Span
 from autograder.sandbox.trusted.example import ProbeWords
@@ -31,6 +31,7 @@ from autograder.sandbox.trusted.session import Context, Deadlines, OpenAnother, 
 from autograder.sandbox.trusted.stand_ins import StandIns
 from autograder.submission import Submission, write_copy
 from autograder.submission.model import Executed
+from autograder.submission.provided import provided_files
 
 STATEMENT_SHARE = 0.4
 """Part of the loading time that one top-level statement may take before it is stopped and skipped."""
@@ -38,31 +39,61 @@ SURVEY_SHARE = 0.25
 """Part of the deadline that loading all files once may take."""
 MIN_SECONDS = 0.2
 """What loading gets where the run is as good as over."""
+PLACE, COPY = "place", "submission"
 EXTRA_CPU_SECONDS = 5
 """Processor time of a worker beyond its longest limit, so that the grader is what usually ends it."""
+
+
+@dataclass(frozen=True)
+class Groundwork:
+    """What the environments of one grader share: the factory that their workers come from, and the probes."""
+
+    assignment: Assignment
+    folder: Path
+    """Private to the grader; submissions are copied to a place in it, one at a time."""
+    factory: Factory
+    probes: Sequence[Path]
+    probe_words: Mapping[str, ProbeWords]
+
+    @property
+    def place(self) -> Path:
+        """The folder of the submission that is being graded."""
+        return self.folder / PLACE
+
+    @property
+    def copy(self) -> Path:
+        """Where its copy lies."""
+        return self.place / COPY
+
+    def order(self) -> Order:
+        """Make the place for a submission, and ask for the workers that will load it."""
+        self.place.mkdir(mode=0o711)
+        return self.factory.order(self.place, [COPY, *map(str, self.probes)])
 
 
 @dataclass
 class GradingEnvironment:
     """The copy of one submission, and workers that load it; ``run_ends`` on the monotonic clock."""
 
-    assignment: Assignment
+    groundwork: Groundwork
     submission: Submission
     interruption: Interruption
     run_ends: float | None
     strict: bool
-    copy: Path
-    probes: Sequence[Path]
     workers: Workers
     load_seconds: float
     """In which one file must be loaded."""
-    probe_words: Mapping[str, ProbeWords]
     notices: list[Notice] = field(default_factory=list)
     walls: list[Wall] = field(default_factory=list)
     slow_statements: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     """By the file whose survey met them. A hostile file may name what it likes: it is left out for its own items."""
     scripts: dict[str, bytes] = field(default_factory=dict)
     """By the file, what its survey compiled. A hostile file may put anything there: only its own workers read it."""
+
+    @property
+    def assignment(self) -> Assignment:
+        """The assignment that is graded."""
+        return self.groundwork.assignment
 
     def check_isolation(self) -> None:
         """Start one worker to see which walls hold; in strict mode, refuse to grade without those that are needed."""
@@ -161,9 +192,9 @@ class GradingEnvironment:
         """
         limits = self.assignment.manifest.limits
         loader = {
-            "folder": str(self.copy),
+            "folder": str(self.groundwork.copy),
             "program": self._program(file),
-            "extra": [str(path) for path in self.probes],
+            "extra": [str(path) for path in self.groundwork.probes],
             "skip": [list(entry) for entry in self.slow_statements.get(file or "", [])],
             "statement_seconds": self.load_seconds * STATEMENT_SHARE,
             "unordered": [Path(name).stem for name, file in self.submission.files.items() if file.cells is not None],
@@ -179,7 +210,11 @@ class GradingEnvironment:
             deadlines=Deadlines(None if training else limits.call_seconds, check),
             load_seconds=self.load_seconds,
             context=Context(
-                self._executed, self._place, self.probe_words, self.scripts.get(file or "", b""), open_another
+                self._executed,
+                self._place,
+                self.groundwork.probe_words,
+                self.scripts.get(file or "", b""),
+                open_another,
             ),
         )
 
@@ -201,41 +236,43 @@ class GradingEnvironment:
 
 
 @contextmanager
-def open_environment(
-    assignment: Assignment,
-    submission: Submission,
-    folder: Path,
-    interruption: Interruption,
-    run_ends: float | None,
-    strict: bool,
-    preload: Sequence[str],
-) -> Iterator[GradingEnvironment]:
-    """Copy a submission and the probes into ``folder``, and start workers; they end with the block.
+def lay_groundwork(assignment: Assignment, folder: Path, preload: Sequence[str]) -> Iterator[Groundwork]:
+    """Copy the probes into ``folder``, and start the factory of workers; it ends with the block.
 
     ``preload`` names what this process has imported for them.
     """
-    copy, limits = folder / "submission", assignment.manifest.limits
-    copy.mkdir(mode=0o755)
-    write_copy(submission, assignment, copy)
     probes = _copy_probes(assignment.probes, folder / "probes")
     probe_words = read_probe_words(assignment.probes)
     _check_cuda()
-    workers = start_workers(
-        folder,
-        readable=["submission", "probes"],
-        memory=limits.memory_mb * 2**20,
-        cpu_seconds=_max_cpu_seconds(assignment),
-        preload=("torch", *preload),
-        provided=[copy / name for name in assignment.manifest.files.provided if name.endswith(".py")],
-        probes=probes,
-        run_ends=run_ends,
-    )
+    copy = folder / PLACE / COPY
+    provided = {path: copy / name for name, path in provided_files(assignment).items() if name.endswith(".py")}
+    factory = open_factory(folder, preload=("torch", *preload), provided=provided, probes=probes)
+    try:
+        yield Groundwork(assignment, folder, factory, probes, probe_words)
+    finally:
+        factory.close()
+
+
+@contextmanager
+def open_environment(
+    groundwork: Groundwork,
+    order: Order,
+    submission: Submission,
+    interruption: Interruption,
+    run_ends: float | None,
+    strict: bool,
+) -> Iterator[GradingEnvironment]:
+    """Copy a submission to its place, and take the workers that were ordered for it; they end with the block."""
+    assignment = groundwork.assignment
+    limits = assignment.manifest.limits
+    groundwork.copy.mkdir(mode=0o755)
+    write_copy(submission, assignment, groundwork.copy)
+    cpu_seconds = _max_cpu_seconds(assignment)
+    workers = order.start(memory=limits.memory_mb * 2**20, cpu_seconds=cpu_seconds, run_ends=run_ends)
     try:
         interruption.react(workers.stop)
         seconds = _share_of_loading(limits.load_seconds, len(submission.files), run_ends)
-        yield GradingEnvironment(
-            assignment, submission, interruption, run_ends, strict, copy, probes, workers, seconds, probe_words
-        )
+        yield GradingEnvironment(groundwork, submission, interruption, run_ends, strict, workers, seconds)
     finally:
         workers.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from autograder import __version__
 from autograder.assignment import Item
@@ -36,14 +35,14 @@ class Findings:
     evidence: dict[str, list[Evidence]] = field(default_factory=dict)
     passed: dict[str, list[Passed]] = field(default_factory=dict)
 
-    def explain(self, folder: Path) -> None:
+    def explain(self) -> None:
         """Give an item's first failed check the hint of the one known mistake that explains its failures, if any.
 
-        In ``folder``, the known mistakes are written down: no worker may be left that could read them.
+        In the grader's folder, the known mistakes are written down: no worker may be left that could read them.
         """
         if not self.options.hidden or not self.evidence:
             return
-        place = folder / "variants"
+        place = self.environment.groundwork.folder / "variants"
         place.mkdir(mode=0o700)
         explainer = Explainer(read_catalogue(self.environment.assignment), place)
         ends = time.monotonic() + ALL_HINTS_SECONDS

@@ -37,32 +37,34 @@ def grade(
     wanted = _wanted(assignment, options)
     submission = read_submission(path, assignment)
     own = Interruption() if interruption is None else nullcontext(interruption)
-    with own as interruption, _private_folder() as folder:
+    with own as interruption, private_folder() as folder:
         preload = named_modules(assignment, submission)
         with uncollected():
             import_heavy([*preload, COMPILER] if options.train(wanted) else preload)
-            from autograder.grading.environment import (
-                open_environment,  # needs torch: where that is broken, the line above has said so
+            from autograder.grading.environment import (  # needs torch: where that is broken, the line above said so
+                lay_groundwork,
+                open_environment,
             )
 
-        with open_environment(
-            assignment, submission, folder, interruption, run_ends, options.strict, preload
-        ) as environment:
+        with (
+            lay_groundwork(assignment, folder, preload) as ground,
+            open_environment(ground, ground.order(), submission, interruption, run_ends, options.strict) as environment,
+        ):
             environment.check_isolation()
             with uncollected():
-                from autograder.grading.all_checks import run_all  # reads secrets: the zygote is forked
+                from autograder.grading.all_checks import AllChecks  # reads secrets: workers no longer come from here
 
-            findings = run_all(environment, options, wanted, progress)
-        findings.explain(folder)  # every worker is dead: what lies there now is read by nobody
+            findings = AllChecks.read(assignment, options, wanted).run(environment, progress)
+        findings.explain()  # every worker is dead: what lies there now is read by nobody
         return findings.result(wanted, time.monotonic() - started)
 
 
 @contextmanager
-def _private_folder() -> Iterator[Path]:
+def private_folder() -> Iterator[Path]:
     """Give a folder for one run, and remove it whatever a worker has put there.
 
     What libraries leave in temporary folders goes with it: meanwhile those are in a closed folder of its own. Where
-    the grader is killed, the zygote removes it.
+    the grader is killed, the factory of workers removes it.
     """
     folder = Path(tempfile.mkdtemp(prefix="autograder-"))
     before = tempfile.tempdir, os.environ.get("TMPDIR")

@@ -1,6 +1,6 @@
-"""The pytest plugin: collects checks, gives them remotes as fixtures, and hands each to the runner.
+"""The pytest plugin: collects checks, and gives them remotes as fixtures.
 
-pytest collects, orders and resolves fixtures; `pytest_pyfunc_call` takes over where it would call the function.
+pytest collects, orders and resolves fixtures; where it would call a function, the check is only noted.
 """
 
 from __future__ import annotations
@@ -39,9 +39,13 @@ class Check:
     exempt: str = ""
 
 
+Collected = tuple[Check, dict[str, Any]]
+"""A check with its fixtures."""
+
+
 @dataclass
 class CheckPlugin:
-    """Collects the checks that are wanted, and gives them to ``begin``; what that returns gets each with its fixtures.
+    """Collects the checks that are wanted, each with its fixtures, and calls none.
 
     With ``hidden``, a contract gives its hidden properties as well; with ``exempted``, those too that the assignment
     exempts.
@@ -49,9 +53,9 @@ class CheckPlugin:
 
     assignment: Assignment
     wanted: frozenset[str]
-    begin: Callable[[list[Check]], Callable[[Check, dict[str, Any]], None]]
     hidden: bool
     exempted: bool = False
+    collected: list[Collected] = field(default_factory=list)
     problems: list[Exception] = field(default_factory=list)
     _checks: dict[str, Check] = field(default_factory=dict)
     _derived: dict[str, Derived] = field(default_factory=dict)
@@ -114,12 +118,12 @@ class CheckPlugin:
         )
         items[:] = [item for item, _ in kept]
         self._checks = {item.nodeid: check for item, check in kept}
-        self._run = self.begin([check for _, check in kept])
 
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
-        """Run a check in place of pytest's own call."""
+        """Note a check with its fixtures in place of calling it."""
         names = pyfuncitem._fixtureinfo.argnames
-        self._run(self._checks[pyfuncitem.nodeid], {name: pyfuncitem.funcargs[name] for name in names})
+        fixtures = {name: pyfuncitem.funcargs[name] for name in names}
+        self.collected.append((self._checks[pyfuncitem.nodeid], fixtures))
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -151,18 +155,22 @@ class CheckPlugin:
         return Check(check_id, declaration.item, title, public, declaration.weight, declaration, function, exempt)
 
 
-def run_checks(plugin: CheckPlugin) -> None:
-    """Collect and run an assignment's checks; its modules are remote fixtures, ``model`` and also ``model_module``.
+def collect_checks(
+    assignment: Assignment, wanted: frozenset[str], *, hidden: bool, exempted: bool = False
+) -> list[Collected]:
+    """Collect an assignment's checks; its modules are remote fixtures, ``model`` and also ``model_module``.
 
-    Raises the first problem that is the grader's own: `GraderError` or `UserError`.
+    The parameters are those of `CheckPlugin`. Raises the first problem that is the grader's own: `GraderError` or
+    `UserError`.
     """
+    plugin = CheckPlugin(assignment, wanted, hidden, exempted)
     fixtures = types.ModuleType("autograder_fixtures")
     for name, module in _fixtures_of(plugin.assignment.modules).items():
         setattr(fixtures, name, pytest.fixture(name=name)(_give(module)))
     folders = [plugin.assignment.public_checks, *([plugin.assignment.hidden_checks] if plugin.hidden else [])]
     paths = [str(folder.relative_to(plugin.assignment.folder)) for folder in folders if folder.is_dir()]
     if not paths:
-        return  # given no path, pytest would collect the current folder
+        return []  # given no path, pytest would collect the current folder
     quiet = ["terminal", "cacheprovider", "faulthandler", "logging", "hypothesispytest", "junitxml", "pastebin"]
     quiet += ["unraisableexception", "threadexception"]  # they collect garbage five times over
     quiet.append("autograder-bare")  # it stops whoever runs checks without us
@@ -181,6 +189,7 @@ def run_checks(plugin: CheckPlugin) -> None:
         pytest.main([*options, *paths], plugins=[plugin, fixtures])
     if plugin.problems:
         raise plugin.problems[0]
+    return plugin.collected
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="stops the proce
 SHORT = 0.5
 STOPPED = """
 import os, signal
-from autograder.sandbox.trusted import zygote_main, zygote
-zygote.END_SECONDS = 1.0
-zygote_main._forget_start = lambda: os.kill(os.getpid(), signal.SIGSTOP)
+from autograder.sandbox.trusted import zygote, zygote_factory
+zygote.END_SECONDS = zygote_factory.END_SECONDS = 1.0
+zygote_factory.forget_start = lambda: os.kill(os.getpid(), signal.SIGSTOP)
 from autograder.cli import main
 main()
 """
@@ -51,11 +52,12 @@ def tiny(tmp_path: Path) -> Tiny:
     return Tiny(tmp_path)
 
 
-def stopped(folder: Path, run_ends: float | None) -> Zygote:
+@contextmanager
+def stopped(folder: Path, run_ends: float | None) -> Iterator[Zygote]:
     """Workers' source that never answers."""
-    stopped = start_zygote(folder, readable=[], memory=2**30, cpu_seconds=10, run_ends=run_ends)
-    os.kill(stopped._pid, signal.SIGSTOP)
-    return stopped
+    with start_zygote(folder, readable=[], memory=2**30, cpu_seconds=10, run_ends=run_ends) as stopped:
+        os.kill(stopped.pid(time.monotonic() + zygote.START_SECONDS), signal.SIGSTOP)
+        yield stopped
 
 
 def test_the_wait_for_a_first_worker_ends_with_the_run(folder: Path) -> None:
@@ -64,7 +66,7 @@ def test_the_wait_for_a_first_worker_ends_with_the_run(folder: Path) -> None:
         with pytest.raises(NotEnoughTime):
             workers.fork_worker()
         assert SHORT <= time.monotonic() - begun < zygote.START_SECONDS / 2
-        os.kill(workers._pid, signal.SIGCONT)
+        os.kill(workers.pid(), signal.SIGCONT)
         with pytest.raises(NotEnoughTime):
             workers.fork_worker()
     assert list(folder.iterdir()) == []
@@ -74,7 +76,7 @@ def test_what_a_source_of_workers_was_asked_before_it_was_left_costs_no_folder(f
     """It answers an order when nobody listens any more: the grader has left, and goes on in its folder."""
     with stopped(folder, None) as workers:
         workers._order()
-        threading.Timer(SHORT, os.kill, (workers._pid, signal.SIGCONT)).start()
+        threading.Timer(SHORT, os.kill, (workers.pid(), signal.SIGCONT)).start()
     assert folder.is_dir()
 
 
@@ -85,7 +87,7 @@ def test_whoever_ends_the_run_ends_the_wait(folder: Path) -> None:
         with pytest.raises(WorkersLost, match="enough"):
             workers.fork_worker()
         assert time.monotonic() - begun < zygote.START_SECONDS / 2
-        os.kill(workers._pid, signal.SIGCONT)
+        os.kill(workers.pid(), signal.SIGCONT)
 
 
 def test_the_wait_for_a_plain_worker_ends_with_the_run(folder: Path) -> None:

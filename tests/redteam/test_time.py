@@ -117,7 +117,7 @@ def held_to(share: float, zygote: Zygote) -> Iterator[None]:
     """This process, the zygote and all workers together have that share of one processor."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(quota(share, [os.getpid(), zygote._pid]))
+            stack.enter_context(quota(share, [os.getpid(), zygote.pid()]))
         except OSError as error:
             pytest.skip(f"this machine lets nobody make control groups: {error}")
         yield

@@ -12,7 +12,7 @@ import pytest
 from autograder.checks import SubmissionRaised
 from autograder.sandbox.jailed import trainee
 from autograder.sandbox.jailed.scripts import compiled, packed
-from autograder.sandbox.out_of_process import start_workers
+from autograder.sandbox.out_of_process import open_factory
 from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.jail import FIRST_UID, LAST_UID
 from autograder.sandbox.trusted.session import Session
@@ -281,10 +281,8 @@ def test_workers_inherit_what_was_compiled_of_the_graders_own_files(tmp_path):
     probe.write_text("try:\n    1 / 0\nexcept ZeroDivisionError: pass\n", encoding="utf-8")
     text = "import provided, probe, autograder.sandbox.jailed.scripts as own\ntwice = 2\n"
     (tmp_path / "copy" / "s.py").write_text(text + "compiled = own.compiled.cache_info\n", encoding="utf-8")
-    workers = start_workers(
-        tmp_path, readable=["copy", "probe.py"], memory=2**30, cpu_seconds=20.0, preload=(), run_ends=None,
-        provided=[provided], probes=[probe],
-    )  # fmt: skip
+    factory = open_factory(tmp_path, preload=(), provided={provided: provided}, probes=[probe])
+    workers = factory.order(tmp_path, ["copy", "probe.py"]).start(memory=2**30, cpu_seconds=20.0)
     before = compiled.cache_info().misses
     settings = {
         "folder": str(tmp_path / "copy"), "extra": [str(probe)], "skip": [], "statement_seconds": 5.0,
@@ -297,6 +295,7 @@ def test_workers_inherit_what_was_compiled_of_the_graders_own_files(tmp_path):
     finally:
         session.close()
         workers.close()
+        factory.close()
 
 
 def test_all_that_a_worker_needs_of_the_engine_is_there_before_the_fork():
@@ -315,7 +314,7 @@ def test_all_that_a_worker_needs_of_the_engine_is_there_before_the_fork():
 
 def test_after_some_workers_what_all_inherit_lies_in_huge_pages(zygote, start):
     def huge():
-        lines = Path(f"/proc/{zygote._pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        lines = Path(f"/proc/{zygote.pid()}/smaps_rollup").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("AnonHugePages:"))
 
     if not huge_pages_can_be_made():

@@ -7,7 +7,7 @@ import ast
 import functools
 import marshal
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,10 +72,13 @@ def compiled(source: str, filename: str, *, topmost: bool = False, watched: bool
     return Script(ast.get_docstring(tree), tuple(statements), tuple(_inner_imports(tree)))
 
 
-def compile_beforehand(paths: Iterable[Path], *, topmost: bool = False, watched: bool = False) -> None:
-    """Compile files of the grader's own for all processes that are forked from now on; see `compiled`."""
-    for path in paths:
-        compiled(read_source(path), str(path), topmost=topmost, watched=watched)
+def compile_beforehand(paths: Mapping[Path, Path], *, topmost: bool = False, watched: bool = False) -> None:
+    """Compile files of the grader's own for all processes that are forked from now on; see `compiled`.
+
+    ``paths`` says for each place where workers will find a file where it is now.
+    """
+    for place, path in paths.items():
+        compiled(read_source(path), str(place), topmost=topmost, watched=watched)
 
 
 def read_source(path: Path) -> str:

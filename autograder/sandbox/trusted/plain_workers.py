@@ -15,7 +15,8 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,38 @@ TOKEN_BYTES = 32
 NO_WALLS = (WallReport("jail", False, "this system has none: the hand-in runs with your own rights"),)
 PASSED_ON = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "HOME", "USERPROFILE", "LD_LIBRARY_PATH")
 FIXED = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
+
+
+class PlainFactory:
+    """Makes sources of subprocesses, which inherit nothing and so import ``preload`` anew."""
+
+    def __init__(self, preload: Sequence[str]) -> None:
+        self._preload = tuple(preload)
+
+    def order(self, folder: Path, readable: Iterable[str]) -> PlainOrder:
+        """Ask for subprocesses that work in a folder; there is no wall that would keep them to what is readable."""
+        return PlainOrder(folder, self._preload)
+
+    def close(self) -> None:
+        """Do nothing: there is no process."""
+
+    def abandon(self) -> None:
+        """Do nothing: there is no process."""
+
+
+@dataclass(frozen=True)
+class PlainOrder:
+    """Subprocesses that nobody has started yet."""
+
+    folder: Path
+    preload: tuple[str, ...]
+
+    def start(self, *, memory: int, cpu_seconds: float, run_ends: float | None = None) -> PlainWorkers:
+        """Return the source of subprocesses, which have no limits."""
+        return PlainWorkers(self.folder, self.preload, run_ends)
+
+    def close(self) -> None:
+        """Do nothing: nothing was started."""
 
 
 class PlainWorkers:

@@ -1,12 +1,11 @@
 """The grader's handles: on the process that workers are forked from, and on each worker.
 
-The zygote is forked from the grader after the heavy imports and before any secret is read; `zygote_main` is its life.
+The zygote is forked from a factory that never knew a secret (`zygote_factory`); `zygote_main` is its life.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import itertools
 import json
 import math
@@ -15,10 +14,9 @@ import secrets
 import select
 import signal
 import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,8 +40,6 @@ from autograder.sandbox.trusted.faults import WorkerLost, WorkersLost
 from autograder.sandbox.trusted.resource_monitor import Bounds, Watch, Watched
 from autograder.sandbox.trusted.run_end import RunEnd
 from autograder.sandbox.trusted.session import Serve
-from autograder.sandbox.trusted.worker_start import ServeGrader
-from autograder.sandbox.trusted.zygote_main import live
 
 START_SECONDS = 30.0
 END_SECONDS = 10.0
@@ -54,25 +50,27 @@ GONE = "the process that workers come from is gone"
 
 
 class Zygote:
-    """The grader's handle. ``folder`` is private to the run; workers get scratch folders in it, and ``serve`` there.
+    """The grader's handle on one that was ordered from a `ZygoteFactory`.
 
-    ``readable`` names the files and folders in it that workers may read; ``memory`` is in bytes, ``cpu_seconds`` what
-    each worker may use of the processor. One spare worker is always on its way, so that none has to be waited for.
-    At the moment ``run_ends`` of the `time.monotonic` clock, no worker that starts is waited for any longer.
+    ``folder`` is private to it and its workers, which get scratch folders there; ``readable`` are the places that these
+    may read. ``memory`` is in bytes, ``cpu_seconds`` what each worker may use of the processor. One spare worker is
+    always on its way, so that none has to be waited for. At the moment ``run_ends`` of the `time.monotonic` clock, no
+    worker that starts is waited for any longer.
     """
 
     def __init__(
         self,
+        control: socket.socket,
         folder: Path,
-        serve: ServeGrader,
+        readable: Sequence[str],
         *,
-        readable: Iterable[str],
         memory: int,
         cpu_seconds: float,
         run_ends: float | None = None,
     ) -> None:
-        self._folder = folder.resolve()
-        self._readable = tuple(str(self._folder / name) for name in readable)
+        self._control = control
+        self._folder = folder
+        self._readable = tuple(readable)
         self._memory = memory
         self._cpu_seconds = math.ceil(cpu_seconds)
         self._watch = Watch()
@@ -83,15 +81,7 @@ class Zygote:
         self._numbers = itertools.count(1)
         self._private_user = os.getuid() == 0 and jail.interpreter_is_readable_by_others()
         self.walls: list[jail.WallReport] = []
-        self._control, theirs = socket.socketpair()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        gc.collect()
-        gc.freeze()
-        self._pid = os.fork()
-        if self._pid == 0:
-            live(theirs, self._folder, self._readable, serve)
-        theirs.close()
+        self._pid: int | None = None
 
     def __enter__(self) -> Zygote:
         return self
@@ -140,11 +130,10 @@ class Zygote:
     def close(self) -> None:
         """End the zygote; its workers end with it."""
         self._watch.close()
-        gc.unfreeze()  # some extension modules report objects that the collector never saw as leaks
         with contextlib.suppress(WorkersLost):
             self._send({"op": "leave"})
+        self._wait_until_gone(END_SECONDS)
         self._control.close()
-        _wait_for(self._pid, END_SECONDS)
         for channel in [*self._open, *([self._spare] if self._spare is not None else [])]:
             channel.abandon()
         if self._on_its_way is not None:
@@ -186,12 +175,32 @@ class Zygote:
             self._send({"op": "fork", "settings": {"jail": asdict(settings)}}, theirs.fileno())
         self._on_its_way = (ours, uid, scratch)
 
+    def pid(self, wait: Deadline | None = None) -> int:
+        """Return its process id, once it has started."""
+        if self._pid is None:
+            self._pid = self._read(self.run_end.wait(START_SECONDS) if wait is None else wait)["pid"]
+        return self._pid
+
     def _receive(self, wait: Deadline) -> None:
         """Take the answer to the last order, if there is one."""
         if self._on_its_way is not None:
+            self.pid(wait)
             pid = self._read(wait)["pid"]
             (stream, uid, scratch), self._on_its_way = self._on_its_way, None
             self._spare = WorkerChannel(stream, self, pid, uid, scratch)
+
+    def _wait_until_gone(self, seconds: float) -> None:
+        """Wait until the zygote has ended, which closes its end; kill it where it takes longer than it may."""
+        ends = time.monotonic() + seconds
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)
+            while (left := ends - time.monotonic()) > 0:
+                self._control.settimeout(left)
+                if not self._control.recv(65536):
+                    return
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
 
     def _send(self, message: Mapping[str, Any], descriptor: int | None = None) -> None:
         data = json.dumps(message).encode()
@@ -342,13 +351,3 @@ def _wait_until_gone(handle: int | None, seconds: float) -> None:
         poll = select.poll()
         poll.register(handle, select.POLLIN)
         poll.poll(seconds * 1000)
-
-
-def _wait_for(pid: int, seconds: float) -> None:
-    """Wait for a child, and kill it where it takes longer than it may."""
-    deadline = time.monotonic() + seconds
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(pid, os.WNOHANG)[0] == 0:
-            if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)
-            time.sleep(0.001)

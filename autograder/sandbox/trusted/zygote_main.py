@@ -1,4 +1,4 @@
-"""The life of the zygote: the process that workers are forked from.
+"""The life of a zygote: the process that workers are forked from, and that is forked itself from a factory.
 
 It has one thread, does no arithmetic, and keeps no descriptor but its control socket; a fresh worker is a fork, not a
 start. It takes orders from the grader alone, and ends with it.
@@ -59,8 +59,8 @@ def live(control: socket.socket, folder: Path, readable: Sequence[str], serve: S
             signal.signal(number, signal.SIG_IGN)
         gc.disable()
         os.chdir(folder)
-        _forget_start()
-        tree = jail.build_tree(folder, readable)
+        _answer(control, {"pid": os.getpid()})
+        tree: dict[str, str] | None = None
         while True:
             data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
             if not data:
@@ -69,6 +69,8 @@ def live(control: socket.socket, folder: Path, readable: Sequence[str], serve: S
             if left := message["op"] == "leave":
                 break
             if message["op"] == "fork":
+                if tree is None:  # from now on there is something to read
+                    tree = jail.build_tree(folder, readable)
                 pid = os.fork()
                 if pid == 0:
                     control.close()
@@ -92,7 +94,7 @@ def live(control: socket.socket, folder: Path, readable: Sequence[str], serve: S
     finally:
         _end_all(workers)
         if not left:
-            _remove(folder)
+            remove(folder)
         os._exit(0)
 
 
@@ -102,14 +104,14 @@ def _answer(control: socket.socket, answer: dict[str, Any]) -> None:
         write_frame(control, answer, [])
 
 
-def _remove(folder: Path) -> None:
+def remove(folder: Path) -> None:
     """Remove the folder of the run, unless the system's own files still show in it."""
     with contextlib.suppress(OSError):
         mounts.remove(folder / jail.TREE)
         remove_tree(folder)
 
 
-def _forget_start() -> None:
+def forget_start() -> None:
     """Forget how this process was started: its arguments and its environment, of which workers get new ones.
 
     What the kernel put on the first stack for them stays there for good, in every fork, unless it is overwritten.

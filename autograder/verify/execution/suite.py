@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.assignment import Assignment
-from autograder.grading.plugin import Check, CheckPlugin, run_checks
+from autograder.grading.plugin import Check, collect_checks
 from autograder.grading.running import MAX_SHRINKS, CheckRunner, Verdict
 from autograder.grading.scoring import hinted, score_item
 from autograder.grading.seeds import check_seed, secret_seed
@@ -36,16 +36,9 @@ class CheckSuite:
     def collect(cls, assignment: Assignment) -> CheckSuite:
         """Collect public and hidden checks."""
         stand_ins = dict(read_stand_ins(assignment))
-        found: list[tuple[Check, dict[str, Any]]] = []
-        plugin = CheckPlugin(
-            assignment=assignment,
-            wanted=frozenset(item.id for item in assignment.manifest.items),
-            begin=lambda checks: lambda check, fixtures: found.append((check, fixtures)),
-            hidden=True,
-            exempted=True,
-        )
+        wanted = frozenset(item.id for item in assignment.manifest.items)
         _forget_checks()
-        run_checks(plugin)
+        found = collect_checks(assignment, wanted, hidden=True, exempted=True)
         _forget_checks()
         asked, exempted = ([one for one in found if bool(one[0].exempt) is exempt] for exempt in (False, True))
         return cls(assignment, tuple(asked), stand_ins, tuple(exempted))

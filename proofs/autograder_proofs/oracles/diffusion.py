@@ -132,6 +132,18 @@ def predict_start(tables: Tables, x: torch.Tensor, t: torch.Tensor, eps: torch.T
     return (x.double() - spread * eps.double()) / signal
 
 
+def velocity(tables: Tables, x_start: torch.Tensor, t: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """The v of x_0 and noise (Salimans and Ho, 2022, appendix D)."""
+    signal, spread = at(tables.sqrt_alphas_cumprod, t, noise), at(tables.sqrt_one_minus_alphas_cumprod, t, noise)
+    return signal * noise.double() - spread * x_start.double()
+
+
+def velocity_of_noise(tables: Tables, x: torch.Tensor, t: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """The v of x_t and the noise in it: noise = sqrt(1 - alpha-bar) x_t + sqrt(alpha-bar) v, solved for v."""
+    signal, spread = at(tables.sqrt_alphas_cumprod, t, noise), at(tables.sqrt_one_minus_alphas_cumprod, t, noise)
+    return (noise.double() - spread * x.double()) / signal
+
+
 def start_and_noise_of_velocity(
     tables: Tables, x: torch.Tensor, t: torch.Tensor, velocity: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
