@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,7 @@ from autograder.grading.findings import Findings
 from autograder.grading.grader_error import GraderError
 from autograder.grading.hints import Passed
 from autograder.grading.interruption import Bound
+from autograder.grading.lanes import PUBLIC_DONE, WORKERS_DEAD, Lane, run_in_lanes, shares
 from autograder.grading.options import Device, Options, Progress
 from autograder.grading.plugin import Check, Collected, collect_checks
 from autograder.grading.running import CheckRunner, Verdict
@@ -63,19 +64,71 @@ class AllChecks:
         gc.freeze()  # what was imported stays: no collection looks at it again
         return cls(options, wanted, seed, stand_ins, checks)
 
-    def run(self, environment: GradingEnvironment, progress: Progress | None) -> Findings:
-        """Load the submission, run all checks, and return what they found."""
-        device = _device(environment, self.options, self.wanted)
+    def run(self, environment: GradingEnvironment, progress: Progress | None, jobs: int) -> Findings:
+        """Load the submission, run all checks in at most so many lanes, and return what they found, hints included.
+
+        No worker is left then.
+        """
         environment.survey()
+        tick = _Ticker(len(self.checks), progress)
+        lanes = shares(self._costs(environment), jobs)
+        if len(lanes) == 1:
+            return self._run(environment, lanes[0], tick, lambda reached: None)
         findings = Findings(environment, self.options, frozenset(check.item for check, _ in self.checks))
-        limits = [_limit(environment.assignment, check) for check, _ in self.checks]
-        schedule = Schedule(limits, environment.run_ends)
-        run = _Run(findings, self.seed, self.stand_ins, schedule, len(self.checks), progress)
-        with training_on(device):
-            for check, fixtures in self.checks:
-                with _blaming_the_grader(check):
-                    run.check(check, fixtures)
+
+        def work(own: GradingEnvironment, items: frozenset[str], lane: Lane) -> Findings:
+            return self._run(own, items, lane.ticked, lane.wait_for_all)
+
+        findings.checks = run_in_lanes(environment, lanes, work, tick)
         return findings
+
+    def _run(
+        self,
+        environment: GradingEnvironment,
+        items: frozenset[str],
+        ticked: Callable[[], None],
+        reached: Callable[[str], None],
+    ) -> Findings:
+        """Run the checks of some items in this process, public ones first, and look for hints when workers are dead."""
+        device = _device(environment, self.options, self.wanted)
+        checks = [(check, fixtures) for check, fixtures in self.checks if check.item in items]
+        findings = Findings(environment, self.options, frozenset(check.item for check, _ in self.checks))
+        schedule = Schedule([_limit(environment.assignment, check) for check, _ in checks], environment.run_ends)
+        run = _Run(findings, self.seed, self.stand_ins, schedule)
+        with training_on(device):
+            for public in (True, False):
+                for check, fixtures in checks:
+                    if check.public is public:
+                        with _blaming_the_grader(check):
+                            run.check(check, fixtures)
+                        ticked()
+                if public:
+                    reached(PUBLIC_DONE)
+        environment.workers.close()
+        reached(WORKERS_DEAD)
+        findings.explain()
+        return findings
+
+    def _costs(self, environment: GradingEnvironment) -> dict[str, float]:
+        """What the checks of each item may take, to spread them over lanes."""
+        costs: dict[str, float] = {}
+        for check, _ in self.checks:
+            costs[check.item] = costs.get(check.item, 0.0) + _limit(environment.assignment, check)
+        return costs
+
+
+@dataclass
+class _Ticker:
+    """Tells how many checks are done."""
+
+    total: int
+    progress: Progress | None
+    done: int = 0
+
+    def __call__(self) -> None:
+        self.done += 1
+        if self.progress is not None:
+            self.progress(self.done, self.total)
 
 
 @contextmanager
@@ -121,9 +174,6 @@ class _Run:
     seed: str
     stand_ins: Mapping[str, StandIns]
     schedule: Schedule
-    total: int
-    progress: Progress | None
-    done: int = 0
 
     def check(self, check: Check, fixtures: dict[str, Any]) -> None:
         """Run one check and note what became of it."""
@@ -143,9 +193,6 @@ class _Run:
             if environment.interruption.reason:
                 verdict = _plain_verdict(Outcome.BLOCKED, environment.interruption.reason)
             self._record(check, verdict, note, time.monotonic() - begun, min(limit, allowance))
-        self.done += 1
-        if self.progress is not None:
-            self.progress(self.done, self.total)
 
     def _judge(self, check: Check, fixtures: dict[str, Any], seconds: float) -> Verdict:
         environment, limit = self.findings.environment, _limit(self.findings.environment.assignment, check)

@@ -70,6 +70,12 @@ class Groundwork:
         self.place.mkdir(mode=0o711)
         return self.factory.order(self.place, [COPY, *map(str, self.probes)])
 
+    def order_lane(self, number: int) -> Order:
+        """Ask for workers that load the same copy, next to those that were ordered for it."""
+        lane = self.folder / f"lane-{number}"
+        lane.mkdir(mode=0o711)
+        return self.factory.order(lane, map(str, [self.copy, *self.probes]))
+
 
 @dataclass
 class GradingEnvironment:
@@ -264,17 +270,21 @@ def open_environment(
 ) -> Iterator[GradingEnvironment]:
     """Copy a submission to its place, and take the workers that were ordered for it; they end with the block."""
     assignment = groundwork.assignment
-    limits = assignment.manifest.limits
     groundwork.copy.mkdir(mode=0o755)
     write_copy(submission, assignment, groundwork.copy)
-    cpu_seconds = _max_cpu_seconds(assignment)
-    workers = order.start(memory=limits.memory_mb * 2**20, cpu_seconds=cpu_seconds, run_ends=run_ends)
+    workers = start_workers(assignment, order, run_ends)
     try:
         interruption.react(workers.stop)
-        seconds = _share_of_loading(limits.load_seconds, len(submission.files), run_ends)
+        seconds = _share_of_loading(assignment.manifest.limits.load_seconds, len(submission.files), run_ends)
         yield GradingEnvironment(groundwork, submission, interruption, run_ends, strict, workers, seconds)
     finally:
         workers.close()
+
+
+def start_workers(assignment: Assignment, order: Order, run_ends: float | None) -> Workers:
+    """Take the workers that were ordered, with the limits of an assignment."""
+    limits = assignment.manifest.limits
+    return order.start(memory=limits.memory_mb * 2**20, cpu_seconds=_max_cpu_seconds(assignment), run_ends=run_ends)
 
 
 def _max_cpu_seconds(assignment: Assignment) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from autograder import __version__
 from autograder.assignment import Item
@@ -38,12 +40,11 @@ class Findings:
     def explain(self) -> None:
         """Give an item's first failed check the hint of the one known mistake that explains its failures, if any.
 
-        In the grader's folder, the known mistakes are written down: no worker may be left that could read them.
+        The known mistakes are written down then: no worker may be left that could read them.
         """
         if not self.options.hidden or not self.evidence:
             return
-        place = self.environment.groundwork.folder / "variants"
-        place.mkdir(mode=0o700)
+        place = Path(tempfile.mkdtemp(prefix="variants-", dir=self.environment.groundwork.place))
         explainer = Explainer(read_catalogue(self.environment.assignment), place)
         ends = time.monotonic() + ALL_HINTS_SECONDS
         if self.environment.run_ends is not None:

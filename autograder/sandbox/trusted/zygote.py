@@ -128,7 +128,9 @@ class Zygote:
         return int(answer["status"]), float(answer["seconds"])
 
     def close(self) -> None:
-        """End the zygote; its workers end with it."""
+        """End the zygote; its workers end with it. Nothing happens where it has ended already."""
+        if self._control.fileno() < 0:
+            return
         self._watch.close()
         with contextlib.suppress(WorkersLost):
             self._send({"op": "leave"})

@@ -125,8 +125,8 @@ def _make_zygotes(control: socket.socket, folder: Path, serve: ServeGrader) -> N
     except OSError:
         pass
     finally:
+        _wait_for(-1, END_SECONDS)
         if not left:
-            _wait_for(-1, END_SECONDS)
             remove(folder)
         os._exit(0)
 

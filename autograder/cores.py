@@ -1,0 +1,32 @@
+"""How many processors this process may use, as the system and the container around it allow."""
+
+from __future__ import annotations
+
+import math
+import os
+from contextlib import suppress
+from pathlib import Path
+
+QUOTA_V2 = Path("/sys/fs/cgroup/cpu.max")
+QUOTA_V1, PERIOD_V1 = (Path("/sys/fs/cgroup/cpu") / f"cpu.cfs_{name}_us" for name in ("quota", "period"))
+
+
+def free_cores() -> int:
+    """Return the processors that this process may run on, or fewer where the container's share of time is less.
+
+    Never less than 1: half a processor is one that is slow.
+    """
+    has_affinity = hasattr(os, "sched_getaffinity")
+    allowed = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return max(1, min(allowed, math.ceil(_share() or allowed)))
+
+
+def _share() -> float | None:
+    """Return the processors' worth of time that a container's limits leave; None where there is no limit."""
+    with suppress(OSError, ValueError):
+        quota, period = QUOTA_V2.read_text(encoding="ascii").split()
+        return int(quota) / int(period)  # no number where there is no limit: "max"
+    with suppress(OSError, ValueError):
+        quota, period = (path.read_text(encoding="ascii") for path in (QUOTA_V1, PERIOD_V1))
+        return int(quota) / int(period) if int(quota) > 0 else None
+    return None
