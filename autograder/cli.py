@@ -103,6 +103,9 @@ def grade(
     grading_seed: Annotated[
         str | None, typer.Option(help="Another seed than that of grading.toml, for calibration.")
     ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Checks that run at once [default: as many as there are free cores].")
+    ] = None,
     sandbox: SandboxOption = Sandbox.BEST_EFFORT,
     device: Annotated[
         Device, typer.Option(help="Where the grader's own part of a training runs; auto: on a GPU, if there is one.")
@@ -123,6 +126,7 @@ def grade(
         started=started(),
         strict=sandbox is Sandbox.STRICT,
         device=device,
+        jobs=jobs,
     )
     request = GradeRequest(
         slug,

@@ -34,7 +34,7 @@ def grade(
     """
     started = time.monotonic() if options.started is None else options.started
     run_ends = None if options.deadline is None else started + options.deadline
-    wanted = _wanted(assignment, options)
+    wanted = wanted_items(assignment, options)
     submission = read_submission(path, assignment)
     own = Interruption() if interruption is None else nullcontext(interruption)
     with own as interruption, private_folder() as folder:
@@ -81,7 +81,8 @@ def private_folder() -> Iterator[Path]:
         remove_tree(folder)
 
 
-def _wanted(assignment: Assignment, options: Options) -> list[Item]:
+def wanted_items(assignment: Assignment, options: Options) -> list[Item]:
+    """Return the items that are asked for; raise `UserError` for an unknown one."""
     for item_id in options.only:
         assignment.manifest.item(item_id)
     return [item for item in assignment.manifest.items if not options.only or item.id in options.only]

@@ -1,0 +1,168 @@
+"""Checks in several lanes: the same bytes as in one, public ones first, and no lane outlives its grading."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder import cores
+from autograder.grading.lanes import shares
+from tests.tiny import HIDDEN, ONE, PUBLIC, TWO, Tiny
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="lanes are forks")
+
+NOTED = """
+import os, time
+from pathlib import Path
+
+def note(what):
+    with Path({path!r}).open("a") as file:
+        file.write(what + chr(10))
+"""
+MUTANTS = """
+[[mutants]]
+id = "triple"
+item = "one.double"
+misconception = "Three for two."
+hint = "How often is x in your sum?"
+old = "x * 2"
+new = "x * 3"
+
+[[mutants]]
+id = "minus"
+item = "two.shift"
+misconception = "Minus for plus."
+hint = "Which sign has the step?"
+old = "x + ONE"
+new = "x - ONE"
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Tiny:
+    tiny = Tiny(tmp_path)
+    tiny.write("assignments/tiny/mutants.toml", MUTANTS)
+    return tiny
+
+
+def without_times(tiny: Tiny, path: Path, jobs: int) -> str:
+    run = tiny.grade(path, "--jobs", str(jobs))
+    assert run.status == 0, run.stderr
+    del run.results["execution_time"], run.results["extra_data"]["times"]
+    return json.dumps(run.results)
+
+
+def test_any_number_of_lanes_gives_the_same_bytes_hints_among_them(tiny: Tiny) -> None:
+    wrong = tiny.hand_in(
+        one=ONE.replace("x * 2", "x * 3") + "\nraise KeyError('left out')\n",
+        two=TWO.replace("x + ONE", "x - ONE"),
+    )
+    alone = without_times(tiny, wrong, 1)
+    assert "How often is x in your sum?" in alone and "Which sign has the step?" in alone and "left out" in alone
+    assert without_times(tiny, wrong, 2) == alone == without_times(tiny, wrong, 7)
+
+
+def noted(tiny: Tiny, checks: str, body: str) -> str:
+    """Checks whose bodies note when they begin and end."""
+    where = str(tiny.root / "noted")
+    return NOTED.format(path=where) + checks.replace("    assert_close(", f"    {body}\n    assert_close(")
+
+
+def test_no_hidden_check_begins_before_all_public_ones_are_done(tiny: Tiny) -> None:
+    slow = 'note("public"); time.sleep(0.05)'
+    tiny.write("assignments/tiny/checks/public/test_public.py", noted(tiny, PUBLIC, slow))
+    hidden = noted(
+        tiny,
+        HIDDEN + HIDDEN.replace("one.double", "two.shift").replace("def test_", "def test_other_"),
+        'note("hidden")',
+    )
+    tiny.write("assignments/tiny/checks/hidden/test_hidden.py", hidden.replace("two.shift(x)", "x * 2"))
+    assert tiny.grade(tiny.reference, "--jobs", "3").status == 0
+    order = (tiny.root / "noted").read_text().split()
+    assert {"public", "hidden"} == set(order) and order == sorted(order, reverse=True)
+
+
+def test_the_end_of_a_lane_is_told_and_leaves_nothing_behind(tiny: Tiny) -> None:
+    killing = PUBLIC.replace('    """shift(x) is', '    import os; os.kill(os.getpid(), 9)\n    """shift(x) is')
+    tiny.write("assignments/tiny/checks/public/test_public.py", killing)
+    before = set(Path(tempdir()).glob("autograder-*"))
+    run = tiny.grade(tiny.reference, "--jobs", "2")
+    assert run.status == 1 and "a process of the grader was ended by signal 9" in run.stderr
+    assert set(Path(tempdir()).glob("autograder-*")) == before
+
+
+def tempdir() -> str:
+    return os.environ.get("TMPDIR", "/tmp")
+
+
+def running(tiny: Tiny) -> tuple[subprocess.Popen[bytes], list[int]]:
+    """A grading whose lanes wait for a long time, and the processes of its session."""
+    body = f"Path({str(tiny.root / 'begun')!r}).touch(); time.sleep(60)"
+    tiny.write("assignments/tiny/checks/public/test_public.py", noted(tiny, PUBLIC, body))
+    command = [sys.executable, "-P", "-m", "autograder", "grade", "tiny", str(tiny.reference), "--root", str(tiny.root)]
+    grading = subprocess.Popen(
+        [*command, "--jobs", "2"], start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    while not (tiny.root / "begun").exists():
+        assert grading.poll() is None
+        time.sleep(0.05)
+    return grading, forks_of(grading.pid)
+
+
+def forks_of(pid: int) -> list[int]:
+    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [*found, *(fork for child in found for fork in forks_of(child))]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_lanes_and_workers_end_with_the_grader_whatever_ended_it(tiny: Tiny, number: signal.Signals) -> None:
+    grading, processes = running(tiny)
+    assert len(processes) >= 5  # the factory, two lanes, their zygotes and workers
+    grading.send_signal(number)
+    grading.communicate(timeout=60)
+    ends = time.monotonic() + 30
+    while any(map(alive, processes)) and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert not any(map(alive, processes))
+
+
+@given(st.dictionaries(st.text(max_size=3), st.floats(0.1, 1e4), min_size=1), st.integers(1, 9))
+def test_every_item_has_its_lane_and_no_lane_is_empty(costs: dict[str, float], count: int) -> None:
+    lanes = shares(costs, count)
+    assert sorted(item for lane in lanes for item in lane) == sorted(costs)
+    assert all(lanes) and len(lanes) == min(count, len(costs))
+    loads = [sum(costs[item] for item in lane) for lane in lanes]
+    assert max(loads) - min(loads) <= max(costs.values()) + 1e-6
+
+
+def test_no_more_cores_are_free_than_the_container_has_time_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = len(os.sched_getaffinity(0))
+    for text, expected in (("max 100000", allowed), ("50000 100000", 1), ("150000 100000", min(2, allowed))):
+        (tmp_path / "cpu.max").write_text(text)
+        monkeypatch.setattr(cores, "QUOTA_V2", tmp_path / "cpu.max")
+        assert cores.free_cores() == expected
+    monkeypatch.setattr(cores, "QUOTA_V2", tmp_path / "none")
+    for quota, expected in (("-1", allowed), ("50000", 1)):
+        (tmp_path / "quota").write_text(quota)
+        (tmp_path / "period").write_text("100000")
+        monkeypatch.setattr(cores, "QUOTA_V1", tmp_path / "quota")
+        monkeypatch.setattr(cores, "PERIOD_V1", tmp_path / "period")
+        assert cores.free_cores() == expected
