@@ -11,8 +11,9 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO
 
 from autograder.errors import UnreadableSubmission
@@ -39,15 +40,18 @@ MAX_NAME = 255
 
 _CENTRAL_RECORD = b"PK\x01\x02"
 _FOREIGN = {b"Rar!": "rar", b"7z\xbc\xaf": "7z", b"\xfd7zX": "xz", b"\x28\xb5\x2f\xfd": "zst"}
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2")
+FOREIGN_SUFFIXES = tuple(f".{kind}" for kind in _FOREIGN.values())
+"""Of archives that cannot be read here."""
 _UNIX_SYSTEMS = (3, 19)
-# What Python's readers raise on damaged input, found by fuzzing (RecursionError is a RuntimeError).
-_BROKEN = (
+BROKEN = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError),
     *(ValueError, OverflowError, MemoryError, RuntimeError),
 )
+"""What Python's readers raise on damaged input, found by fuzzing (RecursionError is a RuntimeError)."""
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """A member that is not used; the text says why."""
 
 
@@ -86,7 +90,7 @@ def read_archive(data: bytes, name: str, budget: Budget, notices: Notices, *, ne
             if entry.path in entries:
                 place.refuse(entry.path.removeprefix(place.prefix), "is in the archive twice: used the last one")
             entries[entry.path] = entry
-    except _BROKEN as error:
+    except BROKEN as error:
         if not entries:
             raise UnreadableSubmission(
                 f"{printable(name)}: this archive is damaged ({printable(error)}); pack it again"
@@ -100,10 +104,9 @@ def _zip_members(data: bytes, place: _Place) -> Iterator[Entry]:
         raise UnreadableSubmission(f"the zip has more than {MAX_LISTED} entries; hand in only your own files")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         infos = [info for info in archive.infolist() if not info.filename.endswith(("/", "\\"))]
-        markers = [info.filename for info in infos if info.filename.endswith("/pyvenv.cfg")]
-        environments = tuple(marker.removesuffix("pyvenv.cfg") for marker in markers[:MAX_ENVIRONMENTS])
+        environments = environments_among(info.filename for info in infos)
         for info in sorted(infos, key=lambda info: not is_code_name(info.filename)):
-            if info.filename.startswith(environments or ("\0",)):
+            if info.filename.startswith(environments):
                 continue
             if (path := _usable_path(info.filename, place)) is None:
                 continue
@@ -111,23 +114,34 @@ def _zip_members(data: bytes, place: _Place) -> Iterator[Entry]:
                 return
             try:
                 yield _read_zip_member(archive, info, path, place.budget)
-            except _Refused as error:
+            except Refused as error:
                 place.refuse(path, error)
-            except _BROKEN as error:
+            except BROKEN as error:
                 place.refuse(path, f"is damaged: not used ({printable(error, 60)})")
 
 
+def environments_among(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return how the paths of files in virtual environments begin: they are nobody's own work."""
+    markers = islice((path for path in paths if path.endswith("/pyvenv.cfg")), MAX_ENVIRONMENTS)
+    return tuple(marker.removesuffix("pyvenv.cfg") for marker in markers)
+
+
 def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, budget: Budget) -> Entry:
+    check_zip_member(info)
+    return read_entry(lambda: archive.open(info), path, info.file_size, budget)
+
+
+def check_zip_member(info: zipfile.ZipInfo) -> None:
+    """Raise `Refused` for anything but a regular file that is packed as usual."""
     kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system in _UNIX_SYSTEMS else 0
     if kind == stat.S_IFLNK:
-        raise _Refused("is a link: not followed")
+        raise Refused("is a link: not followed")
     if kind not in (0, stat.S_IFREG):
-        raise _Refused("is not a regular file: not used")
+        raise Refused("is not a regular file: not used")
     if info.flag_bits & 0x1:
-        raise _Refused("is encrypted: hand in a zip without a password")
+        raise Refused("is encrypted: hand in a zip without a password")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _Refused("is compressed in an unusual way: hand in an ordinary zip")
-    return read_entry(lambda: archive.open(info), path, info.file_size, budget)
+        raise Refused("is compressed in an unusual way: hand in an ordinary zip")
 
 
 def _tar_members(data: bytes, place: _Place) -> Iterator[Entry]:
@@ -154,17 +168,28 @@ def _opened(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     return stream
 
 
-def _usable_path(name: str, place: _Place) -> str | None:
-    """Return the member's path among the entries, or None where it is refused or never used."""
+def safe_parts(name: str) -> list[str]:
+    """Return the parts of a member's path below the folder that it is unpacked in, of readable Unicode.
+
+    Raises `Refused` where it would leave the folder, or fits in no file system.
+    """
     shown = readable_path(name.replace("\\", "/"))  # some Windows programs write backslashes
     parts = [part for part in shown.split("/") if part not in ("", ".")]
     if shown.startswith("/") or shown[1:2] == ":" or ".." in parts or not parts:
-        place.refuse(shown, "leaves the archive's folder: not used")
+        raise Refused("leaves the archive's folder: not used")
+    if len(os.fsencode("/".join(parts))) > MAX_PATH or any(len(os.fsencode(part)) > MAX_NAME for part in parts):
+        raise Refused("its name is too long: not used")
+    return parts
+
+
+def _usable_path(name: str, place: _Place) -> str | None:
+    """Return the member's path among the entries, or None where it is refused or never used."""
+    try:
+        parts = safe_parts(name)
+    except Refused as error:
+        place.refuse(readable_path(name.replace("\\", "/")), error)
         return None
     path = "/".join(parts)
-    if len(os.fsencode(path)) > MAX_PATH or any(len(os.fsencode(part)) > MAX_NAME for part in parts):
-        place.refuse(path, "its name is too long: not used")
-        return None
     for folder in parts[:-1]:
         if not is_used(folder, folder=True, notices=place.notices, path=path):
             return None

@@ -67,7 +67,9 @@ class Match:
         if self.entry.path == self.expected:
             return ""
         cells = (
-            " (its code cells)" if _suffix(self.entry.name) == ".ipynb" and not self.expected.endswith("ipynb") else ""
+            " (its code cells)"
+            if code_suffix(self.entry.name) == ".ipynb" and not self.expected.endswith("ipynb")
+            else ""
         )
         return f"expected {self.expected}, found {found}: used it{cells}"
 
@@ -87,12 +89,12 @@ class _Candidate:
 
 def match_files(entries: Sequence[Entry], expected: Sequence[str]) -> dict[str, Match]:
     """Return at most one entry for each expected name, and no entry twice; the outcome does not depend on order."""
-    by_path = {entry.path: entry for entry in entries if _suffix(entry.name)}
+    by_path = {entry.path: entry for entry in entries if code_suffix(entry.name)}
     names = {PurePosixPath(name).name for name in expected}
     beside: dict[tuple[str, ...], int] = {}
     for entry in by_path.values():
         beside[entry.parents] = beside.get(entry.parents, 0) + (entry.name in names)
-    alone = len(expected) == 1 and len([e for e in by_path.values() if _suffix(e.name) in SUBMITTABLE]) == 1
+    alone = len(expected) == 1 and len([e for e in by_path.values() if code_suffix(e.name) in SUBMITTABLE]) == 1
     pairs = []
     for name in expected:
         for entry in by_path.values():
@@ -143,7 +145,7 @@ def _candidate(expected: str, entry: Entry, beside: int, names: set[str], *, alo
     cost, number, is_version = _name_cost(wanted.stem, entry.name, alone=alone)
     if cost is None:
         return None
-    same_suffix = _suffix(entry.name) == wanted.suffix
+    same_suffix = code_suffix(entry.name) == wanted.suffix
     cost += 0 if same_suffix else Cost.OTHER_SUFFIX
     if entry.path != expected and len(entry.parents) >= len(wanted.parts):
         cost += Cost.NESTED
@@ -193,7 +195,7 @@ def _without_copy_marks(stem: str) -> Iterator[tuple[str, int]]:
         yield stem, number
 
 
-def _suffix(name: str) -> str:
+def code_suffix(name: str) -> str:
     """Return ``.py`` or ``.ipynb`` where the name ends so, with or without ``.txt`` or ``.json`` after it, else ''."""
     lower = PurePosixPath(name.casefold().strip())
     if lower.suffix in (".txt", ".json") and PurePosixPath(lower.stem).suffix in SUBMITTABLE:
@@ -220,4 +222,4 @@ def _squashed(stem: str) -> str:
 
 def python_files(entries: Iterable[Entry]) -> list[str]:
     """Return the paths of everything that could be a solution, for the message that one is missing."""
-    return sorted(entry.path for entry in entries if _suffix(entry.name))
+    return sorted(entry.path for entry in entries if code_suffix(entry.name))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 from autograder.submission.entries import (
     MAX_DEPTH,
@@ -76,6 +78,13 @@ def _read_entry(file: Path, path: str, budget: Budget, notices: Notices) -> Entr
 
 def read_regular_file(file: Path, path: str, budget: Budget, limit: int = MAX_FILE) -> Entry:
     """Read a file without following a link or waiting on a FIFO; raise ValueError for anything but a regular file."""
+    with opened_regular(file) as (stream, size):
+        return read_entry(lambda: nullcontext(stream), path, size, budget, limit)
+
+
+@contextmanager
+def opened_regular(file: Path) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a file, with its size, as `read_regular_file` does."""
     if not stat.S_ISREG(file.lstat().st_mode):
         raise ValueError("is not a regular file: not used")
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -83,4 +92,4 @@ def read_regular_file(file: Path, path: str, budget: Budget, limit: int = MAX_FI
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("is not a regular file: not used")
-        return read_entry(lambda: nullcontext(stream), path, status.st_size, budget, limit)
+        yield stream, status.st_size

@@ -10,7 +10,7 @@ from autograder.assignment import NOTEBOOK, SUBMITTABLE, Assignment
 from autograder.errors import UnreadableSubmission, UserError
 from autograder.source.lines import printable
 from autograder.source.magics import read_python
-from autograder.submission.archives import foreign_archive, is_archive, read_archive
+from autograder.submission.archives import ARCHIVE_SUFFIXES, foreign_archive, is_archive, read_archive
 from autograder.submission.banned import check_file, report_in_helper
 from autograder.submission.entries import MAX_ARCHIVE, MAX_FILE, MIB, Budget, Entry, digest, readable_path
 from autograder.submission.file_matching import Match, match_files, python_files
@@ -25,7 +25,6 @@ from autograder.submission.statements import Parts, report_statements
 MAX_ARCHIVES_DEEP = 2
 """Archives within archives that are opened, within one budget."""
 _AS_TEXT = (".md", ".Rmd", ".qmd", ".myst")
-_ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2")
 
 
 def read_submission(path: Path, assignment: Assignment) -> Submission:
@@ -91,7 +90,7 @@ def _read_entries(path: Path, budget: Budget, notices: Notices) -> list[Entry]:
         raise UnreadableSubmission(f"{shown}: is larger than {MAX_ARCHIVE // MIB} MB; hand in only your own files")
     if kind := foreign_archive(entry):
         raise UnreadableSubmission(f"{shown}: {kind} archives cannot be read; hand in a zip")
-    if entry.data is not None and (is_archive(entry.data) or path.name.casefold().endswith(_ARCHIVE_SUFFIXES)):
+    if entry.data is not None and (is_archive(entry.data) or path.name.casefold().endswith(ARCHIVE_SUFFIXES)):
         return read_archive(entry.data, path.name, budget, notices)
     if entry.size > MAX_FILE and not entry.name.casefold().endswith(NOTEBOOK):
         return [replace(entry, data=None)]
@@ -116,7 +115,7 @@ def _matched(
         entry, depth = waiting.pop(0)
         if kind := foreign_archive(entry):
             notices.add(Topic.FILES, f"{entry.path}: {kind} archives cannot be read; hand in a zip")
-        elif entry.data is not None and entry.name.casefold().endswith(_ARCHIVE_SUFFIXES):
+        elif entry.data is not None and entry.name.casefold().endswith(ARCHIVE_SUFFIXES):
             if depth >= MAX_ARCHIVES_DEEP:
                 notices.add(Topic.FILES, f"{entry.path}: is an archive within archives: not opened; hand in one zip")
                 continue
