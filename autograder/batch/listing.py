@@ -24,13 +24,15 @@ class ListedSubmission:
     """One submission of a class, before it is graded. ``key`` is unique in the class, and stable between runs.
 
     ``source`` is what was handed in, to be read as any submission; where it lies in an archive of the whole class,
-    ``source`` is that archive and ``inside`` the folder in it. ``created_at`` is aware, in UTC. Where there is nothing
-    to grade, ``problem`` says why, in words for staff.
+    ``source`` is that archive and ``inside`` the folder in it. Where the files of all students are in one folder,
+    ``files`` are this submission's, each with what its student called it. ``created_at`` is aware, in UTC. Where there
+    is nothing to grade, ``problem`` says why, in words for staff.
     """
 
     key: str
     source: Path
     inside: str = ""
+    files: tuple[tuple[str, str], ...] = ()
     submitters: tuple[Submitter, ...] = ()
     created_at: datetime | None = None
     platform_score: float | None = None

@@ -33,6 +33,8 @@ from autograder.submission.notices import Notices, Topic
 MAX_TABLE = 32 * MIB
 """Bytes of a zip's table of contents, which is in memory as a whole: some 200,000 files."""
 MAX_STAND_IN = 1024 * MIB
+MAX_PARTS = MAX_DEPTH + 6
+"""Of a path in a zip of submissions: of one submission, and of the folders around it."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,7 @@ class Member:
 
     path: str
     info: zipfile.ZipInfo
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether nothing but the folder itself is meant."""
-        return self.info.filename.endswith(("/", "\\"))
+    is_folder: bool = False
 
 
 @contextmanager
@@ -75,16 +73,26 @@ class _Measured(io.BufferedReader):
 
 
 def safe_members(archive: zipfile.ZipFile) -> Iterator[Member]:
-    """Yield what may be unpacked, in the order of the zip; not what systems leave behind, nor what was installed."""
+    """Yield what may be unpacked, in the order of the zip; not what systems leave behind, nor what was installed.
+
+    What is deeper than ``MAX_PARTS`` is there as the folder at that depth.
+    """
+    unused: dict[tuple[str, bool], bool] = {}
+
+    def is_used(part: str, *, folder: bool) -> bool:
+        if (part, folder) not in unused:
+            unused[part, folder] = is_left_behind(part) or (folder and is_environment(part))
+        return not unused[part, folder]
+
     for info in archive.infolist():
         try:
             parts = safe_parts(info.filename)
         except Refused:
             continue
-        member = Member("/".join(parts), info)
-        folders = parts if member.is_folder else parts[:-1]
-        if not (any(map(is_left_behind, parts)) or any(map(is_environment, folders))):
-            yield member
+        is_folder = info.filename.endswith(("/", "\\")) or len(parts) > MAX_PARTS
+        *above, name = parts[:MAX_PARTS]
+        if all(is_used(part, folder=True) for part in above) and is_used(name, folder=is_folder):
+            yield Member("/".join([*above, name]), info, is_folder)
 
 
 def unpack(
