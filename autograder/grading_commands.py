@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from autograder.assignment import MANIFEST, Assignment, Kind, find_root, load_assignment, read_manifest
+from autograder.batch.recognition import is_class
 from autograder.errors import RUN_FAILED, UnreadableSubmission, UserError
 from autograder.grading.grade import grade as run_grading
 from autograder.grading.grader_error import GraderError
@@ -26,15 +28,10 @@ from autograder.proofs import refuse_exposed
 from autograder.reports.console import render
 from autograder.reports.html import render_html
 from autograder.results import GradingResult, Outcome
-from autograder.source.junk import is_junk
 from autograder.source.lines import printable
 
-MANY = 3
-"""So many folders with expected files are the submissions of many."""
 LONG = 4096
 """A path that is to be copied is told in full."""
-EXPORTED = "submission_metadata.yml"
-"""What Gradescope puts beside the folders of all submissions."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def _prepare(request: GradeRequest, assignment: Assignment) -> None:
     if not request.path.exists():
         raise UserError(f"{request.path}: there is nothing here to grade")
     if request.metadata is None:
-        _refuse_several(request.path, assignment)
+        _refuse_class(request, assignment)
     for item_id in request.options.only:
         assignment.manifest.item(item_id)
     if request.out is not None:
@@ -124,30 +121,15 @@ def _prepare(request: GradeRequest, assignment: Assignment) -> None:
         _forget_report(report)
 
 
-def _refuse_several(path: Path, assignment: Assignment) -> None:
-    """Refuse a folder of many submissions, such as an export of the platform, of which one would stand for all.
-
-    One student's folder may hold versions in folders too: then what is expected is above them, or there are two.
-    """
-    try:
-        found = _folders_with(path, assignment.manifest.files.required) if path.is_dir() else []
-        exported = (path / EXPORTED).is_file()
-    except OSError:  # whoever reads the submission says what cannot be read
-        return
-    if len(found) >= MANY or (found and exported):
-        named = ", ".join(printable(folder.name, 40) for folder in found[:3]) + (", ..." if len(found) > 3 else "")
+def _refuse_class(request: GradeRequest, assignment: Assignment) -> None:
+    """Refuse the submissions of a class, such as an export of the platform, of which one would stand for all."""
+    if is_class(request.path, assignment):
+        path = printable(shlex.quote(str(request.path)), LONG)
+        one = ", or name one of those in it" if request.path.is_dir() else ""
         raise UserError(
-            f"{printable(path, LONG)}: holds {len(found)} submissions ({named}), and one is graded at a time;"
-            f" name one of them: {printable(found[0], LONG)}"
+            f"{printable(request.path, LONG)}: holds the submissions of a class, and one is graded at a time;"
+            f" grade them all with `autograder batch {assignment.slug} {path}`{one}"
         )
-
-
-def _folders_with(path: Path, expected: Sequence[str]) -> list[Path]:
-    """Return the folders in ``path`` that have expected files; none where it has some itself."""
-    if any((path / name).exists() for name in expected):
-        return []
-    folders = (one for one in sorted(path.iterdir()) if one.is_dir() and not (one.is_symlink() or is_junk(one.name)))
-    return [folder for folder in folders if any((folder / name).is_file() for name in expected)]
 
 
 def _graded_or_told(request: GradeRequest, assignment: Assignment, interruption: Interruption) -> GradingResult:

@@ -45,17 +45,24 @@ def test_a_folder_of_many_submissions_is_not_graded_as_one(tiny: Tiny) -> None:
         (export / f"submission_{number}" / "two.py").write_text(TWO, encoding="utf-8")
     assert tiny.grade(export).status == 0, "one student's two versions"
     (export / "submission_metadata.yml").write_text("submission_0: {}\n", encoding="utf-8")
-    assert_refused(tiny, export, "holds 2 submissions (submission_0, submission_1)")
+    assert_refused(tiny, export, f"{export}", ", or name one of those in it")
+    zipped = Path(shutil.make_archive(str(export), "zip", tiny.root, export.name))
+    assert_refused(tiny, zipped, f"{zipped}")
     (export / "submission_metadata.yml").unlink()
     shutil.copytree(export / "submission_0", export / "submission\n2")
-    assert_refused(tiny, export, "holds 3 submissions (submission 2, submission_0, submission_1)", "submission 2")
+    assert_refused(tiny, export, f"{export}", ", or name one of those in it")
     (export / "two.py").write_text(TWO, encoding="utf-8")
     assert tiny.grade(export).status == 0, "older versions beside what counts"
+    odd = export.rename(tiny.root / "all\nof them")
+    (odd / "two.py").unlink()
+    assert_refused(tiny, odd, f"'{tiny.root}/all of them'", ", or name one of those in it")
+    assert_refused(tiny, tiny.write("class.csv", "path\n"), f"{tiny.root}/class.csv")
 
 
-def assert_refused(tiny: Tiny, export: Path, text: str, first: str = "submission_0") -> None:
-    run = tiny.grade(export)
-    assert run.status == 2 and text in run.stderr and run.stderr.endswith(f"name one of them: {export}/{first}\n")
+def assert_refused(tiny: Tiny, path: Path, quoted: str, ending: str = "") -> None:
+    run = tiny.grade(path)
+    assert run.status == 2 and "holds the submissions of a class, and one is graded at a time" in run.stderr
+    assert run.stderr.endswith(f"grade them all with `autograder batch tiny {quoted}`{ending}\n")
     assert run.stderr.count("\n") == 1
 
 
