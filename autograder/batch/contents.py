@@ -16,7 +16,7 @@ from typing import IO, Protocol
 from autograder.errors import UserError
 from autograder.source.junk import is_environment, is_left_behind
 from autograder.source.lines import printable
-from autograder.submission.archives import is_archive
+from autograder.submission.archives import is_archive, is_link
 from autograder.submission.folders import MAX_LISTED, opened_regular
 from autograder.submission.unpacking import Member, opened_zip, safe_members
 
@@ -88,16 +88,23 @@ class InZip:
     def _levels(self) -> dict[str, Level]:
         folders: defaultdict[str, set[str]] = defaultdict(set)
         files: defaultdict[str, set[str]] = defaultdict(set)
+        links: defaultdict[str, set[str]] = defaultdict(set)
         for member in self._members.values():
             above, _, name = member.path.rpartition("/")
-            (folders if member.is_folder else files)[above].add(name)
+            kind = folders if member.is_folder else links if is_link(member.info) else files
+            kind[above].add(name)
             while above:  # a zip need not name its folders
                 above, _, name = above.rpartition("/")
                 if name in folders[above]:
                     break
                 folders[above].add(name)
         return {
-            at: Level(tuple(sorted(folders[at])), tuple(sorted(files[at] - folders[at]))) for at in {*folders, *files}
+            at: Level(
+                tuple(sorted(folders[at])),
+                tuple(sorted(files[at] - folders[at])),
+                tuple(sorted(links[at] - folders[at] - files[at])),
+            )
+            for at in {*folders, *files, *links}
         }
 
     def level(self, at: str) -> Level:

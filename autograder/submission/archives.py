@@ -133,15 +133,23 @@ def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str,
 
 def check_zip_member(info: zipfile.ZipInfo) -> None:
     """Raise `Refused` for anything but a regular file that is packed as usual."""
-    kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system in _UNIX_SYSTEMS else 0
-    if kind == stat.S_IFLNK:
+    if is_link(info):
         raise Refused("is a link: not followed")
-    if kind not in (0, stat.S_IFREG):
+    if _kind(info) not in (0, stat.S_IFREG):
         raise Refused("is not a regular file: not used")
     if info.flag_bits & 0x1:
         raise Refused("is encrypted: hand in a zip without a password")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Refused("is compressed in an unusual way: hand in an ordinary zip")
+
+
+def is_link(info: zipfile.ZipInfo) -> bool:
+    """Say whether a member of a zip is a symbolic link."""
+    return _kind(info) == stat.S_IFLNK
+
+
+def _kind(info: zipfile.ZipInfo) -> int:
+    return stat.S_IFMT(info.external_attr >> 16) if info.create_system in _UNIX_SYSTEMS else 0
 
 
 def _tar_members(data: bytes, place: _Place) -> Iterator[Entry]:

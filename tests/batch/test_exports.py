@@ -225,6 +225,8 @@ def test_a_link_in_a_class_is_listed_and_not_followed(tmp_path: Path) -> None:
     folder = fill(tmp_path / "c", {"ada/one.py": ONE})
     (folder / "bob").symlink_to(fill(tmp_path / "secret", {"one.py": ONE}))
     assert by_key(folder, two_files(tmp_path))["bob"].problem.startswith("is a link, which is not followed")
+    listed = hostile(tmp_path, ("ada/one.py", ONE.encode()), (symlink("cy"), b"ada"))
+    assert by_key(listed.source, two_files(tmp_path))["cy"].problem.startswith("is a link, which is not followed")
     link = folder / "ada_two.py"
     link.symlink_to(tmp_path / "secret" / "one.py")
     listed = ListedSubmission("ada", folder, files=(("ada_two.py", "two.py"),))
@@ -275,7 +277,7 @@ def hostile(tmp_path: Path, *members: tuple[str | zipfile.ZipInfo, bytes]) -> Li
     return by_key(path, two_files(tmp_path))["ada"]
 
 
-def link(name: str, kind: int = stat.S_IFLNK) -> zipfile.ZipInfo:
+def symlink(name: str, kind: int = stat.S_IFLNK) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name)
     info.create_system, info.external_attr = 3, (kind | 0o777) << 16
     return info
@@ -294,11 +296,11 @@ def test_no_member_leaves_its_folder(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
 def test_no_link_or_device_is_made(tmp_path: Path, kind: int) -> None:
-    listed = hostile(tmp_path, ("ada/one.py", ONE.encode()), (link("ada/two.py", kind), b"/etc/passwd"))
+    listed = hostile(tmp_path, ("ada/one.py", ONE.encode()), (symlink("ada/two.py", kind), b"/etc/passwd"))
     with opened(listed, tmp_path) as path:
         assert [found.name for found in path.rglob("*")] == ["one.py"]
     with pytest.raises(UnreadableSubmission, match=r"ada: there is nothing to grade in it: two\.py: is "):
-        read(hostile(tmp_path, (link("ada/two.py", kind), b"/etc/passwd")), two_files(tmp_path), tmp_path)
+        read(hostile(tmp_path, (symlink("ada/two.py", kind), b"/etc/passwd")), two_files(tmp_path), tmp_path)
 
 
 def test_a_file_and_a_folder_of_one_name_cost_one_of_them(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def test_modules_of_the_manifest_notebooks_and_checks_become_names_that_pip_know
 
 
 def test_what_the_engine_does_not_ask_for_is_wanted_from_the_version_that_is_here(course: Course) -> None:
-    course.edit("assignments/tiny/provided/networks.py", "def scale", "import yaml\n\n\ndef scale")
-    assert f"pyyaml>={metadata.version('pyyaml')}" in handed_out(course, "requirements.txt").split()
+    course.edit("assignments/tiny/provided/networks.py", "def scale", "import nbclient\n\n\ndef scale")
+    assert f"nbclient>={metadata.version('nbclient')}" in handed_out(course, "requirements.txt").split()
 
 
 def test_the_requirements_of_the_course_stay(course: Course) -> None:
