@@ -8,12 +8,9 @@ concepts that they apply, the helpers next to the checks, the files of the refer
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,12 +19,11 @@ from autograder.assignment import MANIFEST, Assignment
 from autograder.grading.running import RemoteName
 from autograder.mutants import Catalogue
 from autograder.references import expected_names, reference_path
+from autograder.release.digests import digest_of_tree, digest_of_values, versions
 from autograder.release.files import read_tree
 from autograder.verify.concept_files import CONCEPTS, concept_of, files_of, with_imported
 from autograder.verify.execution.suite import CheckSuite
 from autograder.verify.mutation.variants import Variant, imports_of
-
-LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "hypothesis", "matplotlib", "pillow")
 
 
 class Kept:
@@ -79,7 +75,7 @@ class Keys:
     def of_variant(self, variant: Variant, item: str) -> str:
         """Return the key of a variant on one item; where it is its own, all known mistakes have a say in the hint."""
         mutant = variant.mutant.model_dump(mode="json") if variant.mutant is not None else None
-        return _digest(
+        return digest_of_values(
             self._of_item(item, variant),
             [variant.role, variant.name, variant.own, mutant],
             self._mistakes(item) if item == variant.own else "",
@@ -87,34 +83,36 @@ class Keys:
 
     def of_claim(self, variant: Variant, *numbers: Any) -> str:
         """Return the key of a part of a claim."""
-        return _digest(self.of_variant(variant, variant.own), numbers)
+        return digest_of_values(self.of_variant(variant, variant.own), numbers)
 
     def of_baselines(self, item: str) -> str:
         """Return the key of an item's trivial methods."""
-        return _digest("baselines", self._known.get(item) or self._known.setdefault(item, self._base(item)))
+        return digest_of_values("baselines", self._known.get(item) or self._known.setdefault(item, self._base(item)))
 
     def _of_item(self, item: str, variant: Variant) -> str:
         base, reached = self._known.get(item) or self._known.setdefault(item, self._base(item))
         places = {file: given for given, file in expected_names(self._assignment, variant.files).items()}
-        return _digest(base, [(name, _digest(variant.files[places[name]])) for name in reached if name in places])
+        files = [(name, digest_of_values(variant.files[places[name]])) for name in reached if name in places]
+        return digest_of_values(base, files)
 
     def _base(self, item: str) -> tuple[str, list[str]]:
         """Return a digest of all but the variant, and the files that the item's checks reach."""
         reached = self._reached(item)
         paths = (reference_path(self._assignment, name) for name in reached)
-        reference = [_digest(path.read_bytes()) if path.is_file() else "" for path in paths]
-        return _digest(self._engine, self._manifest, self._helpers, list(self._texts(item)), reference), reached
+        reference = [digest_of_values(path.read_bytes()) if path.is_file() else "" for path in paths]
+        parts = (self._engine, self._manifest, self._helpers, list(self._texts(item)), reference)
+        return digest_of_values(*parts), reached
 
     @cached_property
     def _engine(self) -> str:
         """The engine without the concepts, of which an item's checks have theirs, and what it stands on."""
         files = read_tree(Path(autograder.__path__[0]))
         files = {name: data for name, data in files.items() if not name.startswith(f"{CONCEPTS}/")}
-        return _digest(sys.version, [_version(name) for name in LIBRARIES], _digest_of_tree(files))
+        return digest_of_values(versions(), digest_of_tree(files))
 
     @cached_property
     def _manifest(self) -> str:
-        return _digest((self._assignment.folder / MANIFEST).read_bytes())
+        return digest_of_values((self._assignment.folder / MANIFEST).read_bytes())
 
     @cached_property
     def _helpers(self) -> str:
@@ -122,11 +120,11 @@ class Keys:
         folders = (self._assignment.public_checks, self._assignment.hidden_checks, self._assignment.provided)
         trees = [read_tree(folder) for folder in folders]
         kept = [{n: d for n, d in tree.items() if not PurePosixPath(n).name.startswith("test_")} for tree in trees]
-        return _digest([_digest_of_tree(tree) for tree in kept])
+        return digest_of_values([digest_of_tree(tree) for tree in kept])
 
     def _mistakes(self, item: str) -> str:
         mutants = [mutant.model_dump(mode="json") for mutant in self._catalogue.of_item(item)]
-        return _digest(mutants)
+        return digest_of_values(mutants)
 
     def _reached(self, item: str) -> list[str]:
         """Return the item's file, those that its checks ask for, and what these import, at whatever remove."""
@@ -162,7 +160,7 @@ class Keys:
         yield from (self._concept(name) for name in sorted(with_imported(concepts, self._assignment.proofs)))
 
     def _concept(self, name: str) -> str:
-        return _digest(name, [_digest(data) for data in files_of(name, self._assignment.proofs)])
+        return digest_of_values(name, [digest_of_values(data) for data in files_of(name, self._assignment.proofs)])
 
 
 def _items_of(node: ast.stmt) -> set[str]:
@@ -172,20 +170,3 @@ def _items_of(node: ast.stmt) -> set[str]:
     calls = [decorator for decorator in node.decorator_list if isinstance(decorator, ast.Call) and decorator.args]
     first = [call.args[0] for call in calls]
     return {arg.value for arg in first if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
-
-
-def _digest_of_tree(tree: dict[str, bytes]) -> str:
-    return _digest([(name, _digest(data)) for name, data in sorted(tree.items())])
-
-
-def _digest(*parts: Any) -> str:
-    if len(parts) == 1 and isinstance(parts[0], bytes):
-        return hashlib.sha256(parts[0]).hexdigest()
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autograder.assignment import PROOFS, Assignment
 from autograder.errors import UserError
-from autograder.release.files import read_tree
+from autograder.release.digests import digests_by_name
 
 RECORD = "record.json"
 SHOWN = 5
@@ -33,8 +32,7 @@ def digests_of(root: Path, assignment: Assignment) -> Digests:
     """Return the digest of every file that a verification depends on, by its name below the root of the project."""
     slug = assignment.slug
     folders = (f"assignments/{slug}", f"solutions/{slug}", PROOFS, "autograder")
-    trees = [read_tree(root / folder, prefix=f"{folder}/") for folder in folders]
-    return {name: hashlib.sha256(data).hexdigest() for tree in trees for name, data in tree.items()}
+    return digests_by_name({folder: root / folder for folder in folders})
 
 
 def write_record(folder: Path, slug: str, digests: Digests) -> None:

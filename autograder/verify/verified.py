@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autograder.assignment import Assignment, concepts, slugs
 from autograder.errors import UserError
+from autograder.release.digests import digest_of_values
 from autograder.release.files import read_tree
 from autograder.verify.concept_files import concepts_in, files_of, with_imported
 
@@ -51,10 +52,10 @@ def digest_of(assignment: Assignment) -> str:
     digest = hashlib.sha256()
     for tree in trees:
         for name, data in tree.items():
-            digest.update(f"{name} {hashlib.sha256(data).hexdigest()}\n".encode())
+            digest.update(f"{name} {digest_of_values(data)}\n".encode())
     for concept in sorted(with_imported(concepts_in(texts), assignment.proofs)):
         for data in files_of(concept, assignment.proofs):
-            digest.update(f"{concept} {hashlib.sha256(data).hexdigest()}\n".encode())
+            digest.update(f"{concept} {digest_of_values(data)}\n".encode())
     return digest.hexdigest()
 
 
