@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from autograder.assignment import Kind
+from autograder import __version__
+from autograder.assignment import Assignment, Kind
 from autograder.exhibits import Exhibit, ExhibitKind
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Outcome",
     "Times",
     "Wall",
+    "nothing_graded",
 ]
 
 
@@ -41,7 +43,8 @@ class Outcome(StrEnum):
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # The outermost model says how numbers are written: curves may have some that are not finite.
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
 class Failure(_Record):
@@ -166,3 +169,28 @@ class GradingResult(_Record):
 
     def _auto(self) -> list[ItemResult]:
         return [item for item in self.items if item.kind is Kind.AUTO]
+
+
+def nothing_graded(assignment: Assignment, outcome: Outcome, message: str) -> GradingResult:
+    """Return the result of a grading that found nothing out: each automatic item has 0 points and the message."""
+    items = [
+        ItemResult(
+            id=item.id,
+            title=item.title,
+            kind=item.kind,
+            outcome=outcome if item.is_auto else None,
+            points=0.0,
+            max_points=item.points,
+            extra_credit=item.extra_credit,
+            message=message if item.is_auto else "",
+        )
+        for item in assignment.manifest.items
+    ]
+    return GradingResult(
+        assignment=assignment.slug,
+        assignment_title=assignment.manifest.title,
+        assignment_version=assignment.manifest.version,
+        grader_version=__version__,
+        submission_digest="",
+        items=tuple(items),
+    )

@@ -11,14 +11,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from autograder import __version__
 from autograder.assignment import Assignment, Showing
 from autograder.platforms.gradescope.inline_images import Room, with_images
 from autograder.platforms.gradescope.metadata import Metadata
 from autograder.platforms.gradescope.withheld import is_withheld, withheld_text
 from autograder.reports.plain_text import NOTICES, item_text, late_line, next_steps, public_exhibits, total_line
 from autograder.reports.safe_text import fit, one_line, plural, shorten
-from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Lateness, Outcome
+from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Lateness, Outcome, nothing_graded
 
 RESULTS_NAME = "results.json"
 PLATFORM_LIMIT = 100_000
@@ -226,29 +225,8 @@ def broken(assignment: Assignment) -> dict[str, Any]:
 
 
 def _nothing_given(assignment: Assignment, outcome: Outcome, message: str) -> dict[str, Any]:
-    manifest = assignment.manifest
-    items = [
-        ItemResult(
-            id=item.id,
-            title=item.title,
-            kind=item.kind,
-            outcome=outcome if item.is_auto else None,
-            points=0.0,
-            max_points=item.points,
-            extra_credit=item.extra_credit,
-            message=message if item.is_auto else "",
-        )
-        for item in manifest.items
-    ]
-    result = GradingResult(
-        assignment=assignment.slug,
-        assignment_title=manifest.title,
-        assignment_version=manifest.version,
-        grader_version=__version__,
-        submission_digest="",
-        items=tuple(items),
-    )
-    return results_dict(result) | {"output": f"{one_line(manifest.title)}\n{message}"}
+    result = nothing_graded(assignment, outcome, message)
+    return results_dict(result) | {"output": f"{one_line(result.assignment_title)}\n{message}"}
 
 
 def results_bytes(data: Mapping[str, Any]) -> bytes:
