@@ -1,0 +1,1 @@
+"""Tests of a batch: a class at once."""
