@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from autograder import __version__
+from autograder.batch.grade_columns import TableFormat
 from autograder.errors import MISUSE, RUN_FAILED, UserError
 from autograder.grading.options import Device, Options
 from autograder.launch import clean_start, started
@@ -138,6 +139,52 @@ def grade(
         html_for_staff=html_for_staff,
         json_output=json_output,
         metadata=metadata,
+    )
+    raise SystemExit(run(request))
+
+
+@app.command()
+def gradebook(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that a batch wrote into.")],
+    manual: Annotated[
+        Path | None, typer.Option(help="A CSV of points that people gave: a row per student, a column per manual item.")
+    ] = None,
+    due: Annotated[
+        str | None,
+        typer.Option(metavar="MOMENT", help="When it was due, such as 2026-02-01T23:59, for the late policy."),
+    ] = None,
+    extensions: Annotated[
+        Path | None, typer.Option(help="A CSV of later due dates: a row per student, a column `due`.")
+    ] = None,
+    form: Annotated[
+        TableFormat, typer.Option("--format", help="wide: all there is; the others: what a platform has.")
+    ] = TableFormat.WIDE,
+    column: Annotated[str, typer.Option(help="What the platform calls the assignment [default: its title].")] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file to write [default: final_grades.csv in DIR].")
+    ] = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Also write all tables and reports without names, into DIR/anonymous.")
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Make final grades of a batch.
+
+    Merges the points that people gave and the late policy, and says what is still missing.
+    """
+    from autograder.batch.gradebook import GradebookRequest
+    from autograder.batch.gradebook import gradebook as run
+
+    request = GradebookRequest(
+        folder,
+        manual=manual,
+        due=due,
+        extensions=extensions,
+        form=form,
+        column=column,
+        out=out,
+        anonymous=anonymous,
+        root=root,
     )
     raise SystemExit(run(request))
 
