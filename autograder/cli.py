@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from autograder import __version__
+from autograder.batch.attempts import Attempts
 from autograder.batch.grade_columns import TableFormat
 from autograder.errors import MISUSE, RUN_FAILED, UserError
 from autograder.grading.options import Device, Options
@@ -139,6 +140,68 @@ def grade(
         html_for_staff=html_for_staff,
         json_output=json_output,
         metadata=metadata,
+    )
+    raise SystemExit(run(request))
+
+
+@app.command()
+def batch(
+    slug: Annotated[str, typer.Argument(help="The assignment; or `status`, to look at the folder of a batch.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="EXPORT", help="Gradescope's export, a folder or zip of submissions, or a CSV of paths and names."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where all goes [default: SLUG-grades].")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Submissions at once, in a cluster at most [default: as many as there are cores]."),
+    ] = None,
+    scheduler: Annotated[str, typer.Option(metavar="ADDRESS", help="A Dask cluster that is to do it.")] = "",
+    only: Only = None,
+    no_training: NoTraining = False,
+    keep: Annotated[
+        Attempts, typer.Option("--latest", help="Of several submissions of one student or group.")
+    ] = Attempts.ALL,
+    again: Annotated[bool, typer.Option("--again", help="Grade also what is graded.")] = False,
+    deadline: Annotated[float | None, typer.Option(min=1.0, help="Seconds for each submission.")] = None,
+    sandbox: SandboxOption = Sandbox.STRICT,
+    device: Annotated[
+        Device, typer.Option(help="Where the grader's own part of a training runs; auto: on a GPU, if there is one.")
+    ] = Device.AUTO,
+    root: Root = None,
+) -> None:
+    """Grade a class.
+
+    What was graded before is skipped, so an interrupted run goes on where it was. `autograder batch status DIR` tells
+    how far one is.
+    """
+    clean_start()
+    if slug == "status":
+        from autograder.batch.status import status_text
+
+        print(status_text(path))
+        return
+    from autograder.batch.command import BatchRequest
+    from autograder.batch.command import batch as run
+
+    request = BatchRequest(
+        slug,
+        path,
+        out=out,
+        root=root,
+        only=frozenset(only or ()),
+        training=not no_training,
+        strict=sandbox is Sandbox.STRICT,
+        device=device,
+        deadline=deadline,
+        jobs=jobs,
+        scheduler=scheduler,
+        attempts=keep,
+        again=again,
     )
     raise SystemExit(run(request))
 

@@ -57,8 +57,13 @@ def clean_start(*, secret: str | None = None) -> int | None:
     return _start_anew(secret)
 
 
+def clean_environment() -> dict[str, str]:
+    """Return the environment of a process that grades: what is passed on of this one's, and what is fixed."""
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | FIXED
+
+
 def _start_anew(secret: str | None) -> NoReturn:
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | FIXED
+    environment = clean_environment()
     if secret is not None:
         descriptor = _pipe_with(secret)
         os.set_inheritable(descriptor, True)

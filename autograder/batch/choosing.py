@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from autograder.batch.listing import ListedSubmission, Submitter
 from autograder.source.lines import printable
-
-
-class Which(StrEnum):
-    """Which of a student's submissions count before any is graded."""
-
-    ALL = "all"
-    LATEST = "latest"
 
 
 @dataclass(frozen=True)
@@ -26,15 +18,13 @@ class Chosen:
     remarks: tuple[str, ...] = ()
 
 
-def latest(listed: Sequence[ListedSubmission], which: Which) -> Chosen:
-    """Keep the last submission of each student and of each group, by ``created_at``; all where all are asked for.
+def latest(listed: Sequence[ListedSubmission]) -> Chosen:
+    """Keep the last submission of each student and of each group, by ``created_at``.
 
     A group is the set of its submitters, so a student with submissions in two groups, or alone and in one, keeps one of
     each. Where times are equal, or one is missing, the later in order is kept, and a remark says so. What has no
     submitters is nobody's earlier version.
     """
-    if which is Which.ALL:
-        return Chosen(tuple(listed))
     groups: dict[object, list[ListedSubmission]] = {}
     for one in listed:
         groups.setdefault(_group(one.submitters) or one.key, []).append(one)

@@ -11,7 +11,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -166,6 +166,13 @@ class Journal:
                     "UPDATE grading SET regrade = 1 WHERE submission_digest = ? AND grader_digest = ?",
                     [(entry.submission_digest, entry.grader_digest) for entry in entries],
                 )
+
+    def keep_in_class(self, keys: Collection[str]) -> None:
+        """Let the class hold these alone; gradings of the others are kept, and come back with a class that has them."""
+        with self._file.writing() as connection:
+            listed = connection.execute("SELECT key FROM class_entry").fetchall()
+            gone = [(row["key"],) for row in listed if json.loads(row["key"]) not in keys]
+            connection.executemany("DELETE FROM class_entry WHERE key = ?", gone)
 
     def known(self, submission_digest: str, grader_digest: str, *, key: str | None = None) -> Graded | None:
         """Return what became of a grading, provisional or not; None where there is none yet.

@@ -117,7 +117,7 @@ class ForkSide:
 def _live(work: Callable[[ForkSide], None], side: ForkSide, parent: int) -> None:
     status = 1
     try:
-        _end_with(parent)
+        end_with_parent(parent)
         work(side)
         status = 0
     except tuple(KINDS.values()) as error:
@@ -136,7 +136,7 @@ def _tell(side: ForkSide, message: Message) -> None:
         side.send(message)
 
 
-def _end_with(parent: int) -> None:
+def end_with_parent(parent: int) -> None:
     """Let the kernel kill this process when its parent ends, whatever that ended by."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

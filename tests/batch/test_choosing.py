@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.batch.choosing import Which, latest
+from autograder.batch.choosing import latest
 from autograder.batch.listing import ListedSubmission, Submitter
 
 ADA = Submitter("Ada", "1", "ada@x.edu")
@@ -24,7 +24,7 @@ def submission(key: str, *people: Submitter, hours: int | None = None, problem: 
 
 
 def kept(*listed: ListedSubmission) -> list[str]:
-    return [one.key for one in latest(listed, Which.LATEST).submissions]
+    return [one.key for one in latest(listed).submissions]
 
 
 def test_the_last_by_time_is_kept_whatever_the_order() -> None:
@@ -32,11 +32,6 @@ def test_the_last_by_time_is_kept_whatever_the_order() -> None:
         "a",
         "c",
     ]
-
-
-def test_all_are_kept_where_all_are_asked_for() -> None:
-    listed = [submission("a", ADA), submission("b", ADA)]
-    assert latest(listed, Which.ALL).submissions == tuple(listed) and latest(listed, Which.ALL).remarks == ()
 
 
 def test_students_are_known_by_number_else_address_else_name() -> None:
@@ -61,18 +56,18 @@ def test_what_has_no_submitters_is_nobodys_earlier_version() -> None:
 
 
 def test_equal_and_missing_times_are_said() -> None:
-    chosen = latest([submission("a", ADA, hours=1), submission("b", ADA, hours=1)], Which.LATEST)
+    chosen = latest([submission("a", ADA, hours=1), submission("b", ADA, hours=1)])
     assert [one.key for one in chosen.submissions] == ["b"]
     same = "a, b of Ada: were handed in at the same time (2024-03-01 01:00:00+00:00); kept b, the later in order"
     assert chosen.remarks == (same,)
-    chosen = latest([submission("a", ADA, hours=1), submission("b", ADA, BOB), submission("c", ADA)], Which.LATEST)
+    chosen = latest([submission("a", ADA, hours=1), submission("b", ADA, BOB), submission("c", ADA)])
     assert [one.key for one in chosen.submissions] == ["b", "c"]
     assert chosen.remarks == ("a, c of Ada: not all have a time; kept c, the later in order",)
 
 
 def test_a_tie_of_older_versions_is_nothing_to_say() -> None:
     listed = [submission("a", ADA, hours=1), submission("b", ADA, hours=1), submission("c", ADA, hours=2)]
-    assert latest(listed, Which.LATEST).remarks == ()
+    assert latest(listed).remarks == ()
 
 
 PEOPLE = st.lists(st.sampled_from([ADA, BOB, CY]), unique=True, max_size=3)
@@ -82,7 +77,7 @@ PEOPLE = st.lists(st.sampled_from([ADA, BOB, CY]), unique=True, max_size=3)
 def test_each_group_keeps_exactly_one(entries: list[tuple[list[Submitter], int]], order: random.Random) -> None:
     listed = [submission(str(number), *people, hours=hours) for number, (people, hours) in enumerate(entries)]
     order.shuffle(listed)
-    chosen = latest(listed, Which.LATEST).submissions
+    chosen = latest(listed).submissions
     assert list(chosen) == [one for one in listed if one in chosen]
     for people in {frozenset(one.submitters) for one in listed if one.submitters}:
         of_group = [one for one in listed if set(one.submitters) == people]
