@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from autograder.batch.jobs import end_all
 from autograder.errors import UserError
@@ -49,6 +51,7 @@ def cluster(address: str, cap: int | None, *, gpu: bool) -> Iterator[Place]:
         from distributed import Client
     except ImportError:
         raise UserError("--scheduler needs the package distributed: pip install 'autograder[cluster]'") from None
+    _refuse_unreachable(address)
     try:
         client: Any = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TimeoutError) as error:
@@ -61,6 +64,17 @@ def cluster(address: str, cap: int | None, *, gpu: bool) -> Iterator[Place]:
         executor.shutdown()
     finally:
         client.close()
+
+
+def _refuse_unreachable(address: str) -> None:
+    """Try the address before the client does, which waits for long and says much where nobody answers."""
+    place = urlsplit(address if "://" in address else f"tcp://{address}")
+    try:
+        if not place.hostname or not place.port:
+            raise ValueError("an address is tcp://HOST:PORT")
+        socket.create_connection((place.hostname, place.port), CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise UserError(f"--scheduler {address}: no Dask scheduler answers there ({error})") from None
 
 
 def _threads(client: Any) -> int:
