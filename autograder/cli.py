@@ -185,8 +185,8 @@ def batch(
 
         print(status_text(path))
         return
-    from autograder.batch.command import BatchRequest
-    from autograder.batch.command import batch as run
+    from autograder.batch.batch_steps import BatchRequest
+    from autograder.batch.batch_steps import batch as run
 
     request = BatchRequest(
         slug,

@@ -28,7 +28,16 @@ OURS = ("autograder", "tests", "assignments", "proofs", "solutions", "student_te
 """Folders whose modules are nothing to install."""
 INSTRUCTORS = ("verify/**/*.py", "release/notebook_template.py", "platforms/gradescope/validate.py")
 """What of the engine only those run who make assignments; the rest is for checks, grading and the demonstration."""
-BESIDE = {"base": (), "student": ("base",), "notebook": ("base",), "instructor": ("base", "notebook"), "test": ()}
+CLUSTERS = ("batch/places.py",)
+"""What of the engine only those run who grade on a cluster."""
+BESIDE = {
+    "base": (),
+    "student": ("base",),
+    "notebook": ("base",),
+    "instructor": ("base", "notebook"),
+    "cluster": ("base",),
+    "test": (),
+}
 """Which other parts are installed with one, and may be imported by its code."""
 WITHOUT_IMPORT = {
     "tzdata": "zoneinfo reads it where the system has no time zones",
@@ -97,8 +106,8 @@ def programs(text: str) -> set[str]:
     return {owners[f"jupyter-{name}"] for name in re.findall(r"\bjupyter ([a-z]+)", text)}
 
 
-def instructors() -> list[Path]:
-    return [path for pattern in INSTRUCTORS for path in (ROOT / "autograder").glob(pattern)]
+def engine_of(patterns: Iterable[str]) -> set[Path]:
+    return {path for pattern in patterns for path in (ROOT / "autograder").glob(pattern)}
 
 
 def used(part: str) -> set[str]:
@@ -106,10 +115,11 @@ def used(part: str) -> set[str]:
     engine = set((ROOT / "autograder").rglob("*.py"))
     templates = [code for slug in slugs(ROOT) for name, code in template_of(slug).items() if name.endswith(".py")]
     modules = {
-        "base": lambda: of_files(engine - set(instructors())) | preloaded([DEMO]),
+        "base": lambda: of_files(engine - engine_of((*INSTRUCTORS, *CLUSTERS))) | preloaded([DEMO]),
         "student": lambda: {module for code in templates for module in imports(code.decode())} | preloaded(slugs(ROOT)),
         "notebook": of_notebooks,
-        "instructor": lambda: of_files([ROOT / "build.py", *instructors()]),
+        "instructor": lambda: of_files([ROOT / "build.py", *engine_of(INSTRUCTORS)]),
+        "cluster": lambda: of_files(engine_of(CLUSTERS)),
         "test": lambda: of_files((ROOT / "tests").rglob("test_*.py")),
     }[part]()
     local = {path.stem for folder in OURS for path in (ROOT / folder).rglob("*.py")}

@@ -114,7 +114,7 @@ def _of_part(key: str, part: Part, contents: Contents, base: str, said: Exported
     source, inside = contents.place(base if part.files else joined(base, part.name))
     files = tuple(sorted((owned.found, owned.name) for owned in part.files))
     problem = "is a link, which is not followed; put what it leads to in its place" if part.is_link else ""
-    return _with(ListedSubmission(key, source, inside, files, problem=problem), said)
+    return _with(ListedSubmission(key, source, inside, problem=problem, files=files), said)
 
 
 def _with(listed: ListedSubmission, said: ExportedSubmission) -> ListedSubmission:

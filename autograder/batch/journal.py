@@ -360,6 +360,7 @@ def _submission(values: dict[str, Any]) -> ListedSubmission:
         "source": Path(values["source"]),
         "submitters": tuple(Submitter(**submitter) for submitter in values["submitters"]),
         "created_at": None if created_at is None else datetime.fromisoformat(created_at),
+        "files": tuple((found, name) for found, name in values["files"]),
     }
     return ListedSubmission(**(values | update))
 

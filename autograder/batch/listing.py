@@ -32,11 +32,11 @@ class ListedSubmission:
     key: str
     source: Path
     inside: str = ""
-    files: tuple[tuple[str, str], ...] = ()
     submitters: tuple[Submitter, ...] = ()
     created_at: datetime | None = None
     platform_score: float | None = None
     problem: str = ""
+    files: tuple[tuple[str, str], ...] = ()
 
 
 class GradingStatus(StrEnum):

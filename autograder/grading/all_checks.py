@@ -25,8 +25,8 @@ from autograder.grading.findings import Findings
 from autograder.grading.grader_error import GraderError
 from autograder.grading.hints import Passed
 from autograder.grading.interruption import Bound
-from autograder.grading.lanes import PUBLIC_DONE, WORKERS_DEAD, Lane, run_in_lanes, shares
 from autograder.grading.options import Device, Options, Progress
+from autograder.grading.parallel import PUBLIC_DONE, WORKERS_DEAD, Lane, run_in_lanes, shares
 from autograder.grading.plugin import Check, Collected, collect_checks
 from autograder.grading.running import CheckRunner, Verdict
 from autograder.grading.schedule import Schedule

@@ -41,6 +41,9 @@ README = {
     "autograder grade ift6135_a3 hand_in/ --only vae.kl": "::test_the_commands_for_staff",
     "autograder grade ift6135_a3 hand_in/ --no-training": "::test_the_commands_for_staff",
     "autograder grade ift6135_a3 hand_in/ --device cpu": "::test_the_commands_for_staff",
+    "autograder gradebook DIR --manual points.csv": (
+        "batch/test_gradebook.py::test_final_grades_that_are_complete_are_status_0"
+    ),
     "autograder validate-results results/results.json": "::test_the_commands_for_staff",
     "autograder doctor": "test_doctor.py::test_the_command_lists_every_probe",
     "pytest -m ''": "",

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder import cores
-from autograder.grading.lanes import shares
+from autograder.grading.parallel import shares
 from tests.tiny import HIDDEN, ONE, PUBLIC, TWO, Tiny
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="lanes are forks")
@@ -106,7 +106,8 @@ def tempdir() -> str:
 
 def running(tiny: Tiny) -> tuple[subprocess.Popen[bytes], list[int]]:
     """A grading whose lanes wait for a long time, and the processes of its session."""
-    body = f"Path({str(tiny.root / 'begun')!r}).touch(); time.sleep(60)"
+    begun = f"Path({str(tiny.root / 'begun')!r})"
+    body = f"{begun}.exists() or ({begun}.touch(), time.sleep(8))"
     tiny.write("assignments/tiny/checks/public/test_public.py", noted(tiny, PUBLIC, body))
     command = [sys.executable, "-P", "-m", "autograder", "grade", "tiny", str(tiny.reference), "--root", str(tiny.root)]
     grading = subprocess.Popen(

@@ -43,6 +43,8 @@ def test_of_several_distributions_in_one_namespace_those_with_the_module_count(t
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (folder / "RECORD").write_text(f"shared/{module}.py,,\n")
+        (tmp_path / "shared").mkdir(exist_ok=True)
+        (tmp_path / "shared" / f"{module}.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
     distributions._by_first_name.cache_clear()
     try:

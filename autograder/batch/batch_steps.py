@@ -18,17 +18,17 @@ from typing import Any
 from autograder.assignment import Assignment, find_root, load_assignment
 from autograder.batch.attempts import Attempts
 from autograder.batch.choosing import latest
-from autograder.batch.executors import Place, cluster, local
 from autograder.batch.exports import opened, read_class
-from autograder.batch.fingerprints import fingerprint
 from autograder.batch.gradebook import write_gradebook
 from autograder.batch.grader_identity import grader_digest
 from autograder.batch.jobs import graded_of, job_of, run_job
 from autograder.batch.journal import JOURNAL, Claim, ClassEntry, Journal, Refusal
 from autograder.batch.listing import Graded, GradingStatus, ListedSubmission
-from autograder.batch.progress import BatchProgress
+from autograder.batch.places import Place, cluster, local
 from autograder.batch.status import status_text
+from autograder.batch.submission_bytes import fingerprint
 from autograder.batch.submission_folders import SUBMISSIONS, folder_name, remove_others, write_submission
+from autograder.batch.throughput import BatchProgress
 from autograder.batch.warm_process import GraderSpec
 from autograder.cores import free_cores
 from autograder.errors import RUN_FAILED, UnreadableSubmission, UserError
