@@ -13,6 +13,7 @@ import os
 import resource
 import statistics
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from autograder.assignment import load_assignment
@@ -53,8 +54,9 @@ def bytes_in_use() -> int:
     """Proportional memory of this process and of all below it."""
     total = 0
     for pid in processes(os.getpid()):
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-        total += next(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        with suppress(ProcessLookupError):  # it has ended, and nobody has asked yet what of
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+            total += next(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total
 
 
