@@ -31,7 +31,10 @@ from autograder.submission.entries import MAX_ARCHIVE
 from autograder.submission.notices import Notices, Topic
 from autograder.submission.unpacking import copy_files, opened_zip, safe_members, unpack
 
-__all__ = ["opened", "read_class"]
+__all__ = ["NO_FOLDER", "opened", "read_class"]
+
+NO_FOLDER = "there is no such folder"
+"""What the problem says of a submission that an export names and that is not there."""
 
 _HOW = f"name an export of Gradescope, a folder or zip of submissions, or a {CSV} with a column path"
 
@@ -105,7 +108,7 @@ def _listed(
         for key, part in zip(keys, parts, strict=False)
     ]
     for key, name in zip(keys[len(parts) :], gone, strict=True):
-        problem = f"{EXPORTED} names {printable(name, 40)}, and there is no such folder in {printable(path)}"
+        problem = f"{EXPORTED} names {printable(name, 40)}, and {NO_FOLDER} in {printable(path)}"
         listed.append(_with(ListedSubmission(key, path, problem=problem), said[name]))
     return sorted(listed, key=lambda one: one.key)
 

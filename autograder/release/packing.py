@@ -17,17 +17,21 @@ from autograder.source.junk import JUNK
 # The first moment that a zip can hold; nothing in an archive may depend on the clock or on the checkout.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
-_FILE, _PROGRAM = 0o100644, 0o100755
+_FILE, _PROGRAM, _FOLDER = 0o100644, 0o100755, 0o040755
 
 
 def zip_bytes(tree: Mapping[str, bytes], *, executable: Collection[str] = (), ordered: bool = False) -> bytes:
-    """Return a zip of the files, sorted by name unless ``ordered``; stored, because deflate varies with its library."""
+    """Return a zip of the files, sorted by name unless ``ordered``; stored, because deflate varies with its library.
+
+    A name that ends with a slash is a folder's.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in tree if ordered else sorted(tree):
             info = zipfile.ZipInfo(name, _TIME)
             info.create_system = _UNIX
-            info.external_attr = (_PROGRAM if name in executable else _FILE) << 16
+            mode = _FOLDER if name.endswith("/") else _PROGRAM if name in executable else _FILE
+            info.external_attr = mode << 16
             archive.writestr(info, tree[name])
     return buffer.getvalue()
 

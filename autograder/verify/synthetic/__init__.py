@@ -1,0 +1,1 @@
+"""Synthetic classes: submissions of which the grades are known before they are graded."""
