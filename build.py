@@ -1,4 +1,5 @@
-"""The instructor's entry: ``build.py [SLUG...]`` builds; ``verify`` proves a rubric; ``release`` builds what is proved.
+"""The instructor's entry: ``build.py [SLUG...]`` builds; ``verify`` proves a rubric; ``release`` builds what is proved;
+``class`` makes a class to try grading on.
 
 Without a subcommand it builds. Exit status: 0 done; 1 a leak, stale templates, a rubric that is not proved; 2 something
 for you to fix before that can be said.
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
-from autograder.assignment import Assignment
+from autograder.assignment import Assignment, load_assignment
 from autograder.errors import UserError
 from autograder.grading.grader_error import GraderError
 from autograder.platforms.gradescope.bundle import bundle_files
@@ -141,6 +142,34 @@ def release_command(
         _release(slugs or [], out, setting or [])
 
 
+@app.command("class")
+def class_command(
+    name: Annotated[str, typer.Argument(metavar="SLUG", help="The assignment; with --check, the folder of a batch.")],
+    size: Annotated[int, typer.Option("--size", metavar="N", help="Submissions.")] = 60,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Another one makes another class.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="A new folder for it [default: SLUG-class].")
+    ] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", metavar="TRUTH", help="Instead: compare a batch with DIR/truth.csv.")
+    ] = None,
+) -> None:
+    """Make a synthetic class to try `autograder batch` on: DIR/export.zip, and DIR/truth.csv with what is true of it.
+
+    More than half are mutants of mutants.toml; the others the reference, alternatives, the template, two mutants at
+    once, missing and broken files and zips, empty folders, submissions without a folder, copies, hostile ones; some
+    late, of groups, of students with odd names. Same seed, same bytes.
+
+    With --check TRUTH, SLUG is the folder that a batch of that class wrote into: prints a line for each difference and
+    how many agree. Exit status 1 where there is one.
+    """
+    with _one_line():
+        if check is not None:
+            _compare(check, Path(name))
+        else:
+            _make_class(name, size, seed, out or Path(f"{name}-class"))
+
+
 @contextmanager
 def _one_line() -> Iterator[None]:
     """Turn what the instructor can fix into one line and an exit status."""
@@ -216,6 +245,27 @@ def _release(slugs: list[str], out: Path, settings: list[str]) -> None:
     if lines:
         raise typer.Exit(1)
     _build(slugs, out, settings)
+
+
+def _make_class(slug: str, size: int, seed: int, out: Path) -> None:
+    from autograder.verify.synthetic.class_export import EXPORT, write_class
+    from autograder.verify.synthetic.class_members import DUE
+    from autograder.verify.synthetic.truth_table import TRUTH
+
+    made = write_class(load_assignment(ROOT, slug), size, seed, out)
+    typer.echo(f"{size} submissions: {', '.join(f'{count} {kind}' for kind, count in made.kinds.items())}")
+    typer.echo(f"due {DUE:%Y-%m-%dT%H:%MZ}; written: {out / EXPORT}, {out / TRUTH}")
+
+
+def _compare(truth: Path, folder: Path) -> None:
+    from autograder.batch.truth_comparison import compare_with_truth
+
+    found = compare_with_truth(truth, folder)
+    for difference in found.differences:
+        typer.echo(str(difference), err=True)
+    typer.echo(f"{found.agreeing} of {found.submissions} submissions agree, with {found.outcomes} outcomes of items")
+    if found.differences:
+        raise typer.Exit(1)
 
 
 def _show(releases: list[Release]) -> None:
