@@ -32,6 +32,9 @@ README = {
     "python build.py --setting torch_index=URL": "test_build.py::test_settings_of_the_gradescope_zip_are_written",
     "python build.py verify": "test_build.py::test_a_release_needs_a_verification_of_exactly_its_files",
     "python build.py release": "test_build.py::test_a_release_needs_a_verification_of_exactly_its_files",
+    "python build.py class ift6135_a3": (
+        "batch/test_synthetic_class.py::test_the_command_says_what_it_made_and_what_is_wrong"
+    ),
     "pip install -r requirements.txt": "end_to_end/test_student_zips.py::test_the_commands_of_the_readme_work",
     "autograder check": "end_to_end/test_student_zips.py::test_the_commands_of_the_readme_work",
     "autograder check vae.kl": (
@@ -45,6 +48,12 @@ README = {
         "batch/test_gradebook.py::test_final_grades_that_are_complete_are_status_0"
     ),
     "autograder validate-results results/results.json": "::test_the_commands_for_staff",
+    "autograder batch ift6135_a3 export.zip --out DIR": (
+        "batch/test_synthetic_class.py::test_grading_a_class_agrees_with_its_truth_and_a_changed_truth_is_found"
+    ),
+    "autograder gradebook DIR --manual points.csv": (
+        "batch/test_gradebook.py::test_final_grades_that_are_complete_are_status_0"
+    ),
     "autograder doctor": "test_doctor.py::test_the_command_lists_every_probe",
     "pytest -m ''": "",
     "uv run autograder demo": "",

@@ -49,3 +49,10 @@ def test_junk_is_no_part_of_a_folder_and_links_are_refused(tmp_path: Path) -> No
     (tmp_path / "link").symlink_to("/etc")
     with pytest.raises(UserError, match="link: a symbolic link cannot be released"):
         read_tree(tmp_path)
+
+
+def test_a_name_with_a_slash_at_its_end_is_a_folder() -> None:
+    with zipfile.ZipFile(io.BytesIO(zip_bytes({"a/": b"", "a/b": b"x"}))) as archive:
+        folder, file = archive.infolist()
+    assert folder.is_dir() and folder.external_attr >> 16 == 0o040755
+    assert not file.is_dir() and file.external_attr >> 16 == 0o100644
