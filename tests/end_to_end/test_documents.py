@@ -44,9 +44,6 @@ README = {
     "autograder grade ift6135_a3 hand_in/ --only vae.kl": "::test_the_commands_for_staff",
     "autograder grade ift6135_a3 hand_in/ --no-training": "::test_the_commands_for_staff",
     "autograder grade ift6135_a3 hand_in/ --device cpu": "::test_the_commands_for_staff",
-    "autograder gradebook DIR --manual points.csv": (
-        "batch/test_gradebook.py::test_final_grades_that_are_complete_are_status_0"
-    ),
     "autograder validate-results results/results.json": "::test_the_commands_for_staff",
     "autograder batch ift6135_a3 export.zip --out DIR": (
         "batch/test_synthetic_class.py::test_grading_a_class_agrees_with_its_truth_and_a_changed_truth_is_found"
