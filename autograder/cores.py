@@ -1,4 +1,4 @@
-"""How many processors this process may use, as the system and the container around it allow."""
+"""What of the machine this process may use, as the system and the container around it allow: processors, memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from pathlib import Path
 
 QUOTA_V2 = Path("/sys/fs/cgroup/cpu.max")
 QUOTA_V1, PERIOD_V1 = (Path("/sys/fs/cgroup/cpu") / f"cpu.cfs_{name}_us" for name in ("quota", "period"))
+MEMORY_V2 = Path("/sys/fs/cgroup/memory.max")
+MEMORY_V1 = Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+MEMORY_HERE = Path("/proc/meminfo")
+FIRST_LANE, NEXT_LANE = 2**30, 2**30
+"""Bytes that one grading needs at most, and that each further lane of it adds."""
+
+
+def free_lanes() -> int:
+    """Return how many checks may run at once: one for each free processor, as far as the memory goes."""
+    return max(1, min(free_cores(), 1 + (_memory() - FIRST_LANE) // NEXT_LANE))
 
 
 def free_cores() -> int:
@@ -30,3 +40,15 @@ def _share() -> float | None:
         quota, period = (path.read_text(encoding="ascii") for path in (QUOTA_V1, PERIOD_V1))
         return int(quota) / int(period) if int(quota) > 0 else None
     return None
+
+
+def _memory() -> int:
+    """Return the bytes that the container may use, or that are free where it has no limit of its own."""
+    found = []
+    for path in (MEMORY_V2, MEMORY_V1):
+        with suppress(OSError, ValueError):  # no number where there is no limit: "max"
+            found.append(int(path.read_text(encoding="ascii")))
+    with suppress(OSError, ValueError, StopIteration):
+        lines = MEMORY_HERE.read_text(encoding="ascii").splitlines()
+        found.append(1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")))
+    return min(found, default=FIRST_LANE)

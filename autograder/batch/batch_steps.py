@@ -30,7 +30,7 @@ from autograder.batch.submission_bytes import fingerprint
 from autograder.batch.submission_folders import SUBMISSIONS, folder_name, remove_others, write_submission
 from autograder.batch.throughput import BatchProgress
 from autograder.batch.warm_process import GraderSpec
-from autograder.cores import free_cores
+from autograder.cores import free_lanes
 from autograder.errors import RUN_FAILED, UnreadableSubmission, UserError
 from autograder.grading.options import Device
 from autograder.proofs import refuse_exposed
@@ -228,7 +228,7 @@ class _Run:
         request = self.request
         if request.scheduler:
             return cluster(request.scheduler, request.jobs, gpu=request.device is Device.CUDA)
-        return local(request.jobs or free_cores())
+        return local(request.jobs or free_lanes())
 
     def _begin(self, place: Place, entry: ClassEntry, held: list[ClassEntry], progress: BatchProgress) -> None:
         claim = self.journal.claim(entry)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from autograder.cores import free_cores
+from autograder.cores import free_lanes
 
 if TYPE_CHECKING:  # The command line reads this module before it knows that anything is to be graded.
     from autograder.assignment import Item
@@ -43,11 +43,11 @@ class Options:
     device: Device = Device.AUTO
     """Of what the grader itself trains."""
     jobs: int | None = None
-    """Lanes in which checks run at once; None for as many as there are free cores."""
+    """Lanes in which checks run at once; None for as many as processors and memory allow."""
 
     def lanes(self) -> int:
         """Return the number of lanes; 1 where no process can be forked."""
-        return 1 if not hasattr(os, "fork") else self.jobs or free_cores()
+        return 1 if not hasattr(os, "fork") else self.jobs or free_lanes()
 
     def train(self, items: Iterable[Item]) -> bool:
         """Whether any of these items is one of training that will be graded."""

@@ -167,3 +167,22 @@ def test_no_more_cores_are_free_than_the_container_has_time_for(
         monkeypatch.setattr(cores, "QUOTA_V1", tmp_path / "quota")
         monkeypatch.setattr(cores, "PERIOD_V1", tmp_path / "period")
         assert cores.free_cores() == expected
+
+
+def test_lanes_are_as_many_as_fit_into_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "free_cores", lambda: 4)
+    here = tmp_path / "meminfo"
+    here.write_text("MemTotal: 99 kB\nMemAvailable: 16777216 kB\n")
+    monkeypatch.setattr(cores, "MEMORY_HERE", here)
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(cores, "MEMORY_V2", limit)
+    monkeypatch.setattr(cores, "MEMORY_V1", tmp_path / "none")
+    gigabyte = 2**30
+    for text, expected in (("max", 4), (f"{3 * gigabyte // 4}", 1), (f"{3 * gigabyte}", 3), (f"{6 * gigabyte}", 4)):
+        limit.write_text(text)
+        assert cores.free_lanes() == expected
+    here.write_text("MemAvailable: 1572864 kB\n")
+    assert cores.free_lanes() == 1
+    here.unlink()
+    limit.unlink()
+    assert cores.free_lanes() == 1
