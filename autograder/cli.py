@@ -106,7 +106,8 @@ def grade(
         str | None, typer.Option(help="Another seed than that of grading.toml, for calibration.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Checks that run at once [default: as many as processors and memory allow].")
+        int | None,
+        typer.Option(min=1, help="Checks that run at once [default: as many as processors and memory allow]."),
     ] = None,
     sandbox: SandboxOption = Sandbox.BEST_EFFORT,
     device: Annotated[
