@@ -62,17 +62,21 @@ class _Found:
 def compare_with_truth(truth: Path, folder: Path) -> Comparison:
     """Compare what a batch wrote into its folder with a truth, submission by submission.
 
-    Where an outcome is not certain, any will do. Lateness counts once `autograder gradebook --due` has said it.
-    Raises `UserError` where one of them cannot be read.
+    Where an outcome is not certain, any will do; a submission that was not graded is one difference. Lateness counts
+    once `autograder gradebook --due` has said it. Raises `UserError` where one of them cannot be read.
     """
     rows, found = read_truth(truth), _read(folder / DATABASE)
     by_row = [list(_differences(row, found)) for row in rows]
     keys = {row.key for row in rows}
     extra = [Difference(key, "", "submission", NOT_THERE, "one") for key in found.submissions if key not in keys]
-    certain = sum(outcome is not None for row in rows for outcome in row.outcomes.values())
     differences = [one for differences in by_row for one in differences]
-    wrong = sum(one.about in row.outcomes for row, ones in zip(rows, by_row, strict=True) for one in ones)
-    return Comparison((*differences, *extra), len(rows), by_row.count([]), certain - wrong)
+    agreeing = sum(
+        found.outcomes.get((row.key, item)) == outcome.value
+        for row in rows
+        for item, outcome in row.outcomes.items()
+        if outcome is not None
+    )
+    return Comparison((*differences, *extra), len(rows), by_row.count([]), agreeing)
 
 
 def _read(path: Path) -> _Found:
@@ -104,11 +108,10 @@ def _differences(row: TruthRow, found: _Found) -> Iterator[Difference]:
     facts.append(("created_at", row.created_at, _moment(graded["created_at"])))
     if found.knows_lateness:
         facts.append(("late_seconds", float(row.late_seconds), graded["late_seconds"]))
-    facts += [
-        (item, outcome.value, found.outcomes.get((row.key, item), NOT_THERE))
-        for item, outcome in row.outcomes.items()
-        if outcome is not None
-    ]
+    seen_items = {item: found.outcomes.get((row.key, item), NOT_THERE) for item in row.outcomes}
+    if set(seen_items.values()) != {NOT_THERE} or row.whole.value == _whole(graded):  # else that line says it all
+        certain = ((item, outcome) for item, outcome in row.outcomes.items() if outcome is not None)
+        facts += [(item, outcome.value, seen_items[item]) for item, outcome in certain]
     for about, expected, seen in facts:
         if expected != seen:
             yield Difference(row.key, made_as, about, str(expected), str(seen))

@@ -20,6 +20,8 @@ from typer.testing import CliRunner
 import build
 from autograder.assignment import load_assignment
 from autograder.batch.exports import NO_FOLDER, read_class
+from autograder.batch.gradebook import write_gradebook
+from autograder.batch.journal import JOURNAL, ClassEntry, Journal
 from autograder.batch.truth_comparison import compare_with_truth
 from autograder.errors import UserError
 from autograder.mutants import read_catalogue
@@ -232,6 +234,7 @@ def test_the_command_says_what_it_made_and_what_is_wrong(tmp_path: Path) -> None
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a batch grades in forks")
 def test_grading_a_class_agrees_with_its_truth_and_a_changed_truth_is_found(tiny: Proving, tmp_path: Path) -> None:
     folder, grades = tmp_path / "class", tmp_path / "grades"
+    (tmp_path / "none").mkdir()
     made = write_class(tiny.loaded, 12, 4, folder)
     options = ("--root", str(tiny.root), "--out", str(grades), "--no-training", "--sandbox", "best-effort")
     graded = command("batch", "tiny", str(folder / EXPORT), *options)
@@ -248,6 +251,14 @@ def test_grading_a_class_agrees_with_its_truth_and_a_changed_truth_is_found(tiny
     assert early.returncode in (0, 1), early.stderr
     late = compare_with_truth(folder / TRUTH, grades).differences
     assert {one.about for one in late} == {"late_seconds"}
+
+    with Journal.open(tmp_path / "none" / JOURNAL) as journal:
+        listed = read_class(folder / EXPORT, tiny.loaded)
+        journal.begin("tiny", [ClassEntry(one, one.key, "grader") for one in listed])
+        write_gradebook(tmp_path / "none", journal, tiny.loaded)
+    nothing = [str(one) for one in compare_with_truth(folder / TRUTH, tmp_path / "none").differences]
+    assert sum("found not yet graded" in line for line in nothing) == 12
+    assert not any("one.double" in line for line in nothing), "one line for what was not graded"
 
     row = next(row for row in made.truth if row.kind == "mutant")
     item = next(item for item, outcome in row.outcomes.items() if outcome is Outcome.FAIL)
