@@ -90,7 +90,7 @@ class AllChecks:
         reached: Callable[[str], None],
     ) -> Findings:
         """Run the checks of some items in this process, public ones first, and look for hints when workers are dead."""
-        device = _device(environment, self.options, self.wanted)
+        device = _device(environment, self.options, [item for item in self.wanted if item.id in items])
         checks = [(check, fixtures) for check, fixtures in self.checks if check.item in items]
         findings = Findings(environment, self.options, frozenset(check.item for check, _ in self.checks))
         schedule = Schedule([_limit(environment.assignment, check) for check, _ in checks], environment.run_ends)

@@ -47,8 +47,8 @@ class Grading:
 
     @property
     def zygote(self) -> int:
-        """The process that workers come from."""
-        return int(children(self.process.pid)[0])
+        """The process that workers come from; it is a child of the factory, and the only one in one lane."""
+        return grandchildren(self.process.pid)[0]
 
     @property
     def workers(self) -> list[int]:
@@ -59,8 +59,7 @@ class Grading:
         wait_for(lambda: any(self._is_asleep(pid) for pid in self._all_workers()))
 
     def _all_workers(self) -> list[int]:
-        found = children(self.process.pid)
-        return children(found[0]) if found else []
+        return [worker for zygote in grandchildren(self.process.pid) for worker in children(zygote)]
 
     def _is_asleep(self, pid: int) -> bool:
         with contextlib.suppress(OSError):
@@ -80,6 +79,10 @@ def children(pid: int) -> list[int]:
     with contextlib.suppress(OSError):
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return []
+
+
+def grandchildren(pid: int) -> list[int]:
+    return [found for child in children(pid) for found in children(child)]
 
 
 def is_gone(pid: int) -> bool:
@@ -111,7 +114,7 @@ def start(tiny: Tiny) -> Iterator[Callable[..., Grading]]:
         temporary.chmod(0o711)
         command = [sys.executable, "-P", "-m", "autograder", "grade", "tiny", str(path), "--root", str(tiny.root)]
         process = subprocess.Popen(
-            [*command, "--out", str(out), *options],
+            [*command, "--out", str(out), "--jobs", "1", *options],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
