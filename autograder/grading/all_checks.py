@@ -39,6 +39,8 @@ from autograder.sandbox.trusted.session import RUN_IS_OVER, OpenAnother, Session
 from autograder.sandbox.trusted.stand_ins import StandIns, stand_ins_of
 
 MIN_SECONDS = 0.2
+MANY = 20
+"""Checks, each with a worker of its own, from which on it pays to make forks cheaper beforehand."""
 OUT_OF_TIME = "the time of the whole run ({:g} s) was over before this check was done"
 TOO_SLOW = "training was stopped: it took longer than the {:.3g} s that it may take here, several times what it needs"
 NO_WORKER = "the grader lost the process that workers come from"
@@ -79,7 +81,7 @@ class AllChecks:
         def work(own: GradingEnvironment, items: frozenset[str], lane: Lane) -> Findings:
             return self._run(own, items, lane.ticked, lane.wait_for_all)
 
-        findings.checks = run_in_lanes(environment, lanes, work, tick)
+        findings.checks = run_in_lanes(environment, lanes, work, tick, many=len(self.checks) >= MANY)
         return findings
 
     def _run(

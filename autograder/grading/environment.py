@@ -65,16 +65,16 @@ class Groundwork:
         """Where its copy lies."""
         return self.place / COPY
 
-    def order(self) -> Order:
-        """Make the place for a submission, and ask for the workers that will load it."""
+    def order(self, *, many: bool = False) -> Order:
+        """Make the place for a submission, and ask for the workers that will load it; ``many`` where others follow."""
         self.place.mkdir(mode=0o711)
-        return self.factory.order(self.place, [COPY, *map(str, self.probes)])
+        return self.factory.order(self.place, [COPY, *map(str, self.probes)], many=many)
 
-    def order_lane(self, number: int) -> Order:
-        """Ask for workers that load the same copy, next to those that were ordered for it."""
+    def order_lane(self, number: int, *, many: bool) -> Order:
+        """Ask for workers that load the same copy, next to those that were ordered for it; ``many`` in all lanes."""
         lane = self.folder / f"lane-{number}"
         lane.mkdir(mode=0o711)
-        return self.factory.order(lane, map(str, [self.copy, *self.probes]))
+        return self.factory.order(lane, map(str, [self.copy, *self.probes]), many=many)
 
 
 @dataclass

@@ -50,15 +50,20 @@ def shares(costs: Mapping[str, float], count: int) -> list[frozenset[str]]:
 
 
 def run_in_lanes(
-    environment: GradingEnvironment, lanes: Sequence[frozenset[str]], work: Work, ticked: Callable[[], None]
+    environment: GradingEnvironment,
+    lanes: Sequence[frozenset[str]],
+    work: Work,
+    ticked: Callable[[], None],
+    *,
+    many: bool,
 ) -> dict[str, list[CheckResult]]:
     """Let each lane work on its items, and return the results of all; the environment's own workers end before.
 
-    Raises what a lane was ended by.
+    ``many`` says whether many workers will be needed. Raises what a lane was ended by.
     """
     environment.workers.close()
     ground, forks = environment.groundwork, list[ParentSide]()
-    orders = [ground.order_lane(number) for number in range(len(lanes))]
+    orders = [ground.order_lane(number, many=many) for number in range(len(lanes))]
     try:
         for number, items in enumerate(lanes):
 

@@ -52,7 +52,7 @@ class WarmGrader:
         the next submission can be graded all the same.
         """
         started = time.monotonic()
-        order = self.groundwork.order()
+        order = self.groundwork.order(many=True)
         fork = ParentSide(lambda side: self._grade(path, order, started, side))
         order.close()
         deadline = self.options.deadline

@@ -49,10 +49,10 @@ class Order(Protocol):
 class Factory(Protocol):
     """A process that knows nothing secret, from which workers come for any number of places."""
 
-    def order(self, folder: Path, readable: Iterable[str]) -> Order:
+    def order(self, folder: Path, readable: Iterable[str], *, many: bool = False) -> Order:
         """Ask for workers whose scratch folders are in ``folder``, and that may read the places that are named there.
 
-        Raises `WorkersLost` where there can be none.
+        Where ``many`` will come, each may cost less. Raises `WorkersLost` where there can be none.
         """
 
     def close(self) -> None:

@@ -41,7 +41,7 @@ class PlainFactory:
     def __init__(self, preload: Sequence[str]) -> None:
         self._preload = tuple(preload)
 
-    def order(self, folder: Path, readable: Iterable[str]) -> PlainOrder:
+    def order(self, folder: Path, readable: Iterable[str], *, many: bool = False) -> PlainOrder:
         """Ask for subprocesses that work in a folder; there is no wall that would keep them to what is readable."""
         return PlainOrder(folder, self._preload)
 

@@ -26,8 +26,6 @@ from autograder.sandbox.trusted.zygote import Zygote
 from autograder.sandbox.trusted.zygote_main import forget_start, live, remove
 
 END_SECONDS = 10.0
-COLLAPSE_AT = 2
-"""The zygote before which what all inherit is put into huge pages: where there are several, each one would do it."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +66,17 @@ class ZygoteFactory:
             _make_zygotes(theirs, self._folder, serve)
         theirs.close()
 
-    def order(self, folder: Path, readable: Iterable[str]) -> ZygoteOrder:
+    def order(self, folder: Path, readable: Iterable[str], *, many: bool = False) -> ZygoteOrder:
         """Ask for a zygote whose workers have their scratch folders in ``folder``, without waiting for it.
 
-        ``readable`` names the files and folders that these may read, from that folder on. Raises `WorkersLost`.
+        ``readable`` names the files and folders that these may read, from that folder on. Where ``many`` workers will
+        come from the factory, it first makes their forks cheaper. Raises `WorkersLost`.
         """
         folder = folder.resolve()
         places = tuple(str(folder / name) for name in readable)
         ours, theirs = socket.socketpair()
         with theirs:
-            order = json.dumps({"folder": str(folder), "readable": places}).encode()
+            order = json.dumps({"folder": str(folder), "readable": places, "many": many}).encode()
             try:
                 socket.send_fds(self._control, [order], [theirs.fileno()])
             except OSError:
@@ -100,7 +99,7 @@ class ZygoteFactory:
 
 def _make_zygotes(control: socket.socket, folder: Path, serve: ServeGrader) -> NoReturn:
     """Be the factory: fork a zygote for each order, until the grader leaves. If it died, remove its folder too."""
-    made, left = 0, False
+    collapsed = left = False
     try:
         os.setsid()
         only_keep(control.fileno())
@@ -113,12 +112,12 @@ def _make_zygotes(control: socket.socket, folder: Path, serve: ServeGrader) -> N
             data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
             if not data or (left := data == b"leave"):
                 break
-            made += 1
-            if made == COLLAPSE_AT:
+            order = json.loads(data)
+            if order["many"] and not collapsed:
+                collapsed = True
                 huge_pages.collapse()
             if os.fork() == 0:
                 control.close()
-                order = json.loads(data)
                 live(socket.socket(fileno=descriptors[0]), Path(order["folder"]), order["readable"], serve)
             os.close(descriptors[0])
             _reap()
