@@ -91,6 +91,7 @@ def test_no_hidden_check_begins_before_all_public_ones_are_done(tiny: Tiny) -> N
     assert {"public", "hidden"} == set(order) and order == sorted(order, reverse=True)
 
 
+@pytest.mark.thorough
 def test_the_end_of_a_lane_is_told_and_leaves_nothing_behind(tiny: Tiny) -> None:
     killing = PUBLIC.replace('    """shift(x) is', '    import os; os.kill(os.getpid(), 9)\n    """shift(x) is')
     tiny.write("assignments/tiny/checks/public/test_public.py", killing)
@@ -131,6 +132,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_lanes_and_workers_end_with_the_grader_whatever_ended_it(tiny: Tiny, number: signal.Signals) -> None:
     grading, processes = running(tiny)
