@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -94,17 +94,19 @@ def batch(request: BatchRequest) -> int:
         request.deadline,
     )
     with Journal.open(folder / JOURNAL) as journal:
-        try:
-            with _interruptible():
-                entries = _entries(assignment, listed, request)
-                journal.begin(request.slug, entries, again=request.again)
+        with _interruptible() as interruption:
+            entries = _entries(assignment, listed, request)
+            journal.begin(request.slug, entries, again=request.again)
+            try:
                 _Run(request, assignment, journal, spec).grade(entries)
-        except _Interrupted:
+                if request.attempts is Attempts.BEST:
+                    journal.keep_in_class(_best(journal))
+            finally:
+                interruption.end()
+                _write_all(folder, journal, assignment)
+        if interruption.came:
             print(f"interrupted; run the same command again to go on ({folder})", file=sys.stderr)
             return INTERRUPTED
-        finally:
-            if journal.runs():
-                _write_all(folder, journal, assignment, request)
         print(status_text(folder))
         print(f"written: {folder / 'grades.csv'}, {folder / 'gradebook.sqlite'}, {folder / SUBMISSIONS}")
         return RUN_FAILED if any(one.status is not GradingStatus.GRADED for one in journal.listed()) else 0
@@ -147,10 +149,8 @@ def _entries(assignment: Assignment, listed: Sequence[ListedSubmission], request
     return entries
 
 
-def _write_all(folder: Path, journal: Journal, assignment: Assignment, request: BatchRequest) -> None:
+def _write_all(folder: Path, journal: Journal, assignment: Assignment) -> None:
     """Write the grades of the class as far as they are known, and the folders that are not there yet."""
-    if request.attempts is Attempts.BEST:
-        journal.keep_in_class(_best(journal))
     standings = journal.listed()
     for standing in standings:
         if not (folder / SUBMISSIONS / folder_name(standing.entry.key)).is_dir():
@@ -174,16 +174,33 @@ def _best(journal: Journal) -> set[str]:
     return {one.key for one in latest(ranked).submissions}
 
 
+@dataclass
+class _Interruption:
+    """Whether Ctrl-C or SIGTERM came; until `end`, it ends the block of `_interruptible` where it is."""
+
+    came: bool = False
+    ended: bool = False
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal."""
+        self.came = True
+        if not self.ended:
+            self.ended = True
+            raise _Interrupted
+
+    def end(self) -> None:
+        """Let no signal end what follows: grades are written, whatever comes."""
+        self.ended = True
+
+
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the block, in the main thread."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise _Interrupted
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+def _interruptible() -> Iterator[_Interruption]:
+    """Let Ctrl-C and SIGTERM end the block, in the main thread, and no more than that."""
+    interruption = _Interruption()
+    before = {number: signal.signal(number, interruption.note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        with suppress(_Interrupted):
+            yield interruption
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -16,7 +16,7 @@ from typing import Any
 from autograder.batch.exports import opened
 from autograder.batch.listing import Fault, Graded, GradingStatus, ListedSubmission
 from autograder.batch.warm_process import GraderSpec, ProcessLost, WarmProcess
-from autograder.errors import UnreadableSubmission
+from autograder.errors import UnreadableSubmission, UserError
 from autograder.results import GradingResult, Outcome
 
 Job = Mapping[str, Any]
@@ -35,7 +35,8 @@ def job_of(spec: GraderSpec, listed: ListedSubmission) -> Job:
 def run_job(job: Job) -> dict[str, Any]:
     """Grade one submission with this thread's warm grader; return what `graded_of` reads.
 
-    Raises `UserError` where the assignment cannot be graded at all. Whatever else goes wrong is in the answer.
+    Raises `UserError` where the assignment cannot be graded at all. Whatever else goes wrong is in the answer: one
+    submission stops no run.
     """
     begun = time.monotonic()
     spec = GraderSpec(**job["spec"] | {"only": tuple(job["spec"]["only"])})
@@ -43,14 +44,23 @@ def run_job(job: Job) -> dict[str, Any]:
     files = tuple((found, name) for found, name in values["files"])
     listed = ListedSubmission(**values | {"source": Path(values["source"]), "files": files, "submitters": ()})
     try:
-        with tempfile.TemporaryDirectory(prefix="autograder-batch-") as workdir, opened(listed, Path(workdir)) as path:
-            answer: dict[str, Any] = {"result": _grader(spec).grade(path)}
-    except UnreadableSubmission as error:
-        answer = {"unreadable": str(error)}
-    except ProcessLost as error:
+        answer = _answer(_grader(spec), listed)
+    except ProcessLost as error:  # on its way, or in the middle of it
         _drop()
         answer = {"lost": str(error)}
     return {**answer, "seconds": round(time.monotonic() - begun, 3)}
+
+
+def _answer(grader: WarmProcess, listed: ListedSubmission) -> dict[str, Any]:
+    try:
+        with tempfile.TemporaryDirectory(prefix="autograder-batch-") as workdir, opened(listed, Path(workdir)) as path:
+            if not path.exists():  # it was there when the class was read: no fault of the student's
+                return {"lost": f"{path}: is gone"}
+            return {"result": grader.grade(path)}
+    except UnreadableSubmission as error:
+        return {"unreadable": str(error)}
+    except (UserError, OSError) as error:
+        return {"lost": str(error)}
 
 
 def graded_of(key: str, answer: Mapping[str, Any]) -> Graded:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from autograder.checks.training.device import training_on
 from autograder.errors import UserError
 from autograder.grading.device_choice import choose_device
 from autograder.grading.environment import GradingEnvironment
-from autograder.grading.findings import Findings
+from autograder.grading.findings import ALL_HINTS_SECONDS, Findings
 from autograder.grading.grader_error import GraderError
 from autograder.grading.hints import Passed
 from autograder.grading.interruption import Bound
@@ -31,7 +32,14 @@ from autograder.grading.plugin import Check, Collected, collect_checks
 from autograder.grading.running import CheckRunner, Verdict
 from autograder.grading.schedule import Schedule
 from autograder.grading.seeds import check_seed, secret_seed
-from autograder.grading.trusted_files import PUBLIC_SEED, open_reference, read_grading_seed, read_secret, read_stand_ins
+from autograder.grading.trusted_files import (
+    BESIDE,
+    PUBLIC_SEED,
+    open_reference,
+    read_grading_seed,
+    read_secret,
+    read_stand_ins,
+)
 from autograder.results import CheckResult, Failure, Notice, Outcome
 from autograder.sandbox.shared.processor_time import TIMEOUT_FACTOR
 from autograder.sandbox.trusted.faults import NotEnoughTime, WorkersLost
@@ -73,7 +81,7 @@ class AllChecks:
         """
         environment.survey()
         tick = _Ticker(len(self.checks), progress)
-        lanes = shares(self._costs(environment), jobs)
+        lanes = shares(self._costs(environment.assignment), jobs, self._together(environment.assignment))
         if len(lanes) == 1:
             return self._run(environment, lanes[0], tick, lambda reached: None)
         findings = Findings(environment, self.options, frozenset(check.item for check, _ in self.checks))
@@ -111,12 +119,27 @@ class AllChecks:
         findings.explain()
         return findings
 
-    def _costs(self, environment: GradingEnvironment) -> dict[str, float]:
+    def longest_seconds(self, assignment: Assignment) -> float:
+        """Return what a grading takes at most, where nothing ends it before: all the patience with each check."""
+        return TIMEOUT_FACTOR * sum(self._costs(assignment).values()) + ALL_HINTS_SECONDS
+
+    def _costs(self, assignment: Assignment) -> dict[str, float]:
         """What the checks of each item may take, to spread them over lanes."""
         costs: dict[str, float] = {}
         for check, _ in self.checks:
-            costs[check.item] = costs.get(check.item, 0.0) + _limit(environment.assignment, check)
+            costs[check.item] = costs.get(check.item, 0.0) + _limit(assignment, check)
         return costs
+
+    def _together(self, assignment: Assignment) -> list[set[str]]:
+        """The items of each file, and each item with those for whose blanks something stands in while it is checked."""
+        items = [item for item in assignment.manifest.items if item.is_auto]
+        files = {item.file for item in items}
+        owners = {f"{Path(item.file or '').stem}.{blank}": item.id for item in items for blank in item.blanks}
+        groups = [{item.id for item in items if item.file == file} for file in files]
+        for key, stand_ins in self.stand_ins.items():
+            places = [place.replace(f".{BESIDE}", ".") for place in stand_ins]
+            groups.append({key.partition("::")[0], *(owners[place] for place in places if place in owners)})
+        return groups
 
 
 @dataclass

@@ -1,13 +1,15 @@
 """The checks of one grading in several lanes at once: each a fork of the grader, with a source of workers of its own.
 
-An item's checks stay in one lane, which alone looks for its hint. No lane begins with hidden checks before all are done
-with public ones, and none writes known mistakes down before every worker of all is dead.
+Items of one file stay in one lane, and so do those whose blanks stand in for each other's: of two workers that are
+alive at once, none has been lent what the other is asked for, so nothing that they could tell each other, by a way that
+nobody has thought of, would earn a point. A lane alone looks for the hints of its items. No lane begins with hidden
+checks before all are done with public ones, and none writes known mistakes down before every worker of all is dead.
 """
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 
@@ -40,13 +42,28 @@ Work = Callable[[GradingEnvironment, frozenset[str], Lane], Findings]
 """Runs the checks of some items; it waits for all lanes at `PUBLIC_DONE` and, without workers, at `WORKERS_DEAD`."""
 
 
-def shares(costs: Mapping[str, float], count: int) -> list[frozenset[str]]:
-    """Return the items of each lane, none of them empty, so that the most expensive ones are spread first."""
-    lanes: list[tuple[float, list[str]]] = [(0.0, []) for _ in range(max(1, min(count, len(costs))))]
-    for item in sorted(costs, key=lambda item: (-costs[item], item)):
+def families(groups: Iterable[Iterable[str]]) -> list[frozenset[str]]:
+    """Return the items that belong together, directly or by way of others, given groups that may share some."""
+    found: list[frozenset[str]] = []
+    for group in map(frozenset, groups):
+        apart = [family for family in found if not family & group]
+        together = [family for family in found if family & group]
+        found = [*apart, group.union(*together)]
+    return found
+
+
+def shares(costs: Mapping[str, float], count: int, together: Iterable[Iterable[str]] = ()) -> list[frozenset[str]]:
+    """Return the items of each of at most ``count`` lanes, none of them empty; the most expensive are spread first.
+
+    Items that are in one group of ``together`` are in one lane.
+    """
+    whole = [family.intersection(costs) for family in families([*together, *([item] for item in costs)])]
+    price = {family: sum(costs[item] for item in family) for family in whole if family}
+    lanes: list[tuple[float, frozenset[str]]] = [(0.0, frozenset())] * max(1, min(count, len(price)))
+    for family in sorted(price, key=lambda family: (-price[family], min(family))):
         least = min(range(len(lanes)), key=lambda number: lanes[number][0])
-        lanes[least] = lanes[least][0] + costs[item], [*lanes[least][1], item]
-    return [frozenset(items) for _, items in lanes]
+        lanes[least] = lanes[least][0] + price[family], lanes[least][1] | family
+    return [items for _, items in lanes]
 
 
 def run_in_lanes(

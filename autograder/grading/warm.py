@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from autograder.grading.all_checks import AllChecks
 
 EXTRA_SECONDS = 60.0
-"""What a grading may take beyond its deadline before its process is killed."""
+"""What a grading may take beyond its limits before its process is killed."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,20 @@ class WarmGrader:
         order = self.groundwork.order(many=True)
         fork = ParentSide(lambda side: self._grade(path, order, started, side))
         order.close()
-        deadline = self.options.deadline
+        longest = self._longest_seconds()
         try:
-            if not wait([fork.fileno()], None if deadline is None else deadline + EXTRA_SECONDS):
-                raise GraderError(f"it was not done {EXTRA_SECONDS:g} s after its deadline of {deadline:g} s")
+            if not wait([fork.fileno()], longest):
+                raise GraderError(f"it was not done after {longest:.0f} s, more than all of its limits together")
             return GradingResult.model_validate(fork.receive()["result"])
         finally:
             fork.stop(signal.SIGKILL)
             fork.close()
             self._tidy_up()
+
+    def _longest_seconds(self) -> float:
+        """Return after which time a grading is hung."""
+        deadline = self.options.deadline
+        return EXTRA_SECONDS + (self.checks.longest_seconds(self.assignment) if deadline is None else deadline)
 
     def _grade(self, path: Path, order: Order, started: float, side: ForkSide) -> None:
         self.groundwork.factory.abandon()

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,10 @@ from typing import Any
 
 import pytest
 
+from autograder.batch.jobs import end_all, graded_of, job_of, run_job
 from autograder.batch.journal import JOURNAL, Journal
+from autograder.batch.listing import Fault, GradingStatus, ListedSubmission
+from autograder.batch.warm_process import GraderSpec
 from tests.tiny import ONE, TWO, Tiny, command
 
 pytestmark = [
@@ -170,6 +174,35 @@ def test_an_interrupted_run_says_how_to_go_on_and_skips_what_is_done(tiny: Tiny)
     assert len(graded(tiny)) == 7 and set(attempts(tiny).values()) <= {0, 1}
     assert "6" not in batch(tiny, "--again").stderr  # nothing is skipped but what holds nothing
     assert set(attempts(tiny).values()) <= {0, 2}
+
+
+def test_a_folder_with_the_grades_of_another_assignment_stays_as_it_is(tiny: Tiny) -> None:
+    write_class(tiny, {"ada": "ada"})
+    assert batch(tiny).returncode == 0
+    kept = {path: path.read_bytes() for path in (tiny.root / "grades").rglob("*.[cj]s*")}
+    shutil.copytree(tiny.assignment, tiny.assignment.parent / "other")
+    shutil.copytree(tiny.reference, tiny.reference.parent / "other")
+    arguments = ["batch", "other", str(tiny.root / "class"), "--root", str(tiny.root)]
+    run = command(*arguments, "--out", str(tiny.root / "grades"))
+    assert run.returncode == 2 and "holds gradings of tiny, not of other" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_one_submission_stops_no_run_and_one_that_is_gone_is_no_student_s_fault(tiny: Tiny) -> None:
+    folder = write_class(tiny, {"ada": "ada", "bob": "bob"})
+    (folder.parent / "all.zip").write_bytes(b"PK")
+    spec = GraderSpec(str(tiny.root), "tiny", strict=False)
+    gone = ListedSubmission("gone", folder / "nobody")
+    zipped = ListedSubmission("zipped", folder.parent / "all.zip", inside="nobody")
+    try:
+        for listed in (gone, zipped):
+            found = graded_of(listed.key, run_job(job_of(spec, listed)))
+            assert (found.status, found.fault) == (GradingStatus.AGAIN, Fault.SYSTEM) and found.why
+        found = graded_of("ada", run_job(job_of(spec, ListedSubmission("ada", folder / "ada"))))
+        assert found.is_final and found.result is not None and found.result.points == 6
+    finally:
+        end_all()
 
 
 def test_the_last_and_the_best_of_a_student_s_submissions(tiny: Tiny) -> None:

@@ -30,14 +30,14 @@ def refusal(tmp_path: Path, *lines: str, encoding: str = "utf-8") -> str:
 
 def test_paths_are_relative_to_the_list_and_may_lead_anywhere(tmp_path: Path) -> None:
     assignment = two_files(tmp_path)
-    fill(tmp_path / "work", {"ada/one.py": ONE, "bob.zip": zip_bytes({"one.py": ONE, "two.py": TWO})})
-    (tmp_path / "work" / "cy").symlink_to("ada")
+    fill(tmp_path / "handed", {"ada/one.py": ONE, "bob.zip": zip_bytes({"one.py": ONE, "two.py": TWO})})
+    (tmp_path / "handed" / "cy").symlink_to("ada")
     path = write(
         tmp_path,
         "Name,SID,E-Mail,Email,PATH,created_at,section",
-        '"Lovelace, Ada",007,,a@x.edu,../work/ada/,2024-03-01 17:30:00 +01:00,1',
-        f"Bob,8,,,{tmp_path}/work/bob.zip,,2",
-        "Cy,9,,,../work/cy,2024-03-01T17:30:00Z",
+        '"Lovelace, Ada",007,,a@x.edu,../handed/ada/,2024-03-01 17:30:00 +01:00,1',
+        f"Bob,8,,,{tmp_path}/handed/bob.zip,,2",
+        "Cy,9,,,../handed/cy,2024-03-01T17:30:00Z",
         ",,,,,,",
     )
     listed = by_key(path, assignment)

@@ -145,13 +145,51 @@ def test_lanes_and_workers_end_with_the_grader_whatever_ended_it(tiny: Tiny, num
     assert not any(map(alive, processes))
 
 
-@given(st.dictionaries(st.text(max_size=3), st.floats(0.1, 1e4), min_size=1), st.integers(1, 9))
-def test_every_item_has_its_lane_and_no_lane_is_empty(costs: dict[str, float], count: int) -> None:
-    lanes = shares(costs, count)
+ITEMS = st.text("abcdef", min_size=1, max_size=2)
+
+
+@given(st.dictionaries(ITEMS, st.floats(0.1, 1e4), min_size=1), st.integers(1, 9), st.lists(st.sets(ITEMS)))
+def test_every_item_has_its_lane_with_those_it_belongs_to(
+    costs: dict[str, float], count: int, together: list[set[str]]
+) -> None:
+    lanes = shares(costs, count, together)
     assert sorted(item for lane in lanes for item in lane) == sorted(costs)
-    assert all(lanes) and len(lanes) == min(count, len(costs))
-    loads = [sum(costs[item] for item in lane) for lane in lanes]
-    assert max(loads) - min(loads) <= max(costs.values()) + 1e-6
+    assert all(lanes) and len(lanes) <= count
+    for group in together:
+        assert len([lane for lane in lanes if lane & group]) <= 1
+    if not together:
+        loads = [sum(costs[item] for item in lane) for lane in lanes]
+        assert len(lanes) == min(count, len(costs)) and max(loads) - min(loads) <= max(costs.values()) + 1e-6
+
+
+def test_what_belongs_together_by_way_of_others_is_in_one_lane() -> None:
+    costs = dict.fromkeys("abcdef", 1.0)
+    assert sorted(map(sorted, shares(costs, 6, ["ab", "cd", "bc"]))) == [["a", "b", "c", "d"], ["e"], ["f"]]
+
+
+def test_items_of_one_file_and_those_with_stand_ins_for_others_are_in_one_lane(tiny: Tiny) -> None:
+    """Each check notes the process in which it runs: one for each lane."""
+    tiny.write("assignments/tiny/checks/public/test_public.py", noted(tiny, PUBLIC, NOTED_LANE))
+    assert tiny.grade(tiny.reference, "--jobs", "3").status == 0
+    assert lanes_of(tiny) == [{"one.double", "one.quadruple"}, {"two.shift"}]
+    stand_in = 'STAND_INS = {"two.shift": {"one.double": Callback(lambda x: x * 2)}}'
+    text = f"from autograder.checks import Callback\n{stand_in}\n"
+    tiny.write("assignments/tiny/checks/hidden/tiny_stand_ins.py", text)
+    (tiny.root / "noted").unlink()
+    assert tiny.grade(tiny.reference, "--jobs", "3").status == 0
+    assert lanes_of(tiny) == [{"one.double", "one.quadruple", "two.shift"}]
+
+
+NOTED_LANE = "note(f\"{os.getpid()} {__import__('inspect').currentframe().f_code.co_name}\")"
+CHECKED = {"test_double": "one.double", "test_quadruple": "one.quadruple", "test_shift": "two.shift"}
+
+
+def lanes_of(tiny: Tiny) -> list[set[str]]:
+    lanes: dict[str, set[str]] = {}
+    for line in (tiny.root / "noted").read_text().splitlines():
+        pid, check = line.split()
+        lanes.setdefault(pid, set()).add(CHECKED[check])
+    return sorted(lanes.values(), key=sorted)
 
 
 def test_no_more_cores_are_free_than_the_container_has_time_for(

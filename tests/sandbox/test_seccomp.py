@@ -103,10 +103,13 @@ def test_only_pairs_of_streams_that_cannot_be_connected_elsewhere():
         assert verdict(seccomp.SOCKETPAIR, family, kind) == EPERM
 
 
-def test_no_signal_is_sent_by_way_of_a_descriptor():
-    for call, commands in seccomp.SIGNAL_OTHERS.items():
+def test_no_signal_and_no_word_goes_by_way_of_a_descriptor():
+    for call, commands in seccomp.REACH_OTHERS.items():
         assert {verdict(call, 3, command, PID) for command in commands} == {EPERM}
-    for command in (0, 1, 2, 3, 4, 1030):
+    assert {1024, 1026} < set(seccomp.REACH_OTHERS[seccomp.FCNTL])
+    locks = (seccomp.PRETENDED["flock"], 3, 2), *((seccomp.FCNTL, 3, command) for command in (6, 7, 37, 38))
+    assert {verdict(*call) for call in locks} == {seccomp.ERROR}
+    for command in (0, 1, 2, 3, 4, 5, 1030):
         assert verdict(seccomp.FCNTL, 3, command) == seccomp.ALLOW
     assert verdict(seccomp.IOCTL, 3, 0x5401) == seccomp.ALLOW  # is it a terminal?
 

@@ -1,4 +1,4 @@
-"""seccomp, the wall of system calls: no new processes, no sockets, no looking into or signalling other processes.
+"""seccomp, the wall of system calls: no new processes, no sockets, no word to other processes, and no look at them.
 
 A small table and a BPF program of our own: the packages that wrap libseccomp are little kept. x86-64 only; elsewhere
 `restrict` says that the wall is missing. Numbers: ``arch/x86/entry/syscalls/syscall_64.tbl``.
@@ -34,6 +34,10 @@ DENIED = {
         "move_pages": 279, "setpriority": 141, "sched_setparam": 142, "sched_setscheduler": 144, "sched_setattr": 314,
         "ioprio_set": 251,
     },
+    "what others do with files": {
+        "inotify_init": 253, "inotify_init1": 294, "inotify_add_watch": 254, "inotify_rm_watch": 255, "mincore": 27,
+        "cachestat": 451,
+    },
     "memory that outlives limits": {
         "memfd_create": 319, "memfd_secret": 447, "userfaultfd": 323, "shmget": 29, "shmat": 30, "shmctl": 31,
         "semget": 64, "semop": 65, "semctl": 66, "semtimedop": 220, "msgget": 68, "msgsnd": 69, "msgrcv": 70,
@@ -61,8 +65,13 @@ UNKNOWN = {"clone3": 435, "openat2": 437}
 """Refused with ENOSYS: their arguments are in memory, and the C library falls back on calls that can be checked."""
 CLONE, SOCKETPAIR, KILL_PROCESS, TGKILL, PRLIMIT = 56, 53, 62, 234, 302
 FCNTL, IOCTL = 72, 16
-SIGNAL_OTHERS = {FCNTL: (8, 10, 15), IOCTL: (0x8901, 0x8902)}
-"""Commands that have the kernel send signals of one's choice: F_SETOWN, F_SETSIG, F_SETOWN_EX, FIOSETOWN, SIOCSPGRP."""
+REACH_OTHERS = {FCNTL: (8, 10, 15, 1024, 1026), IOCTL: (0x8901, 0x8902)}
+"""Commands that have the kernel send signals of one's choice (F_SETOWN, F_SETSIG, F_SETOWN_EX, FIOSETOWN, SIOCSPGRP),
+or tell what others do with a file (F_SETLEASE, F_NOTIFY)."""
+LOCKS = (6, 7, 37, 38)
+"""Commands of fcntl that lock: F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW. They seem to work and do nothing, as flock
+does: a lock on a file that both can read is a word between two workers, and needs no right to write. A file that honest
+code locks is its own, and nobody else's."""
 SET_USER_ID = 0o6000
 MODES = {"creat": (85, 1), "chmod": (90, 1), "fchmod": (91, 1), "fchmodat": (268, 2), "fchmodat2": (452, 2),
          "open": (2, 2), "openat": (257, 3)}  # fmt: skip
@@ -70,6 +79,7 @@ MODES = {"creat": (85, 1), "chmod": (90, 1), "fchmod": (91, 1), "fchmodat": (268
 PRETENDED = {
     "chmod": 90, "fchmod": 91, "fchmodat": 268, "fchmodat2": 452, "chown": 92, "fchown": 93, "lchown": 94,
     "fchownat": 260, "utime": 132, "utimes": 235, "futimesat": 261, "utimensat": 280, "sched_setaffinity": 203,
+    "flock": 73,
 }  # fmt: skip
 """Calls that seem to work and do nothing. A worker that keeps its user could close the grader's files with them, or
 leave notes in their times for later workers, and Landlock does not look at them; honest code only copies files. One
@@ -118,9 +128,11 @@ def program(pid: int) -> list[Instruction]:
     for number in (KILL_PROCESS, TGKILL):
         lines += _case(number, [*_load(0), (JUMP_EQUAL, 1, 0, pid), REFUSE])
     lines += _case(PRLIMIT, [*_load(0), (JUMP_EQUAL, 2, 0, 0), (JUMP_EQUAL, 1, 0, pid), REFUSE])  # 0 is itself
-    for number, commands in SIGNAL_OTHERS.items():
+    for number, commands in REACH_OTHERS.items():
         tests = [line for command in commands for line in ((JUMP_EQUAL, 0, 1, command), REFUSE)]
         lines += _case(number, [*_load(1), *tests])
+    locks = [line for command in LOCKS for line in ((JUMP_EQUAL, 0, 1, command), (RETURN, 0, 0, ERROR))]
+    lines += _case(FCNTL, [*_load(1), *locks])
     for number, position in MODES.values():
         lines += _case(number, [*_load(position), (JUMP_ANY_BIT, 0, 1, SET_USER_ID), REFUSE])
     for numbers, code in ((PRETENDED, 0), (ATTRIBUTES, errno.ENOTSUP)):
