@@ -18,7 +18,7 @@ import pytest
 
 from autograder.batch.jobs import end_all, graded_of, job_of, run_job
 from autograder.batch.journal import JOURNAL, Journal
-from autograder.batch.listing import Fault, GradingStatus, ListedSubmission
+from autograder.batch.listing import Fault, GradingStatus, ListedSubmission, Submitter
 from autograder.batch.warm_process import GraderSpec
 from tests.tiny import ONE, TWO, Tiny, command
 
@@ -123,6 +123,11 @@ def test_every_submission_has_a_row_and_faults_are_not_mixed(tiny: Tiny) -> None
     assert [rows[key]["fault"] for key in sorted(rows)] == ["", "", "student", "student"]
     assert float(rows["ada"]["points_by_grader"]) == 6 and float(rows["bob"]["points_by_grader"]) < 6
     assert "3 submissions" not in run.stdout and "4 submissions" in run.stdout
+    tiny.write("class/bob/one.py", ONE + "# mended\n")  # a newer version
+    again = batch(tiny)
+    assert again.returncode == 0 and "3 of 4 were graded before" in again.stderr
+    rows = {row["key"]: row for row in csv.DictReader((tiny.root / "grades/grades.csv").open(encoding="utf-8"))}
+    assert float(rows["bob"]["points_by_grader"]) == 6
 
 
 def start(tiny: Tiny, *options: str) -> subprocess.Popen[bytes]:
@@ -193,7 +198,8 @@ def test_one_submission_stops_no_run_and_one_that_is_gone_is_no_student_s_fault(
     folder = write_class(tiny, {"ada": "ada", "bob": "bob"})
     (folder.parent / "all.zip").write_bytes(b"PK")
     spec = GraderSpec(str(tiny.root), "tiny", strict=False)
-    gone = ListedSubmission("gone", folder / "nobody")
+    gone = ListedSubmission("gone", folder / "nobody", submitters=(Submitter("Ada Lovelace", "1", "ada@x.edu"),))
+    assert "Lovelace" not in json.dumps(job_of(spec, gone)), "who handed it in is nothing that a grader must know"
     zipped = ListedSubmission("zipped", folder.parent / "all.zip", inside="nobody")
     try:
         for listed in (gone, zipped):

@@ -11,13 +11,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from distributed import Client
 
 from tests.batch.test_batch import CLASS, attempts, batch, graded, write_class
 from tests.tiny import Tiny
 
-pytest.importorskip("distributed")
 pytestmark = [
     pytest.mark.thorough,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="a batch grades in forks"),
@@ -71,9 +73,7 @@ def test_every_submission_is_graded_once_where_workers_come_and_go(tmp_path: Pat
     for tiny in (here, there):
         write_class(tiny, {name: name for name in FEW})
     workers = [cluster.add_worker(), cluster.add_worker()]
-    arguments = [sys.executable, "-P", "-m", "autograder", "batch", "tiny", str(there.root / "class")]
-    arguments += ["--root", str(there.root), "--out", str(there.root / "grades"), "--sandbox", "best-effort"]
-    run = subprocess.Popen([*arguments, "--scheduler", cluster.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    run = start(there, cluster.address)
     while not (there.root / "grades" / "submissions").is_dir():
         assert run.poll() is None, run.communicate()
         time.sleep(0.1)
@@ -86,13 +86,54 @@ def test_every_submission_is_graded_once_where_workers_come_and_go(tmp_path: Pat
     assert set(attempts(there).values()) <= {0, 1}
 
 
+def start(tiny: Tiny, address: str, *options: str) -> subprocess.Popen[bytes]:
+    arguments = [sys.executable, "-P", "-m", "autograder", "batch", "tiny", str(tiny.root / "class")]
+    arguments += ["--root", str(tiny.root), "--out", str(tiny.root / "grades"), "--sandbox", "best-effort"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*arguments, "--scheduler", address, *options], stdout=pipe, stderr=pipe)
+
+
+def on_their_way(client: Client) -> int:
+    """Jobs that a worker has, and those for which there is none."""
+
+    def count(dask_scheduler: Any) -> int:
+        given = sum(len(worker.processing) for worker in dask_scheduler.workers.values())
+        return int(given + len(dask_scheduler.unrunnable) + len(dask_scheduler.queued))
+
+    return int(client.run_on_scheduler(count))
+
+
 def test_no_more_jobs_are_on_their_way_than_asked_for(tmp_path: Path, cluster: Cluster) -> None:
     tiny = Tiny(tmp_path / "course")
-    write_class(tiny, {name: name for name in FEW[:3]})
-    cluster.add_worker("--resources", "GPU=1")
-    run = batch(tiny, "--scheduler", cluster.address, "--jobs", "1")
-    assert run.returncode == 0, run.stderr
-    assert len(graded(tiny)) == 4
+    write_class(tiny, {name: name for name in FEW[:4]})
+    cluster.add_worker()
+    with Client(cluster.address, set_as_default=False) as client:
+        for cap, most in ((1, {0, 1}), (3, {0, 1, 2, 3})):
+            seen = set()
+            run = start(tiny, cluster.address, "--jobs", str(cap), "--again")
+            while run.poll() is None:
+                seen.add(on_their_way(client))
+                time.sleep(0.01)
+            assert run.returncode == 0, run.communicate()
+            assert seen <= most and max(seen) >= min(cap, 2)  # two are given to one worker: one is always at hand
+    assert len(graded(tiny)) == 5
+
+
+def test_what_needs_a_gpu_waits_for_a_worker_that_has_one(tmp_path: Path, cluster: Cluster) -> None:
+    tiny = Tiny(tmp_path / "course")
+    write_class(tiny, {"ada": "ada"})
+    cluster.add_worker()
+    with Client(cluster.address, set_as_default=False) as client:
+        client.wait_for_workers(1)
+        run = start(tiny, cluster.address, "--device", "cuda")
+        while not on_their_way(client):
+            assert run.poll() is None, run.communicate()
+            time.sleep(0.1)
+        time.sleep(2)
+        assert run.poll() is None and on_their_way(client) == 2  # the worker that is there has no GPU
+        cluster.add_worker("--resources", "GPU=1")
+        run.communicate(timeout=120)
+    assert run.returncode == (0 if torch.cuda.is_available() else 1)  # the label was no more than a word here
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path) -> None:

@@ -92,6 +92,20 @@ def test_no_hidden_check_begins_before_all_public_ones_are_done(tiny: Tiny) -> N
 
 
 @pytest.mark.thorough
+def test_no_known_mistake_is_written_down_while_a_worker_of_another_lane_lives(tiny: Tiny) -> None:
+    """Hints of the file that fails are looked for at once when its lane is done, if nothing held it back."""
+    place = "Path(__import__('tempfile').gettempdir()).parent"
+    look = f"time.sleep(0.3); note(str(len(list({place}.glob('place/variants-*')))))"
+    hidden = HIDDEN.replace("one.double", "two.shift").replace("one, x", "two, x")
+    slow = noted(tiny, hidden.replace("x.double() * 2", "x.double() + 1"), look)
+    tiny.write("assignments/tiny/checks/hidden/test_hidden.py", slow)
+    run = tiny.grade(tiny.hand_in(one=ONE.replace("x * 2", "x * 3")), "--jobs", "2")
+    assert run.status == 0 and "How often is x in your sum?" in run.output("one.double"), run.stderr
+    seen = (tiny.root / "noted").read_text().split()
+    assert len(seen) >= 5 and set(seen) == {"0"}
+
+
+@pytest.mark.thorough
 def test_the_end_of_a_lane_is_told_and_leaves_nothing_behind(tiny: Tiny) -> None:
     killing = PUBLIC.replace('    """shift(x) is', '    import os; os.kill(os.getpid(), 9)\n    """shift(x) is')
     tiny.write("assignments/tiny/checks/public/test_public.py", killing)
