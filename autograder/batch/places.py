@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from autograder import __version__
 from autograder.batch.jobs import end_all
 from autograder.errors import UserError
 
@@ -83,18 +84,12 @@ def _threads(client: Any) -> int:
 
 
 def _compare_versions(client: Any, address: str) -> None:
-    """Refuse workers on which jobs would not be the same as here."""
-    from autograder import __version__
-
-    for worker, version in client.run(_version).items():
+    """Refuse workers on which jobs would not be the same as here; those that come later are taken at their word."""
+    for worker, found in client.get_versions(packages=["autograder"])["workers"].items():
+        version = found["packages"].get("autograder")
         if version != __version__:
+            has = f"has autograder {version}" if version else "has no autograder"
             raise UserError(
-                f"--scheduler {address}: the worker {worker} has autograder {version}, and here it is {__version__};"
+                f"--scheduler {address}: the worker {worker} {has}, and here it is {__version__};"
                 " install the same on all"
             )
-
-
-def _version() -> str:
-    from autograder import __version__
-
-    return __version__

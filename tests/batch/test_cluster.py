@@ -42,7 +42,7 @@ class Cluster:
     def _file(self) -> Path:
         return self.folder / "scheduler.json"
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def _start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         log = (self.folder / f"dask-{len(self.processes)}.log").open("wb")
         command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
         self.processes.append(
@@ -50,9 +50,10 @@ class Cluster:
         )
         return self.processes[-1]
 
-    def add_worker(self, *options: str) -> subprocess.Popen[bytes]:
+    def add_worker(self, *options: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start a worker, which can run one job at a time."""
-        return self._start("worker", self.address, "--nthreads", "1", "--no-dashboard", "--no-nanny", *options)
+        alone = ("--nthreads", "1", "--no-dashboard", "--no-nanny")
+        return self._start("worker", self.address, *alone, *options, **variables)
 
     def close(self) -> None:
         for process in self.processes:
@@ -93,14 +94,15 @@ def start(tiny: Tiny, address: str, *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*arguments, "--scheduler", address, *options], stdout=pipe, stderr=pipe)
 
 
-def on_their_way(client: Client) -> int:
-    """Jobs that a worker has, and those for which there is none."""
+def on_their_way(client: Client) -> tuple[int, int]:
+    """How many jobs workers have, and for how many there is none."""
 
-    def count(dask_scheduler: Any) -> int:
+    def count(dask_scheduler: Any) -> tuple[int, int]:
         given = sum(len(worker.processing) for worker in dask_scheduler.workers.values())
-        return int(given + len(dask_scheduler.unrunnable) + len(dask_scheduler.queued))
+        return given, len(dask_scheduler.unrunnable) + len(dask_scheduler.queued)
 
-    return int(client.run_on_scheduler(count))
+    given, waiting = client.run_on_scheduler(count)
+    return int(given), int(waiting)
 
 
 def test_no_more_jobs_are_on_their_way_than_asked_for(tmp_path: Path, cluster: Cluster) -> None:
@@ -112,7 +114,7 @@ def test_no_more_jobs_are_on_their_way_than_asked_for(tmp_path: Path, cluster: C
             seen = set()
             run = start(tiny, cluster.address, "--jobs", str(cap), "--again")
             while run.poll() is None:
-                seen.add(on_their_way(client))
+                seen.add(sum(on_their_way(client)))
                 time.sleep(0.01)
             assert run.returncode == 0, run.communicate()
             assert seen <= most and max(seen) >= min(cap, 2)  # two are given to one worker: one is always at hand
@@ -126,14 +128,26 @@ def test_what_needs_a_gpu_waits_for_a_worker_that_has_one(tmp_path: Path, cluste
     with Client(cluster.address, set_as_default=False) as client:
         client.wait_for_workers(1)
         run = start(tiny, cluster.address, "--device", "cuda")
-        while not on_their_way(client):
+        while on_their_way(client) != (0, 2):  # the worker that is there has no GPU
             assert run.poll() is None, run.communicate()
             time.sleep(0.1)
-        time.sleep(2)
-        assert run.poll() is None and on_their_way(client) == 2  # the worker that is there has no GPU
         cluster.add_worker("--resources", "GPU=1")
         run.communicate(timeout=120)
     assert run.returncode == (0 if torch.cuda.is_available() else 1)  # the label was no more than a word here
+
+
+def test_workers_with_another_version_are_refused_in_one_line(tmp_path: Path, cluster: Cluster) -> None:
+    tiny = Tiny(tmp_path / "course")
+    write_class(tiny, {"ada": "ada"})
+    installed = tmp_path / "old" / "autograder-0.0.1.dist-info" / "METADATA"
+    installed.parent.mkdir(parents=True)
+    installed.write_text("Metadata-Version: 2.1\nName: autograder\nVersion: 0.0.1\n")
+    cluster.add_worker(PYTHONPATH=str(tmp_path / "old"))
+    with Client(cluster.address, set_as_default=False) as client:
+        client.wait_for_workers(1)
+    run = batch(tiny, "--scheduler", cluster.address)
+    assert run.returncode == 2 and len(run.stderr.splitlines()) == 1, run.stderr
+    assert "has autograder 0.0.1" in run.stderr and run.stderr.endswith("install the same on all\n")
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path) -> None:

@@ -119,14 +119,17 @@ def tempdir() -> str:
     return os.environ.get("TMPDIR", "/tmp")
 
 
-def running(tiny: Tiny) -> tuple[subprocess.Popen[bytes], list[int]]:
+def running(tiny: Tiny, seconds: float) -> tuple[subprocess.Popen[bytes], list[int]]:
     """A grading whose lanes wait for a long time, and the processes of its session."""
     begun = f"Path({str(tiny.root / 'begun')!r})"
-    body = f"{begun}.exists() or ({begun}.touch(), time.sleep(8))"
+    body = f"{begun}.exists() or ({begun}.touch(), time.sleep({seconds}))"
     tiny.write("assignments/tiny/checks/public/test_public.py", noted(tiny, PUBLIC, body))
     command = [sys.executable, "-P", "-m", "autograder", "grade", "tiny", str(tiny.reference), "--root", str(tiny.root)]
     grading = subprocess.Popen(
-        [*command, "--jobs", "2"], start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        [*command, "--jobs", "2", "--out", str(tiny.root / "out")],
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     while not (tiny.root / "begun").exists():
         assert grading.poll() is None
@@ -147,9 +150,11 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_lanes_and_workers_end_with_the_grader_whatever_ended_it(tiny: Tiny, number: signal.Signals) -> None:
-    grading, processes = running(tiny)
+@pytest.mark.parametrize(("number", "seconds"), [(signal.SIGKILL, 300), (signal.SIGTERM, 4)])
+def test_lanes_and_workers_end_with_the_grader_whatever_ended_it(
+    tiny: Tiny, number: signal.Signals, seconds: float
+) -> None:
+    grading, processes = running(tiny, seconds)
     assert len(processes) >= 5  # the factory, two lanes, their zygotes and workers
     grading.send_signal(number)
     grading.communicate(timeout=60)
@@ -157,6 +162,8 @@ def test_lanes_and_workers_end_with_the_grader_whatever_ended_it(tiny: Tiny, num
     while any(map(alive, processes)) and time.monotonic() < ends:
         time.sleep(0.05)
     assert not any(map(alive, processes))
+    if number == signal.SIGTERM:  # the lanes were told, and say so of what they had not done
+        assert "interrupted (SIGTERM)" in (tiny.root / "out" / "results.json").read_text(encoding="utf-8")
 
 
 ITEMS = st.text("abcdef", min_size=1, max_size=2)
