@@ -20,7 +20,7 @@ from autograder.batch.jobs import end_all, graded_of, job_of, run_job
 from autograder.batch.journal import JOURNAL, Journal
 from autograder.batch.listing import Fault, GradingStatus, ListedSubmission, Submitter
 from autograder.batch.warm_process import GraderSpec
-from tests.tiny import ONE, TWO, Tiny, command
+from tests.tiny import MANIFEST, ONE, TWO, Tiny, command
 
 pytestmark = [
     pytest.mark.thorough,
@@ -187,6 +187,7 @@ def test_a_folder_with_the_grades_of_another_assignment_stays_as_it_is(tiny: Tin
     kept = {path: path.read_bytes() for path in (tiny.root / "grades").rglob("*.[cj]s*")}
     shutil.copytree(tiny.assignment, tiny.assignment.parent / "other")
     shutil.copytree(tiny.reference, tiny.reference.parent / "other")
+    tiny.write("assignments/other/assignment.toml", MANIFEST.replace("points = 2", "points = 5"))
     arguments = ["batch", "other", str(tiny.root / "class"), "--root", str(tiny.root)]
     run = command(*arguments, "--out", str(tiny.root / "grades"))
     assert run.returncode == 2 and "holds gradings of tiny, not of other" in run.stderr

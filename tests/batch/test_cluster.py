@@ -45,10 +45,12 @@ class Cluster:
     def _start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         log = (self.folder / f"dask-{len(self.processes)}.log").open("wb")
         command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
-        self.processes.append(
-            subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True)
+        environment = {**os.environ, **variables}
+        process = subprocess.Popen(
+            command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True, env=environment
         )
-        return self.processes[-1]
+        self.processes.append(process)
+        return process
 
     def add_worker(self, *options: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start a worker, which can run one job at a time."""
