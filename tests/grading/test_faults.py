@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from autograder.platforms.gradescope.validate import validate_results
+from tests import processes
 from tests.tiny import MANIFEST, ONE, TWO, Tiny
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes in /proc")
@@ -48,23 +49,15 @@ class Grading:
     @property
     def zygote(self) -> int:
         """The process that workers come from; it is a child of the factory, and the only one in one lane."""
-        return grandchildren(self.process.pid)[0]
+        return processes.zygotes(self.process.pid)[0]
 
     @property
     def workers(self) -> list[int]:
-        return children(self.zygote)
+        return processes.children(self.zygote)
 
     def wait_for_the_last_check(self) -> None:
         """Wait until a worker sits in the submission's long sleep."""
-        wait_for(lambda: any(self._is_asleep(pid) for pid in self._all_workers()))
-
-    def _all_workers(self) -> list[int]:
-        return [worker for zygote in grandchildren(self.process.pid) for worker in children(zygote)]
-
-    def _is_asleep(self, pid: int) -> bool:
-        with contextlib.suppress(OSError):
-            return Path(f"/proc/{pid}/wchan").read_text().startswith("hrtimer")
-        return False
+        wait_for(lambda: any(map(processes.is_asleep, processes.workers(self.process.pid))))
 
     def end(self, seconds: float = 60.0) -> tuple[int, str, dict[str, Any]]:
         """Wait for the end; return status, stderr and results, which must be valid and leave nothing behind."""
@@ -73,23 +66,6 @@ class Grading:
         assert validate_results(file) == []
         assert {path.name for path in self.out.iterdir()} - {"report.html"} == {"results.json"}
         return self.process.returncode, stderr, json.loads(file.read_text(encoding="utf-8"))
-
-
-def children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
-
-
-def grandchildren(pid: int) -> list[int]:
-    return [found for child in children(pid) for found in children(child)]
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -139,7 +115,7 @@ def test_an_interrupted_grading_keeps_what_it_has(tiny: Tiny, start: Callable[..
     tiny.write("assignments/tiny/assignment.toml", PATIENT)
     run = start(tiny.hand_in(two=SLOW_TWO))
     run.wait_for_the_last_check()
-    processes = [run.zygote, *run.workers]
+    involved = [run.zygote, *run.workers]
     begun = time.monotonic()
     run.process.send_signal(number)
     status, _, results = run.end()
@@ -148,7 +124,7 @@ def test_an_interrupted_grading_keeps_what_it_has(tiny: Tiny, start: Callable[..
     assert outcomes(results) == {**FULL_ONE, "two.shift": "BLOCKED"}
     assert (results["score"], results["tests"][2]["extra_data"]["needs_regrade"]) == (5.0, True)
     assert f"interrupted ({signal.Signals(number).name})" in results["tests"][2]["output"]
-    assert all(is_gone(pid) for pid in processes)
+    assert all(processes.is_gone(pid) for pid in involved)
     assert list(run.temporary.iterdir()) == []
 
 
@@ -168,29 +144,27 @@ def test_a_grading_that_is_interrupted_at_its_start_blocks_everything(
 def test_without_its_zygote_a_grading_blocks_the_rest(tiny: Tiny, start: Callable[..., Grading]) -> None:
     run = start(tiny.hand_in(one=ONE.replace("return double", "import time; time.sleep(100); return double")))
     run.wait_for_the_last_check()
-    processes = [run.zygote, *run.workers]
+    involved = [run.zygote, *run.workers]
     os.kill(run.zygote, signal.SIGKILL)
     status, _, results = run.end()
     assert status == 1
     assert outcomes(results) == {"one.double": "PASS", "one.quadruple": "BLOCKED", "two.shift": "BLOCKED"}
     assert results["score"] == 2.0
     assert "lost the process that workers come from" in results["tests"][1]["output"]
-    assert all(is_gone(pid) for pid in processes)
+    assert all(processes.is_gone(pid) for pid in involved)
     assert list(run.temporary.iterdir()) == []
 
 
 @pytest.mark.thorough
 def test_a_worker_that_spins_dies_with_its_zygote(tiny: Tiny, start: Callable[..., Grading]) -> None:
-    spin = (
-        "import prctl_free" if False else "import signal\n    signal.pthread_sigmask(0, range(1, 65))\n    while 1: 1"
-    )
+    spin = "import signal\n    signal.pthread_sigmask(0, range(1, 65))\n    while 1: 1"
     run = start(tiny.hand_in(one=ONE.replace("return x * 2", spin)), "--only", "one.double")
-    wait_for(lambda: any(busy(pid) for pid in run._all_workers()))
+    wait_for(lambda: any(busy(pid) for pid in processes.workers(run.process.pid)))
     worker = next(pid for pid in run.workers if busy(pid))
     os.kill(run.process.pid, signal.SIGSTOP)  # so that it is not the grader who kills it
     os.kill(run.zygote, signal.SIGKILL)
     try:
-        wait_for(lambda: is_gone(worker), 10)
+        wait_for(lambda: processes.is_gone(worker), 10)
     finally:
         os.kill(run.process.pid, signal.SIGCONT)
     assert run.end()[0] == 1
@@ -206,14 +180,14 @@ def busy(pid: int) -> bool:
 def test_a_killed_grader_leaves_pessimistic_results_and_nothing_else(tiny: Tiny, start: Callable[..., Grading]) -> None:
     run = start(tiny.hand_in(two=SLOW_TWO))
     run.wait_for_the_last_check()
-    processes = [run.zygote, *run.workers]
+    involved = [run.zygote, *run.workers]
     run.process.kill()
     status, _, results = run.end()
     assert status == -signal.SIGKILL
     assert (results["score"], set(outcomes(results).values())) == (0, {"BLOCKED"})
     assert all(test["extra_data"]["needs_regrade"] for test in results["tests"] if "score" in test)
     assert "did not finish" in json.dumps(results)
-    wait_for(lambda: all(is_gone(pid) for pid in processes))
+    wait_for(lambda: all(processes.is_gone(pid) for pid in involved))
     wait_for(lambda: list(run.temporary.iterdir()) == [])
 
 

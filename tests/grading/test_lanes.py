@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from autograder import cores
 from autograder.grading.parallel import shares
+from tests import processes
 from tests.tiny import HIDDEN, ONE, PUBLIC, TWO, Tiny
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="lanes are forks")
@@ -109,14 +111,11 @@ def test_no_known_mistake_is_written_down_while_a_worker_of_another_lane_lives(t
 def test_the_end_of_a_lane_is_told_and_leaves_nothing_behind(tiny: Tiny) -> None:
     killing = PUBLIC.replace('    """shift(x) is', '    import os; os.kill(os.getpid(), 9)\n    """shift(x) is')
     tiny.write("assignments/tiny/checks/public/test_public.py", killing)
-    before = set(Path(tempdir()).glob("autograder-*"))
-    run = tiny.grade(tiny.reference, "--jobs", "2")
-    assert run.status == 1 and "a process of the grader was ended by signal 9" in run.stderr
-    assert set(Path(tempdir()).glob("autograder-*")) == before
-
-
-def tempdir() -> str:
-    return os.environ.get("TMPDIR", "/tmp")
+    with tempfile.TemporaryDirectory() as own:
+        Path(own).chmod(0o711)  # a user without rights works below it
+        run = tiny.grade(tiny.reference, "--jobs", "2", environment={"TMPDIR": own})
+        assert run.status == 1 and "a process of the grader was ended by signal 9" in run.stderr
+        assert list(Path(own).iterdir()) == []
 
 
 def running(tiny: Tiny, seconds: float) -> tuple[subprocess.Popen[bytes], list[int]]:
@@ -134,19 +133,7 @@ def running(tiny: Tiny, seconds: float) -> tuple[subprocess.Popen[bytes], list[i
     while not (tiny.root / "begun").exists():
         assert grading.poll() is None
         time.sleep(0.05)
-    return grading, forks_of(grading.pid)
-
-
-def forks_of(pid: int) -> list[int]:
-    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [*found, *(fork for child in found for fork in forks_of(child))]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    return grading, processes.descendants(grading.pid)
 
 
 @pytest.mark.thorough
@@ -154,14 +141,14 @@ def alive(pid: int) -> bool:
 def test_lanes_and_workers_end_with_the_grader_whatever_ended_it(
     tiny: Tiny, number: signal.Signals, seconds: float
 ) -> None:
-    grading, processes = running(tiny, seconds)
-    assert len(processes) >= 5  # the factory, two lanes, their zygotes and workers
+    grading, begun = running(tiny, seconds)
+    assert len(begun) >= 5  # the factory, two lanes, their zygotes and workers
     grading.send_signal(number)
     grading.communicate(timeout=60)
     ends = time.monotonic() + 30
-    while any(map(alive, processes)) and time.monotonic() < ends:
+    while not all(map(processes.is_gone, begun)) and time.monotonic() < ends:
         time.sleep(0.05)
-    assert not any(map(alive, processes))
+    assert all(map(processes.is_gone, begun))
     if number == signal.SIGTERM:  # the lanes were told, and say so of what they had not done
         assert "interrupted (SIGTERM)" in (tiny.root / "out" / "results.json").read_text(encoding="utf-8")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -24,6 +23,7 @@ from autograder.sandbox.trusted.cleanup import remove_tree
 from autograder.sandbox.trusted.faults import NotEnoughTime, WorkersLost
 from autograder.sandbox.trusted.plain_workers import PlainWorkers
 from autograder.sandbox.trusted.zygote import Zygote
+from tests import processes
 from tests.tiny import Tiny
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="stops the process that workers come from")
@@ -112,14 +112,6 @@ def start(tiny: Tiny, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def has_stopped_child(pid: int) -> bool:
-    states = []
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
-        with contextlib.suppress(OSError):
-            states.append(Path(f"/proc/{child}/stat").read_text("ascii").rpartition(")")[2].split()[0])
-    return "T" in states
-
-
 def messages(tiny: Tiny) -> list[str]:
     """What the results say of every item of the grader, if they are valid and all of them BLOCKED."""
     file = tiny.root / "out" / "results.json"
@@ -140,7 +132,7 @@ def test_a_run_that_never_gets_a_worker_ends_with_its_deadline(tiny: Tiny) -> No
 @pytest.mark.thorough
 def test_a_signal_ends_the_wait_for_a_worker(tiny: Tiny) -> None:
     with start(tiny) as run:
-        while not has_stopped_child(run.pid):
+        while "T" not in map(processes.state, processes.descendants(run.pid)):
             time.sleep(0.05)
         run.send_signal(signal.SIGTERM)
         begun = time.monotonic()

@@ -21,6 +21,7 @@ import pytest
 
 from autograder.assignment import PROOFS
 from autograder.sandbox.trusted import jail
+from tests import processes
 from tests.templates import write_template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,18 +129,6 @@ def memory_of(pid: int) -> Iterator[bytes]:
                     yield memory.read(min(end - low, 2**26 + 2**12))
 
 
-def children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
-
-
-def is_asleep(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/wchan").read_text().startswith("hrtimer")
-    return False
-
-
 @pytest.fixture(scope="module")
 def grading() -> Iterator[tuple[str, list[str], list[int]]]:
     """A grading of the template that stands still in its first check: its seed, what was planted, its processes."""
@@ -155,14 +144,14 @@ def grading() -> Iterator[tuple[str, list[str], list[int]]]:
     try:
         deadline = time.monotonic() + 200
         while True:
-            zygotes = children(process.pid)
-            workers = [pid for zygote in zygotes for pid in children(zygote)]
-            if any(is_asleep(pid) for pid in workers):
+            asleep = [worker for worker in processes.workers(process.pid) if processes.is_asleep(worker)]
+            if asleep:
                 break
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGSTOP)  # nobody ends the worker while it is looked at
-        yield seed, plants, [next(pid for pid in workers if is_asleep(pid)), *zygotes]
+        assert "Seccomp:\t2" in Path(f"/proc/{asleep[0]}/status").read_text()  # else it is no worker
+        yield seed, plants, [asleep[0], *(pid for pid in processes.descendants(process.pid) if pid != asleep[0])]
     finally:
         process.send_signal(signal.SIGCONT)
         process.terminate()

@@ -17,6 +17,7 @@ from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.jail import FIRST_UID, LAST_UID
 from autograder.sandbox.trusted.session import Session
 from autograder.sandbox.trusted.zygote_main import CLEAN_ENVIRONMENT, COLLAPSE_AT
+from tests.processes import is_gone
 
 SOURCE = """
 import os, sys, tempfile
@@ -117,14 +118,6 @@ def test_a_worker_works_in_a_scratch_folder_that_is_removed(s, start, zygote):
     wait_for(lambda: not there.exists())
 
 
-def is_dead(pid):
-    """Whether a process has ended; the zygote takes note of it later."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
 def wait_for(condition):
     deadline = time.monotonic() + 10
     while not condition() and time.monotonic() < deadline:
@@ -184,7 +177,7 @@ def test_a_worker_that_is_closed_is_gone(start):
     pid = session.module("s").pid()
     assert Path(f"/proc/{pid}").exists() and session.module("s").session() == pid
     session.close()
-    wait_for(lambda: is_dead(pid))
+    wait_for(lambda: is_gone(pid))
     session.close()  # twice does no harm
     with pytest.raises(WorkerLost):
         session.module("s").pid()
@@ -200,7 +193,7 @@ def test_a_worker_that_is_stuck_is_gone_too(start):
     with pytest.raises(WorkerLost, match="stopped after"):
         session.module("s").stuck()
     session.close()
-    wait_for(lambda: is_dead(pid))
+    wait_for(lambda: is_gone(pid))
 
 
 def test_workers_share_nothing(start):
