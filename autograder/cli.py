@@ -37,7 +37,10 @@ class Sandbox(StrEnum):
 SandboxOption = Annotated[
     Sandbox, typer.Option("--sandbox", help="strict: refuse where a needed wall is missing; best-effort: say so.")
 ]
-Only = Annotated[list[str] | None, typer.Option("--only", metavar="ITEM", help="Grade this item only; repeatable.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="ITEM", help="Grade this only: an item, a group, a pattern, a file; repeatable."),
+]
 NoTraining = Annotated[bool, typer.Option("--no-training", help="Leave out the training items.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Write a report to look at into this file.")]
 Root = Annotated[
@@ -67,10 +70,20 @@ def main() -> None:
 @app.command()
 def check(
     items: Annotated[
-        list[str] | None, typer.Argument(metavar="[ITEM]...", help="Items to check [default: all].")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ITEM]...", help="What to check: items, groups such as vae, patterns, files [default: all]."
+        ),
     ] = None,
     folder: Annotated[Path, typer.Option("--folder", help="The folder of your assignment.")] = Path(),
+    show: Annotated[
+        bool,
+        typer.Option("--list", help="List items, points, files, and what is written; run nothing."),
+    ] = False,
     no_training: NoTraining = False,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Also say what was left alone, and what this machine does not offer.")
+    ] = False,
     html: Html = None,
 ) -> None:
     """Check your own work.
@@ -78,11 +91,19 @@ def check(
     Runs the public checks in the folder that you unpacked, and says which items pass and what to do next.
     """
     clean_start()
+    if show:
+        from rich.console import Console
+
+        from autograder.student.item_table import print_items
+        from autograder.student.own_folder import unpacked
+
+        print_items(unpacked(folder), items or (), Console())
+        return
     from autograder.grading_commands import CheckRequest
     from autograder.grading_commands import check as run
 
-    options = Options(only=frozenset(items or ()), training=not no_training, hidden=False)
-    raise SystemExit(run(CheckRequest(folder, options, html)))
+    options = Options(training=not no_training, hidden=False)
+    raise SystemExit(run(CheckRequest(folder, tuple(items or ()), options, html, notes)))
 
 
 @app.command()
@@ -122,8 +143,7 @@ def grade(
     from autograder.grading_commands import grade as run
 
     options = Options(
-        frozenset(only or ()),
-        not no_training,
+        training=not no_training,
         seed=seed,
         deadline=deadline,
         started=started(),
@@ -135,6 +155,7 @@ def grade(
         slug,
         path,
         options,
+        only=tuple(only or ()),
         root=root,
         out=out,
         html=html,
@@ -194,7 +215,7 @@ def batch(
         path,
         out=out,
         root=root,
-        only=frozenset(only or ()),
+        only=tuple(only or ()),
         training=not no_training,
         strict=sandbox is Sandbox.STRICT,
         device=device,

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from autograder.assignment import MANIFEST, Assignment, Kind, find_root, load_assignment, read_manifest
+from autograder.assignment import Assignment, Kind, find_root, load_assignment
 from autograder.batch.recognition import is_class
 from autograder.errors import RUN_FAILED, UnreadableSubmission, UserError
 from autograder.grading.grade import grade as run_grading
@@ -28,7 +28,9 @@ from autograder.proofs import refuse_exposed
 from autograder.reports.console import render
 from autograder.reports.html import render_html
 from autograder.results import GradingResult, Outcome
+from autograder.selection import selected_items
 from autograder.source.lines import printable
+from autograder.student.own_folder import unpacked
 
 LONG = 4096
 """A path that is to be copied is told in full."""
@@ -39,8 +41,11 @@ class CheckRequest:
     """What a student asks for: the public checks on the assignment in ``folder``."""
 
     folder: Path
+    only: tuple[str, ...]
+    """Words for the items, as `selected_items` takes them."""
     options: Options
     html: Path | None = None
+    every_note: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class GradeRequest:
     slug: str
     path: Path
     options: Options
+    only: tuple[str, ...] = ()
+    """Words for the items, as `selected_items` takes them."""
     root: Path | None = None
     out: Path | None = None
     html: Path | None = None
@@ -71,9 +78,10 @@ class GradeRequest:
 def check(request: CheckRequest) -> int:
     """Run the public checks, print what they found, and return the exit status."""
     _forget_report(request.html)
-    assignment = _unpacked(request.folder.absolute())
-    result = _graded(assignment, assignment.folder, request.options)
-    _print(result, staff=False)
+    assignment = unpacked(request.folder)
+    options = replace(request.options, only=selected_items(assignment.manifest, request.only))
+    result = _graded(assignment, assignment.folder, options)
+    render(result, Console(), every_note=request.every_note)
     if request.html is not None:
         _write_report(request.html, result, staff=False)
         print(f"\nwritten: {request.html}")
@@ -84,7 +92,9 @@ def grade(request: GradeRequest) -> int:
     """Grade a hand-in, deliver the results, and return the exit status."""
     refuse_exposed()
     assignment = load_assignment(request.root or find_root(), request.slug)
+    only = selected_items(assignment.manifest, request.only)
     _prepare(request, assignment)
+    request = replace(request, options=replace(request.options, only=only))
     with Interruption() as interruption:  # a signal may end the checks, but not the writing of what they found
         result = _graded_or_told(request, assignment, interruption)
         facts = read_metadata(request.metadata) if request.metadata is not None else None
@@ -94,26 +104,12 @@ def grade(request: GradeRequest) -> int:
         return _status(result)
 
 
-def _unpacked(folder: Path) -> Assignment:
-    """Return the assignment in the folder of a student; `UserError` where it is none, or not complete."""
-    if not (folder / MANIFEST).is_file():
-        near = sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}"))
-        it = f"go to {near[0]}/" if len(near) == 1 else "go to the folder that you unpacked"
-        raise UserError(f"{folder}: no {MANIFEST} here; {it}, or name it with --folder")
-    assignment = Assignment(folder.name, folder, read_manifest(folder / MANIFEST))
-    if not assignment.public_checks.is_dir():
-        raise UserError(f"{assignment.public_checks}: the checks are gone; unpack the zip that you got once more")
-    return assignment
-
-
 def _prepare(request: GradeRequest, assignment: Assignment) -> None:
     """Look at the request, and let nothing that is there look like the results of a run that breaks off."""
     if not request.path.exists():
         raise UserError(f"{request.path}: there is nothing here to grade")
     if request.metadata is None:
         _refuse_class(request, assignment)
-    for item_id in request.options.only:
-        assignment.manifest.item(item_id)
     if request.out is not None:
         _make_folder(request.out)
     _write(request.results, results_json.pessimistic(assignment))
@@ -164,7 +160,7 @@ def _deliver(request: GradeRequest, assignment: Assignment, result: GradingResul
     if request.json_output:
         sys.stdout.write(results_json.results_bytes(data).decode())
         return
-    _print(result, staff=True)
+    render(result, Console(), staff=True)
     if written := [str(path) for path in (request.results, *request.reports) if path is not None]:
         print(f"\nwritten: {', '.join(written)}")
 
@@ -240,10 +236,6 @@ def _progress() -> Iterator[Progress | None]:
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("checking", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _print(result: GradingResult, *, staff: bool) -> None:
-    render(result, Console(), staff=staff)
 
 
 def _make_folder(folder: Path) -> None:

@@ -56,6 +56,8 @@ class Failure(_Record):
     expected: str = ""
     got: str = ""
     worst: str = ""
+    unwritten: bool = False
+    """Whether what was asked for is still what the template has in its place."""
 
 
 class CheckResult(_Record):
@@ -102,6 +104,8 @@ class Notice(_Record):
     text: str
     file: str = ""
     line: int | None = None
+    minor: bool = False
+    """Whether it only says what grading leaves alone, such as a command of a notebook."""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.line is not None else f"{self.file}: " if self.file else ""

@@ -90,8 +90,20 @@ def test_check_runs_the_public_checks_in_a_template(tiny: Tiny) -> None:
     assert done.returncode == 0
     assert "double(x) is x + x." in done.stdout and "Also for five numbers." not in done.stdout
     assert "Next: start with one.double" in done.stdout.replace("\n", " ")
-    done = command("check", "two.shift", cwd=folder)
-    assert "PASS" in done.stdout and "one.double" not in done.stdout
+    for word in ("two.shift", "t*"):
+        done = command("check", word, cwd=folder)
+        assert "PASS" in done.stdout and "one.double" not in done.stdout
+    done = command("check", "thr*", cwd=folder)
+    assert done.returncode == 2 and "no item of this assignment matches 'thr*'" in done.stderr
+    stub = 'raise NotImplementedError("two.shift (5 points)")'
+    (folder / "two.py").write_text(f"def shift(x):\n    {stub}\n", encoding="utf-8")
+    listed = command("check", "--list", cwd=folder)
+    rows = {line.split()[0]: " ".join(line.split()) for line in listed.stdout.splitlines() if "." in line}
+    assert rows["one.double"].endswith("one.py written") and rows["two.shift"].endswith("two.py not written yet")
+    assert list(rows) == [line for line in rows if line in command("check", "--list", "one", "two", cwd=folder).stdout]
+    assert "two.shift" not in command("check", "--list", "one", cwd=folder).stdout
+    done = command("check", cwd=folder)
+    assert "· not written yet" in done.stdout and "Next: start with one.double" in done.stdout.replace("\n", " ")
 
 
 def test_check_without_its_checks_collects_none_of_the_current_folder(tiny: Tiny) -> None:

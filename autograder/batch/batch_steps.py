@@ -35,6 +35,7 @@ from autograder.errors import RUN_FAILED, UnreadableSubmission, UserError
 from autograder.grading.options import Device
 from autograder.proofs import refuse_exposed
 from autograder.reports.safe_text import one_line
+from autograder.selection import selected_items
 
 RENEW_SECONDS = 30.0
 LOOK_SECONDS = 0.5
@@ -52,7 +53,8 @@ class BatchRequest:
     path: Path
     out: Path | None = None
     root: Path | None = None
-    only: frozenset[str] = frozenset()
+    only: tuple[str, ...] = ()
+    """Words for the items, as `selected_items` takes them."""
     training: bool = True
     strict: bool = True
     device: Device = Device.AUTO
@@ -80,14 +82,13 @@ def batch(request: BatchRequest) -> int:
     refuse_exposed()
     root = request.root or find_root()
     assignment = load_assignment(root, request.slug)
-    for item_id in request.only:
-        assignment.manifest.item(item_id)
+    request = replace(request, only=tuple(sorted(selected_items(assignment.manifest, request.only))))
     listed = _chosen(request, read_class(request.path, assignment))
     folder = _made(request.folder)
     spec = GraderSpec(
         str(root.resolve()),
         request.slug,
-        tuple(sorted(request.only)),
+        request.only,
         request.training,
         request.strict,
         request.device.value,

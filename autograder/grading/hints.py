@@ -210,7 +210,7 @@ def _alone(distances: dict[str, float]) -> str | None:
 
 def _is_unwritten(replies: Sequence[Any]) -> bool:
     """Whether the code that was asked for is not there yet: that is no misconception."""
-    return isinstance(replies[-1], Raised) and replies[-1].summary.endswith("is not implemented yet")
+    return isinstance(replies[-1], Raised) and replies[-1].unwritten
 
 
 def distance(one: Any, other: Any, coarse: Sequence[Any] = ()) -> float:

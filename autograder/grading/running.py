@@ -271,7 +271,13 @@ class CheckRunner:
         error = fault.error
         note, builtin = "", ""
         if isinstance(error, SubmissionFault):
-            failure = Failure(summary=error.summary, expected=error.expected, got=error.got, worst=error.worst)
+            failure = Failure(
+                summary=error.summary,
+                expected=error.expected,
+                got=error.got,
+                worst=error.worst,
+                unwritten=error.unwritten,
+            )
             builtin = error.builtin if isinstance(error, SubmissionRaised) else ""
         elif isinstance(error, WorkerLost):
             failure = Failure(summary=error.summary)
@@ -302,7 +308,7 @@ def _names_of_arguments(declared: str, place: str) -> dict[str, str]:
 def _of_another_kind(came: Any) -> Failure:
     """Say that a check could not even use what came."""
     if is_ellipsis(came) or (isinstance(came, (tuple, list)) and any(map(is_ellipsis, came))):
-        return Failure(summary=f"what came back is still `...`: {UNFILLED}", got=describe(came))
+        return Failure(summary=f"what came back is still `...`: {UNFILLED}", got=describe(came), unwritten=True)
     summary = "the check cannot use what came back: a value of another kind was expected"
     return Failure(summary=summary, got="" if isinstance(came, Raised) else describe(came))
 

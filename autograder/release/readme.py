@@ -34,8 +34,9 @@ handout.md says what is asked. All commands below are for a terminal in this fol
 
        autograder check
 
-   Every blank names its item, and `autograder check ITEM` looks at that one alone. The files in checks/ ask for
-   things that only autograder gives them: pytest alone cannot run them.
+   Every blank names its item, and `autograder check ITEM` looks at that one alone; a group of items, a pattern or
+   a file does as well. `autograder check --list` shows all items, their points, and which are written. The files in
+   checks/ ask for things that only autograder gives them: pytest alone cannot run them.
 """
 _NOTEBOOK = """
    To open {names}:

@@ -14,6 +14,8 @@ from autograder.reports.plain_text import (
     NOTICES,
     PART_LIMIT,
     PROVISIONAL,
+    UNWRITTEN,
+    UNWRITTEN_MARK,
     check_parts,
     check_title,
     count_passed,
@@ -26,19 +28,21 @@ from autograder.reports.plain_text import (
     total_line,
     unwritten,
 )
-from autograder.reports.safe_text import fit, one_line, points, worth
+from autograder.reports.safe_text import fit, one_line, plural, points, worth
 from autograder.results import CheckResult, GradingResult, ItemResult, Kind, Outcome
 
 _STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "yellow", Outcome.BLOCKED: "yellow"}
 _PART_STYLES = {"hint": "cyan", "expected": "green", "got": "red", "staff": "magenta"}
 _LABEL_WIDTH = 9
-_ASCII = str.maketrans({"✓": "+", "✗": "x", "…": "~"})
+_ASCII = str.maketrans({"✓": "+", "✗": "x", "…": "~", UNWRITTEN_MARK: "-"})
 TITLE_NEEDS = 60
 """Columns next to the longest id that titles, points and outcomes need; a narrower console shows no titles."""
 
 
-def render(result: GradingResult, console: Console, *, staff: bool = False) -> None:
+def render(result: GradingResult, console: Console, *, staff: bool = False, every_note: bool = True) -> None:
     """Print ``result``: no line is wider than the console, and text of a submission is shown, never interpreted.
+
+    Without ``every_note``, what costs nothing and is nothing to act on is counted in one line.
 
     Colours are left out where the console is no terminal. With ``staff``, staff notes and the reasons of hidden checks
     are shown too: that is not for students.
@@ -48,11 +52,11 @@ def render(result: GradingResult, console: Console, *, staff: bool = False) -> N
     console.print(_words(total_line(result), console, "bold"))
     if late := late_line(result):
         console.print(_words(late, console, "bold"))
-    for item in result.items:
-        if item.kind is Kind.AUTO and (item.outcome is not Outcome.PASS or is_provisional(item)):
+    for item in (item for item in result.items if item.kind is Kind.AUTO and not unwritten(item)):
+        if item.outcome is not Outcome.PASS or is_provisional(item):
             console.print()
             console.print(Group(*_item(item, console, staff=staff, own=result.public_only)))
-    for block in _closing(result, console):
+    for block in _closing(result, console, every_note=every_note):
         console.print()
         console.print(block)
 
@@ -100,6 +104,9 @@ def _row(item: ItemResult, *, own: bool) -> Iterator[tuple[str, str]]:
     if own and item.outcome is Outcome.BLOCKED:
         yield f"{mark(item.outcome)} not tried", _STYLES[item.outcome]
         return
+    if unwritten(item):
+        yield f"{UNWRITTEN_MARK} {UNWRITTEN}", "dim"
+        return
     provisional = ", provisional" if is_provisional(item) else ""
     yield f"{mark(item.outcome)} {item.outcome.value}{provisional}", _STYLES[item.outcome]
 
@@ -111,9 +118,6 @@ def _item(item: ItemResult, console: Console, *, staff: bool, own: bool) -> Iter
         yield _inset(_words(fit(item.message, PART_LIMIT), console))
     if is_provisional(item) and not own:
         yield _inset(_words(PROVISIONAL, console, "yellow"))
-    if blank := unwritten(item):
-        yield _inset(_words(blank, console, _STYLES[Outcome.FAIL]))
-        return
     for check in item.checks:
         if check.outcome is not Outcome.PASS:
             yield Text()
@@ -138,13 +142,22 @@ def _check(item: ItemResult, check: CheckResult, console: Console, *, staff: boo
     return grid
 
 
-def _closing(result: GradingResult, console: Console) -> Iterator[RenderableType]:
-    if result.notices:
-        lines = [f"- {one_line(str(notice), 500)}" for notice in result.notices]
+def _closing(result: GradingResult, console: Console, *, every_note: bool) -> Iterator[RenderableType]:
+    if blanks := [(item.id, blank) for item in result.items if (blank := unwritten(item))]:
+        grid = Table.grid(Column(no_wrap=True), Column(overflow="fold"), padding=(0, 1))
+        for item_id, blank in blanks:
+            grid.add_row(_words(f"  {item_id}", console, "dim"), _words(blank, console, "dim"))
+        yield Group(_words("Not written yet:", console), grid)
+    shown = [notice for notice in result.notices if every_note or not notice.minor]
+    if shown:
+        lines = [f"- {one_line(str(notice), 500)}" for notice in shown]
         yield _words("\n".join([NOTICES, *lines]), console)
     for item in result.items:
         yield from (_words(f"Note ({item.id}): {note}", console) for note in notes(item))
-    if missing := [wall for wall in result.walls if not wall.held]:
+    missing = [wall for wall in result.walls if not wall.held]
+    if every_note and missing:
         names = "; ".join(one_line(f"{wall.name} ({wall.note})" if wall.note else wall.name) for wall in missing)
         yield _words(f"Protections that this machine does not offer: {names}", console, "dim")
+    elif folded := len(result.notices) - len(shown) + bool(missing):
+        yield _words(f"{plural(folded, 'note')} on what was left alone; --notes shows them.", console, "dim")
     yield _words(next_steps(result), console, "bold")

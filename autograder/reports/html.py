@@ -13,10 +13,13 @@ from autograder.reports.plain_text import (
     NOTICES,
     PART_LIMIT,
     PROVISIONAL,
+    UNWRITTEN,
+    UNWRITTEN_MARK,
     check_name,
     check_parts,
     check_remarks,
     count_passed,
+    first_to_do,
     is_provisional,
     late_line,
     mark,
@@ -130,7 +133,7 @@ class _Item:
 
     @property
     def is_explained(self) -> bool:
-        return bool(self.tone in ("fail", "hold") or self.provisional)
+        return bool(self.tone in ("fail", "hold") or self.provisional) and not self.blank
 
     @property
     def is_pictured(self) -> bool:
@@ -138,7 +141,7 @@ class _Item:
 
     @property
     def has_more(self) -> bool:
-        return self.is_explained or self.is_pictured
+        return self.is_explained or self.is_pictured or bool(self.blank)
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,7 @@ class _Page:
     notices_head: str
     notices: tuple[str, ...]
     items: tuple[_Item, ...]
+    start: str
     staff: bool
     walls: tuple[_Wall, ...] = ()
     seconds: str = ""
@@ -173,11 +177,15 @@ class _Page:
     @cached_property
     def first(self) -> _Item | None:
         """The item to start with: the one that `next_steps` names."""
-        return next((item for item in self.items if item.tone == "fail"), None)
+        return next((item for item in self.items if item.id == self.start), None)
 
     @cached_property
     def explained(self) -> tuple[_Item, ...]:
         return tuple(item for item in self.items if item.is_explained)
+
+    @cached_property
+    def unwritten(self) -> tuple[_Item, ...]:
+        return tuple(item for item in self.items if item.blank)
 
     @cached_property
     def pictured(self) -> tuple[_Item, ...]:
@@ -212,6 +220,7 @@ def _page(result: GradingResult, staff: bool) -> _Page:
         notices_head=NOTICES,
         notices=tuple(_notices(result)),
         items=tuple(builder.item(item) for item in shown),
+        start=first.id if (first := first_to_do(shown)) else "",
         staff=staff,
         walls=tuple(_Wall(w.held, one_line(f"{w.name}: {w.note}" if w.note else w.name, 500)) for w in result.walls),
         seconds=f"{result.times.total:.1f}",
@@ -279,6 +288,8 @@ class _Builder:
     def _state(self, item: ItemResult) -> tuple[str, str, str]:
         if item.outcome is None:
             return "people", "-", "people grade it" if item.kind is Kind.MANUAL else "not graded"
+        if unwritten(item):
+            return "blank", UNWRITTEN_MARK, UNWRITTEN
         again = is_provisional(item) and not self.own
         word = _WORDS[item.outcome] + (", provisional" if again else "")
         return _TONES[item.outcome], mark(item.outcome), word

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from autograder.reports.pictures import words
@@ -11,7 +11,9 @@ from autograder.results import CheckResult, Exhibit, ExhibitKind, GradingResult,
 
 PROVISIONAL = "Provisional: this could not be graded this time; it shows 0 until it is graded again."
 NOTICES = "Seen in the hand-in (points are lost only where an item says so):"
-UNWRITTEN = "is not implemented yet"
+UNWRITTEN = "not written yet"
+"""How an item fails that nobody has begun: still a failure, but not one to look at in red."""
+UNWRITTEN_MARK = "·"
 PART_LIMIT = 4_000
 """Characters of one part of a failure: about two screens, more than anybody reads of a tensor."""
 STAFF_NOTE_LIMIT = 20_000
@@ -127,15 +129,24 @@ def _pictures(item: ItemResult) -> Iterator[str]:
 
 
 def unwritten(item: ItemResult) -> str:
-    """Return the one sentence about an item whose checks all met the same stub; "" for any other."""
-    if any(check.outcome is not Outcome.FAIL for check in item.checks):
-        return ""
+    """Return the sentences about an item whose checks all met what the template has in place of an answer.
+
+    "" for any other. What a submission says has no part in it.
+    """
     failures = [check.failure for check in item.checks if check.public and check.failure is not None]
-    met = {(failure.summary, failure.got.partition(": ")[0]) for failure in failures}
-    if len(met) != 1:
+    if not failures or any(check.outcome is not Outcome.FAIL for check in item.checks):
         return ""
-    summary, where = met.pop()
-    return one_line(f"{summary} ({where})" if where else summary) if summary.endswith(UNWRITTEN) else ""
+    if not all(failure.unwritten for failure in failures):
+        return ""
+    places = ((failure.summary, failure.got.partition(": ")[0] if ": " in failure.got else "") for failure in failures)
+    said = dict.fromkeys(f"{summary} ({where})" if where else summary for summary, where in places)
+    return "; ".join(map(one_line, said))
+
+
+def first_to_do(items: Sequence[ItemResult]) -> ItemResult | None:
+    """Return the first item that is written and wrong, else the first that is not written yet."""
+    failed = [item for item in items if item.outcome is Outcome.FAIL]
+    return next((item for item in failed if not unwritten(item)), next(iter(failed), None))
 
 
 def is_provisional(item: ItemResult) -> bool:
@@ -213,14 +224,15 @@ def late_line(result: GradingResult) -> str:
 
 def next_steps(result: GradingResult) -> str:
     """Return what the student should do next, in one or two sentences; text from the submission is not in it."""
-    missing = {i.id: i.max_points - i.points for i in result.items if i.outcome is Outcome.FAIL}
+    missing = [item for item in result.items if item.outcome is Outcome.FAIL]
     steps = []
-    if missing:
-        count = plural(len(missing), "item")
-        first = next(iter(missing))
+    if first := first_to_do(missing):
+        blank = sum(bool(unwritten(item)) for item in missing)
+        counts = [f"{plural(len(missing) - blank, 'item')} failed"] if len(missing) > blank else []
+        counts += [f"{plural(blank, 'item')} {'is' if blank == 1 else 'are'} {UNWRITTEN}"] if blank else []
+        to_gain = worth(sum(item.max_points - item.points for item in missing))
         steps.append(
-            f"Next: start with {first}. {count} failed, {worth(sum(missing.values()))} to gain;"
-            " each item is graded on its own."
+            f"Next: start with {first.id}. {' and '.join(counts)}, {to_gain} to gain; each item is graded on its own."
         )
     if result.public_only:
         return " ".join([*steps, *_not_tried(result)]) or "Next: nothing; every public check that was run passes."

@@ -221,7 +221,7 @@ def bound_names(statements: Iterable[ast.stmt]) -> tuple[str, ...]:
 
 def assigned_names(statements: Iterable[ast.stmt]) -> tuple[str, ...]:
     """Return the names bound by assignments: not by ``def``, ``class``, ``import``, ``for`` and ``with``."""
-    assignments = (node for statement in statements for node in _same_scope(statement) if _is_assignment(node))
+    assignments = (node for statement in statements for node in same_scope(statement) if _is_assignment(node))
     return tuple(dict.fromkeys(name for node in assignments for name in _bound_here(node)))
 
 
@@ -275,15 +275,16 @@ def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:
-    for node in _same_scope(statement):
+    for node in same_scope(statement):
         yield from _bound_here(node)
 
 
-def _same_scope(statement: ast.stmt) -> Iterator[ast.stmt]:
+def same_scope(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """Yield a statement and those in its blocks, but nothing of a function or a class."""
     yield statement
     if not isinstance(statement, Definition):
         for inner in itertools.chain(*block_lists(statement)):
-            yield from _same_scope(inner)
+            yield from same_scope(inner)
 
 
 def _is_assignment(node: ast.stmt) -> bool:

@@ -28,6 +28,11 @@ class Topic(IntEnum):
     LEFT_OUT = 7
     REFUSED = 8
 
+    @property
+    def is_minor(self) -> bool:
+        """Whether its notices only say what grading leaves alone."""
+        return self in (Topic.COMMANDS, Topic.LEFT_OUT)
+
 
 @dataclass
 class _Group:
@@ -44,7 +49,9 @@ class Notices:
     def add(self, topic: Topic, notice: Notice | str) -> None:
         """Add a notice once; what the submission controls in it is made printable and short here."""
         given = Notice(text=notice) if isinstance(notice, str) else notice
-        clean = Notice(text=printable(given.text, MAX_TEXT), file=printable(given.file), line=given.line)
+        clean = Notice(
+            text=printable(given.text, MAX_TEXT), file=printable(given.file), line=given.line, minor=topic.is_minor
+        )
         group = self._groups.setdefault((topic, clean.file), _Group())
         if clean in group.kept:
             return
@@ -65,10 +72,10 @@ class Notices:
     def collapsed(self) -> tuple[Notice, ...]:
         """Return at most ``MAX_NOTICES`` notices, most important first; the last of a longer list counts the rest."""
         shown: list[Notice] = []
-        for (_, file), group in sorted(self._groups.items(), key=lambda entry: entry[0][0]):
+        for (topic, file), group in sorted(self._groups.items(), key=lambda entry: entry[0][0]):
             shown += group.kept
             if group.left_out:
-                shown.append(Notice(text=f"and {group.left_out} more like these", file=file))
+                shown.append(Notice(text=f"and {group.left_out} more like these", file=file, minor=topic.is_minor))
         if len(shown) <= MAX_NOTICES:
             return tuple(shown)
         return (*shown[: MAX_NOTICES - 1], Notice(text=f"and {len(shown) - MAX_NOTICES + 1} more notices"))

@@ -48,6 +48,15 @@ def test_report_has_rubric_failures_notices_walls_and_next_steps() -> None:
         assert words in text
 
 
+def test_what_was_left_alone_is_counted_in_one_line() -> None:
+    minor = Notice(text="a magic command was left out", minor=True)
+    console = Console(file=io.StringIO(), width=200)
+    render(sample(notices=(Notice(text="two.py is missing"), minor)), console, every_note=False)
+    text = flat(console.file.getvalue())  # type: ignore[attr-defined]
+    assert "two.py is missing" in text and "left out" not in text and "Landlock" not in text
+    assert "2 notes on what was left alone; --notes shows them." in text
+
+
 def test_aligned_tensors_stay_aligned() -> None:
     lines = shown(sample()).splitlines()
     first = next(line for line in lines if "mean = tensor([[0., 1.]," in line)
@@ -110,12 +119,14 @@ def test_an_item_whose_checks_all_met_the_same_stub_is_one_sentence() -> None:
         call="DiagonalGaussianDistribution(...).kl()",
         inputs=("mean = a lot of numbers",),
         got="vae_solution.py, line 52: raise NotImplementedError",
+        unwritten=True,
     )
     checks = (check(Outcome.FAIL, failure=stub), check(Outcome.FAIL, failure=stub, number=3), hidden_check())
     text = flat(shown(sample(items=(item("vae.kl", Outcome.FAIL, 0, 2, checks=checks),))))
-    assert text.count("kl() is not implemented yet (vae_solution.py, line 52)") == 1
+    assert text.count("Not written yet: vae.kl kl() is not implemented yet (vae_solution.py, line 52)") == 1
+    assert "0 / 2 · not written yet" in text and "FAIL" not in text
     assert "a lot of numbers" not in text and KL not in text
-    partly = (checks[0], check(Outcome.FAIL, number=3, failure=stub.model_copy(update={"summary": "kl() is wrong"})))
+    partly = (checks[0], check(Outcome.FAIL, number=3, failure=stub.model_copy(update={"unwritten": False})))
     assert "a lot of numbers" in shown(sample(items=(item("vae.kl", Outcome.FAIL, 0, 2, checks=partly),)))
 
 

@@ -148,10 +148,11 @@ def test_nothing_to_mend_starts_nowhere() -> None:
 
 
 def test_an_unwritten_function_is_one_sentence() -> None:
-    failure = Failure(summary="kl() is not implemented yet", got="vae_solution.py, line 9: raise NotImplementedError")
+    failure = Failure(summary="kl() is not implemented yet", got="vae_solution.py, line 9: raise X", unwritten=True)
     checks = tuple(check(Outcome.FAIL, number=n, failure=failure) for n in range(5))
     words = Page(render_html(sample(items=(item("vae.kl", Outcome.FAIL, 0, 2, checks=checks),)))).words
     assert words.count("kl() is not implemented yet (vae_solution.py, line 9)") == 2  # where to start, and the item
+    assert "· not written yet" in words and "failed" not in words
 
 
 def test_late_points_are_the_score() -> None:

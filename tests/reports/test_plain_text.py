@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.reports.plain_text import PART_LIMIT, PROVISIONAL, check_parts, item_text, next_steps, total_line
-from autograder.results import Failure, Kind, Outcome
+from autograder.reports.plain_text import (
+    PART_LIMIT,
+    PROVISIONAL,
+    check_parts,
+    item_text,
+    next_steps,
+    total_line,
+    unwritten,
+)
+from autograder.results import CheckResult, Failure, Kind, Outcome
 from tests.reports.samples import (
     HIDDEN_KL,
     KL,
@@ -95,12 +103,33 @@ def test_own_tries_end_with_what_the_public_checks_say() -> None:
     assert "start with a. 1 item failed" in next_steps(failed)
 
 
+def stub(name: str, *, unwritten: bool = True) -> CheckResult:
+    return check(
+        Outcome.FAIL,
+        failure=Failure(summary=f"{name}() is not implemented yet", got="vae.py, line 5: raise X", unwritten=unwritten),
+    )
+
+
 def test_an_unwritten_item_is_one_sentence() -> None:
-    stub = failed_check().failure
-    assert stub is not None
-    stub = stub.model_copy(update={"summary": "kl() is not implemented yet", "got": "vae.py, line 5: raise X"})
-    text = item_text(item("vae.kl", Outcome.FAIL, 0, 2, checks=(check(Outcome.FAIL, failure=stub), hidden_check())))
+    text = item_text(item("vae.kl", Outcome.FAIL, 0, 2, checks=(stub("kl"), hidden_check())))
     assert text == "0 of 2 points, 0 of 2 checks passed\n\nkl() is not implemented yet (vae.py, line 5)"
+    several = item("vae.kl", Outcome.FAIL, 0, 2, checks=(stub("kl"), stub("nll"), stub("kl")))
+    assert unwritten(several).count("is not implemented yet (vae.py, line 5)") == 2
+
+
+def test_no_words_of_a_submission_make_it_unwritten() -> None:
+    said = item("vae.kl", Outcome.FAIL, 0, 2, checks=(stub("kl", unwritten=False),))
+    assert unwritten(said) == "" and "✗" in item_text(said)
+    begun = item("vae.kl", Outcome.FAIL, 1, 2, checks=(stub("kl"), check()))
+    assert unwritten(begun) == ""
+
+
+def test_the_next_step_is_what_is_written_and_wrong() -> None:
+    blank = item("a", Outcome.FAIL, 0, 1, checks=(stub("f"),))
+    wrong = item("b", Outcome.FAIL, 0, 2, checks=(failed_check(),))
+    text = next_steps(sample(items=(blank, wrong, blank.model_copy(update={"id": "c"}))))
+    assert "start with b. 1 item failed and 2 items are not written yet, 4 points to gain" in text
+    assert "start with a. 1 item is not written yet" in next_steps(sample(items=(blank,)))
 
 
 def test_a_note_about_right_code_is_told_where_its_check_is_public() -> None:

@@ -35,7 +35,9 @@ def assert_tensor(
     of it is called before it is known to be a tensor. Raises `CheckFailed`.
     """
     if is_ellipsis(value):
-        raise CheckFailed(f"{name} is still `...`: {UNFILLED}", expected=_wanted(shape, dtypes), got="...")
+        raise CheckFailed(
+            f"{name} is still `...`: {UNFILLED}", expected=_wanted(shape, dtypes), got="...", unwritten=True
+        )
     if not isinstance(value, torch.Tensor):
         raise CheckFailed(
             f"{name} is {describe_type(value)}, not a tensor{_why_no_tensor(value)}",

@@ -66,9 +66,10 @@ def _is_handed_over(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Raised:
-    """A reply that was no value: what was said of it."""
+    """A reply that was no value: what was said of it, and whether it is only that nothing is written there yet."""
 
     summary: str
+    unwritten: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 
 class SubmissionFault(AssertionError):
-    """The submission is wrong. The parts are shown one under the other in a public report."""
+    """The submission is wrong. The parts are shown one under the other in a public report.
 
-    def __init__(self, summary: str, *, expected: str = "", got: str = "", worst: str = "") -> None:
+    ``unwritten`` where what was asked for is still what the template has in its place.
+    """
+
+    def __init__(
+        self, summary: str, *, expected: str = "", got: str = "", worst: str = "", unwritten: bool = False
+    ) -> None:
         super().__init__(summary)
         self.summary = summary
         self.expected = expected
         self.got = got
         self.worst = worst
+        self.unwritten = unwritten
 
 
 class SubmissionRaised(SubmissionFault):
     """The submission's code raised, or a name in it is missing; ``builtin`` is the nearest built-in exception."""
 
-    def __init__(self, summary: str, *, got: str = "", builtin: str = "") -> None:
-        super().__init__(summary, got=got)
+    def __init__(self, summary: str, *, got: str = "", builtin: str = "", unwritten: bool = False) -> None:
+        super().__init__(summary, got=got, unwritten=unwritten)
         self.builtin = builtin
 
 

@@ -282,7 +282,7 @@ class Session:
         try:
             reply = self._believe(self._channel.exchange(request, buffers, wait, self.callbacks.serve))
         except SubmissionFault as fault:
-            self.example.remember(Raised(fault.summary))
+            self.example.remember(Raised(fault.summary, fault.unwritten))
             raise
         except DeadlinePassed:
             self._channel.close()
@@ -365,7 +365,7 @@ class Session:
         doing = self._done_by(header.get("function"), known=not then)
         after = f"; after that, {then}" if then else ""
         if kind == "NotImplementedError":
-            return SubmissionRaised(f"{doing} is not implemented yet{after}", got=at, builtin=builtin)
+            return SubmissionRaised(f"{doing} is not implemented yet{after}", got=at, builtin=builtin, unwritten=True)
         raised = f"{kind}: {text}" if text else kind
         return SubmissionRaised(f"{doing} raised {raised}{after}", got=at, builtin=builtin)
 

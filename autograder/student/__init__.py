@@ -1,0 +1,1 @@
+"""What students run in the folder that they unpacked."""
