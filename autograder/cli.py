@@ -107,6 +107,23 @@ def check(
 
 
 @app.command()
+def pack(
+    folder: Annotated[Path, typer.Option("--folder", help="The folder of your assignment.")] = Path(),
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The zip to write [default: one in the folder, named after it]."),
+    ] = None,
+) -> None:
+    """Make the zip to hand in.
+
+    Says what is in it and for which points, what was left out, and what to look at before. Nothing is run.
+    """
+    from autograder.student.pack import pack as run
+
+    raise SystemExit(run(folder, out))
+
+
+@app.command()
 def grade(
     slug: Annotated[str, typer.Argument(help="The assignment, such as ift6135_a3.")],
     path: Annotated[Path, typer.Argument(help="What was handed in: a folder, a zip, or one file.")],

@@ -80,12 +80,7 @@ def test_check_one_folder_above_names_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 def test_check_runs_the_public_checks_in_a_template(tiny: Tiny) -> None:
-    folder = tiny.hand_in(one=tiny.reference.joinpath("one.py").read_text().replace("x * 2", "x"))
-    for name in ("assignment.toml", "checks/public/test_public.py"):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text((tiny.assignment / name).read_text())
-    (folder / "given.py").write_text("ONE = 1\n")
+    folder = tiny.student_folder(one=tiny.reference.joinpath("one.py").read_text().replace("x * 2", "x"))
     done = command("check", cwd=folder)
     assert done.returncode == 0
     assert "double(x) is x + x." in done.stdout and "Also for five numbers." not in done.stdout

@@ -168,6 +168,14 @@ class Tiny:
                 (folder / f"{name}.py").write_text(text, encoding="utf-8")
         return folder
 
+    def student_folder(self, one: str | None = ONE, two: str | None = TWO, **others: str) -> Path:
+        """Make the folder of a student who has written these sources, and return it."""
+        folder = self.hand_in(one, two, given="ONE = 1\n", **others)
+        for name in ("assignment.toml", "checks/public/test_public.py"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text((self.assignment / name).read_text(encoding="utf-8"), encoding="utf-8")
+        return folder
+
     def grade(self, path: Path, *options: str, environment: dict[str, str] | None = None) -> Run:
         """Grade a hand-in with the real command."""
         out = self.root / "out"

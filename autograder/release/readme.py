@@ -44,7 +44,11 @@ _NOTEBOOK = """
        jupyter lab
 """
 _HAND_IN = """
-{number}. Hand in, as handout.md says:
+{number}. Make the zip to hand in:
+
+       autograder pack
+
+   It says what is in it and what to look at before. Hand in, as handout.md says:
 
 {files}
 """
