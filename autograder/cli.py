@@ -80,6 +80,9 @@ def check(
         bool,
         typer.Option("--list", help="List items, points, files, and what is written; run nothing."),
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and check what changed whenever you save a file.")
+    ] = False,
     no_training: NoTraining = False,
     notes: Annotated[
         bool, typer.Option("--notes", help="Also say what was left alone, and what this machine does not offer.")
@@ -99,6 +102,12 @@ def check(
 
         print_items(unpacked(folder), items or (), Console())
         return
+    if watch:
+        from rich.console import Console
+
+        from autograder.student.watch import watch as stay
+
+        raise SystemExit(stay(folder, items or (), training=not no_training, console=Console()))
     from autograder.grading_commands import CheckRequest
     from autograder.grading_commands import check as run
 

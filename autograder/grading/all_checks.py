@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,17 @@ class AllChecks:
         gc.freeze()  # what was imported stays: no collection looks at it again
         return cls(options, wanted, seed, stand_ins, checks)
 
+    @property
+    def are_many(self) -> bool:
+        """Whether it pays to make forks cheaper before workers are started."""
+        return len(self.checks) >= MANY
+
+    def of_items(self, items: frozenset[str]) -> AllChecks:
+        """Return the same for some of the items."""
+        wanted = [item for item in self.wanted if item.id in items]
+        checks = [one for one in self.checks if one[0].item in items]
+        return replace(self, options=replace(self.options, only=items), wanted=wanted, checks=checks)
+
     def run(self, environment: GradingEnvironment, progress: Progress | None, jobs: int) -> Findings:
         """Load the submission, run all checks in at most so many lanes, and return what they found, hints included.
 
@@ -89,7 +100,7 @@ class AllChecks:
         def work(own: GradingEnvironment, items: frozenset[str], lane: Lane) -> Findings:
             return self._run(own, items, lane.ticked, lane.wait_for_all)
 
-        findings.checks = run_in_lanes(environment, lanes, work, tick, many=len(self.checks) >= MANY)
+        findings.checks = run_in_lanes(environment, lanes, work, tick, many=self.are_many)
         return findings
 
     def _run(

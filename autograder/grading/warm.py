@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,11 @@ class WarmGrader:
     groundwork: Groundwork
     checks: AllChecks
 
+    def of_items(self, items: frozenset[str]) -> WarmGrader:
+        """Return one that grades some of the items only, out of the same warm process."""
+        checks = self.checks.of_items(items)
+        return replace(self, options=checks.options, wanted=list(checks.wanted), checks=checks)
+
     def grade(self, path: Path) -> GradingResult:
         """Grade what is at ``path``, as `autograder.grading.grade.grade` does, and with the same result.
 
@@ -52,7 +57,7 @@ class WarmGrader:
         the next submission can be graded all the same.
         """
         started = time.monotonic()
-        order = self.groundwork.order(many=True)
+        order = self.groundwork.order(many=self.checks.are_many)
         fork = ParentSide(lambda side: self._grade(path, order, started, side))
         order.close()
         longest = self._longest_seconds()
@@ -96,11 +101,16 @@ class WarmGrader:
 
 
 @contextmanager
-def open_warm_grader(assignment: Assignment, options: Options) -> Iterator[WarmGrader]:
-    """Import what any submission may need, fork the factory of workers, and only then read what is secret."""
+def open_warm_grader(
+    assignment: Assignment, options: Options, preload: Sequence[str] | None = None
+) -> Iterator[WarmGrader]:
+    """Import what any submission may need, fork the factory of workers, and only then read what is secret.
+
+    ``preload`` names the modules where it is known what submissions import.
+    """
     wanted = wanted_items(assignment, options)
     with private_folder() as folder:
-        preload = assignment.manifest.files.preload
+        preload = assignment.manifest.files.preload if preload is None else preload
         with uncollected():
             import_heavy([*preload, COMPILER] if options.train(wanted) else preload)
         with lay_groundwork(assignment, folder, preload) as groundwork:

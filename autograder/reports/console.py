@@ -61,6 +61,15 @@ def render(result: GradingResult, console: Console, *, staff: bool = False, ever
         console.print(block)
 
 
+def render_item(item: ItemResult, console: Console) -> None:
+    """Print what a student may read about one automatic item in their own try."""
+    if blank := unwritten(item):
+        console.print(_words(f"{item.id}  {one_line(item.title)}: {UNWRITTEN}", console, "bold"))
+        console.print(_inset(_words(blank, console)))
+        return
+    console.print(Group(*_item(item, console, staff=False, own=True)))
+
+
 def _words(text: str, console: Console, style: str = "") -> Text:
     """Return text as text, not as markup; where the console cannot show a sign, something near it."""
     encoding = console.encoding or "ascii"

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.box import ASCII, SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from autograder.assignment import Assignment, Item, Kind
+from autograder.reports.plain_text import unwritten
 from autograder.reports.safe_text import points
+from autograder.results import ItemResult, Outcome
 from autograder.selection import selected_items
-from autograder.submission import read_submission
+from autograder.submission import Submission, read_submission
 from autograder.submission.stub_search import Writing, writing_of
 
 _STYLES = {Writing.WRITTEN: "green", Writing.PARTLY: "yellow", Writing.NOT_WRITTEN: "dim", Writing.MISSING: "red"}
 
 
-def print_items(assignment: Assignment, words: Iterable[str], console: Console) -> None:
+def print_items(
+    assignment: Assignment, words: Iterable[str], console: Console, results: Mapping[str, ItemResult] | None = None
+) -> None:
     """Print the items that the words name, all by default: points, file, and how far the student is. Nothing is run.
+
+    Where ``results`` know what became of an item, that is shown.
 
     Raises `UserError` for a word that names no item.
     """
@@ -32,10 +38,17 @@ def print_items(assignment: Assignment, words: Iterable[str], console: Console) 
     table.add_column("state", no_wrap=True)
     for item in assignment.manifest.items:
         if not wanted or item.id in wanted:
-            state = writing_of(item, submission)
-            shown = [item.id, _title(item), points(item.points), item.file or "", state or _without_blanks(item)]
-            table.add_row(*shown, style=_STYLES[state] if state else "")
+            state, style = _state(item, submission, results or {})
+            table.add_row(item.id, _title(item), points(item.points), item.file or "", state, style=style)
     console.print(table, markup=False)
+
+
+def _state(item: Item, submission: Submission, results: Mapping[str, ItemResult]) -> tuple[str, str]:
+    """Return the state of an item, and its style."""
+    if (known := results.get(item.id)) is not None and not unwritten(known):
+        return ("passes", "green") if known.outcome is Outcome.PASS else ("does not pass", "red")
+    state = writing_of(item, submission)
+    return (state, _STYLES[state]) if state is not None else (_without_blanks(item), "")
 
 
 def _title(item: Item) -> str:

@@ -71,7 +71,7 @@ def choose_files(assignment: Assignment, submission: Submission) -> SubmissionFi
             chosen.setdefault(found, "")
     ours = {*OF_THE_KIT, *provided_files(assignment)}
     too_large = set()
-    for path in sorted(_named(submission, folder)):
+    for path in sorted(named_files(submission, folder)):
         if path in chosen or path.split("/")[0] in ours or path in ours:
             continue
         if (folder / path).stat().st_size > MAX_FILE:
@@ -90,8 +90,8 @@ def _document(folder: Path, name: str) -> str:
     return next((entry for entry in found if pattern.fullmatch(entry)), "")
 
 
-def _named(submission: Submission, folder: Path) -> set[str]:
-    """Return the files that a string of the submitted code names, relative to the folder or to the file that does."""
+def named_files(submission: Submission, folder: Path) -> set[str]:
+    """Return the files in the folder that a string of submitted code names, from there or from the file it is in."""
     texts = [(str(PurePosixPath(file.found).parent), file.source) for file in submission.files.values()]
     texts += [(str(PurePosixPath(path).parent), text) for path, text in submission.helpers.items()]
     found = set()

@@ -1,0 +1,62 @@
+"""Keys, one at a time and without Return, while the terminal shows everything as before."""
+
+from __future__ import annotations
+
+import select
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Keys(Protocol):
+    """Gives the next key."""
+
+    def next(self, seconds: float) -> str:
+        """Wait for a key at most so long; "" where none came."""
+
+
+class _NoKeys:
+    """Where nobody can press any: input is a file, or closed."""
+
+    def next(self, seconds: float) -> str:
+        time.sleep(seconds)
+        return ""
+
+
+class _TerminalKeys:
+    def next(self, seconds: float) -> str:
+        ready, _, _ = select.select([sys.stdin], [], [], seconds)
+        return sys.stdin.read(1) if ready else ""
+
+
+class _WindowsKeys:
+    def next(self, seconds: float) -> str:
+        import msvcrt
+
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            if msvcrt.kbhit():  # type: ignore[attr-defined, unused-ignore]
+                return str(msvcrt.getwch())  # type: ignore[attr-defined, unused-ignore]
+            time.sleep(0.02)
+        return ""
+
+
+@contextmanager
+def open_keys() -> Iterator[Keys]:
+    """Give the keys of the terminal; its settings are as before after the block."""
+    if not sys.stdin or not sys.stdin.isatty():
+        yield _NoKeys()
+    elif sys.platform == "win32":
+        yield _WindowsKeys()
+    else:
+        import termios
+        import tty
+
+        before = termios.tcgetattr(sys.stdin)
+        try:
+            tty.setcbreak(sys.stdin)
+            yield _TerminalKeys()
+        finally:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

@@ -1,0 +1,150 @@
+"""The loop of a student in a real terminal: save, read the answer, press keys."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder.grading.options import Options
+from autograder.results import Outcome
+from autograder.student import answers
+from autograder.student.own_folder import unpacked
+from tests.processes import children
+from tests.tiny import ONE, TWO, Tiny, command
+
+pytestmark = [pytest.mark.thorough, pytest.mark.skipif(sys.platform == "win32", reason="drives a terminal of POSIX")]
+pexpect = pytest.importorskip("pexpect")
+
+STUB = 'def shift(x):\n    raise NotImplementedError("two.shift (1 point)")\n'
+KEYS = "q quit"
+CODES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Student:
+    """A student who has the command running in a terminal."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        arguments = ["-P", "-m", "autograder", "check", "--watch", *options]
+        self.terminal = pexpect.spawn(
+            sys.executable, arguments, cwd=str(folder), encoding="utf-8", timeout=60, dimensions=(50, 150)
+        )
+
+    def reads(self, until: str = KEYS) -> str:
+        """What came up to these words, without colours."""
+        self.terminal.expect_exact(until)
+        return CODES.sub("", self.terminal.before + self.terminal.after)
+
+    def saves(self, name: str, text: str) -> str:
+        """Save a file, and read the answer."""
+        (self.folder / name).write_text(text, encoding="utf-8")
+        return self.reads()
+
+    def presses(self, key: str, until: str = KEYS) -> str:
+        self.terminal.send(key)
+        return self.reads(until)
+
+    def ends(self) -> int:
+        self.terminal.send("q")
+        self.terminal.expect(pexpect.EOF)
+        self.terminal.close()
+        return int(self.terminal.exitstatus)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Tiny:
+    return Tiny(tmp_path)
+
+
+@pytest.fixture
+def student(tiny: Tiny) -> Iterator[Student]:
+    folder = tiny.student_folder(two=STUB)
+    (folder / "handout.md").write_text("| `two.shift` | one more than its input |\n", encoding="utf-8")
+    one = Student(folder)
+    yield one
+    one.terminal.close(force=True)
+
+
+def test_each_save_is_answered_for_what_it_concerns(student: Student) -> None:
+    first = student.reads()
+    assert "✓ one.double, one.quadruple" in first and "2 of 3 items pass, 5 of 6 points" in first
+    assert "Next: two.shift, Its input plus one (two.py), not written yet" in first
+    wrong = student.saves("two.py", TWO.replace("x + ONE", "x - ONE"))
+    assert "checking 1 item ..." in wrong and "shift(x) is one more than x." in wrong and "two.py), to fix" in wrong
+    right = student.saves("two.py", TWO)
+    assert "✓ two.shift" in right and "3 of 3 items pass" in right and "`autograder pack` makes the zip" in right
+    (student.folder / "one.py").write_text(ONE + "\n# a remark\n", encoding="utf-8")
+    assert "nothing that is checked has changed" in student.reads("has changed")
+    assert "checking 1 item ..." in student.saves("one.py", ONE.replace("double(double(x))", "4 * x"))
+    both = student.saves("one.py", ONE.replace("x * 2", "x * 3"))
+    assert "checking 2 items ..." in both and "one.double  Twice its input" in both and "(one.py), to fix" in both
+    broken = student.saves("one.py", ONE + "def (\n")
+    assert "cannot be read as Python" in broken and "1 of 3 items pass" in broken
+    assert "3 of 3 items pass" in student.saves("one.py", ONE)
+    assert student.ends() == 0
+
+
+def test_keys(student: Student) -> None:
+    student.reads()
+    assert "one more than its input" in student.presses("h", "input |")
+    listed = student.presses("l", "not written yet")
+    assert "one.double" in listed and "passes" in listed
+    assert "checking 2 items ..." in student.presses("r")
+    assert "checking 3 items ..." in student.presses("a")
+    student.saves("one.py", ONE.replace("x * 2", "x * 3"))
+    for name in ("one.quadruple", "two.shift", "one.double"):
+        assert f"Next: {name}" in student.presses("n")
+    assert KEYS in student.presses("?")
+    assert student.ends() == 0
+
+
+def test_a_loop_that_never_ends_is_answered_and_can_be_interrupted(student: Student) -> None:
+    student.reads()
+    answer = student.saves("two.py", "def shift(x):\n    while True: pass\n")
+    assert "two.shift" in answer and "to fix" in answer
+    (student.folder / "two.py").write_text("def shift(x):\n    while True: 1\n", encoding="utf-8")
+    student.reads("checking 1 item")
+    time.sleep(0.3)
+    student.terminal.sendintr()
+    student.reads("not checked: interrupted")
+    assert "3 of 3 items pass" in student.saves("two.py", TWO)
+    assert student.ends() == 0
+
+
+def test_a_new_version_of_the_assignment_starts_it_anew(student: Student) -> None:
+    student.reads()
+    checks = student.folder / "checks/public/test_public.py"
+    checks.write_text(checks.read_text(encoding="utf-8").replace("x is x + x", "x"), encoding="utf-8")
+    answer = student.reads()
+    assert "starting anew" in answer and "getting ready" in answer and "2 of 3 items pass" in answer
+    assert student.ends() == 0
+
+
+def test_it_is_misuse_where_there_is_nothing_to_watch(tiny: Tiny, tmp_path: Path) -> None:
+    done = command("check", "--watch", cwd=tmp_path)
+    assert done.returncode == 2 and "no assignment.toml here" in done.stderr
+    done = command("check", "--watch", "one.duble", cwd=tiny.student_folder())
+    assert done.returncode == 2 and 'did you mean "one.double"?' in done.stderr
+
+
+def test_spare_processes_answer_where_nothing_can_be_forked(tiny: Tiny) -> None:
+    folder = tiny.student_folder(two=STUB)
+    spares = answers.Spares(folder, True, [])
+    try:
+        for text, outcome in ((STUB, Outcome.FAIL), (TWO, Outcome.PASS)):
+            (folder / "two.py").write_text(text, encoding="utf-8")
+            result = spares.check(frozenset({"two.shift"}))
+            assert [(item.id, item.outcome) for item in result.items] == [("two.shift", outcome)]
+            assert result.public_only
+    finally:
+        spares.close()
+    with answers.open_answers(unpacked(folder), Options(hidden=False), []) as forks:
+        same = forks.check(frozenset({"two.shift"}))
+    assert [(item.id, item.outcome, item.points) for item in same.items] == [("two.shift", Outcome.PASS, 1.0)]
+    assert not children(os.getpid())
