@@ -40,7 +40,7 @@ from autograder.grading.trusted_files import (
     read_secret,
     read_stand_ins,
 )
-from autograder.results import CheckResult, Failure, Notice, Outcome
+from autograder.results import Failure, Notice, Outcome
 from autograder.sandbox.shared.processor_time import TIMEOUT_FACTOR
 from autograder.sandbox.trusted.faults import NotEnoughTime, WorkersLost
 from autograder.sandbox.trusted.session import RUN_IS_OVER, OpenAnother, Session
@@ -265,19 +265,13 @@ class _Run:
         hint = "" if check.public or not failed else verdict.limit
         if training and failed and verdict.stopped and seconds >= longest:
             hint = TOO_SLOW.format(longest)  # says nothing that the submission controls
-        result = CheckResult(
-            id=check.id,
-            item=check.item,
-            title=check.title,
-            public=check.public,
-            weight=check.weight,
-            outcome=verdict.outcome,
-            failure=failure,
-            hint=hint,
-            staff_note=verdict.staff_note or note,
-            seconds=round(seconds, 4),
-            exhibits=verdict.exhibits,
-        )
+        told = {
+            "failure": failure,
+            "hint": hint,
+            "staff_note": verdict.staff_note or note,
+            "seconds": round(seconds, 4),
+        }
+        result = check.result(verdict).model_copy(update=told)
         self.findings.checks.setdefault(check.item, []).append(result)
         if failed and verdict.evidence is not None and not training:  # which takes too long
             self.findings.evidence.setdefault(check.item, []).append(verdict.evidence)

@@ -19,7 +19,8 @@ from autograder.checks.authoring.contracts import Applied, Derived
 from autograder.checks.authoring.declaring import Declaration, declaration_of
 from autograder.errors import UserError, did_you_mean
 from autograder.grading.grader_error import GraderError
-from autograder.grading.running import RemoteName
+from autograder.grading.running import RemoteName, Verdict
+from autograder.results import CheckResult
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,20 @@ class Check:
     declaration: Declaration
     function: Callable[..., None]
     exempt: str = ""
+
+    def result(self, verdict: Verdict) -> CheckResult:
+        """Return what became of it, with all that was found out."""
+        return CheckResult(
+            id=self.id,
+            item=self.item,
+            title=self.title,
+            public=self.public,
+            weight=self.weight,
+            outcome=verdict.outcome,
+            failure=verdict.failure,
+            staff_note=verdict.staff_note,
+            exhibits=verdict.exhibits,
+        )
 
 
 Collected = tuple[Check, dict[str, Any]]

@@ -42,6 +42,11 @@ _NOTEBOOK = """
    To open {names}:
 
        jupyter lab
+
+   In a cell of it, this checks an item as it is in the running kernel, without leaving the notebook:
+
+      from autograder.notebook import check
+      check("ITEM")
 """
 _HAND_IN = """
 {number}. Make the zip to hand in:

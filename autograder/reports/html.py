@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,6 +43,8 @@ OPENING_LIMIT = 300
 PEOPLE = "The grader gives no points here: people read these parts and add theirs."
 LEFT_OUT = "left out here: the pictures before it fill the page"
 
+_ROOTS = re.compile(r":root \{([^}]*)\}").findall
+_TONE = re.compile(r"--(?:pass|fail|hold|people|hint|series)[\w-]*: [^;]+;").findall
 _TONES = {Outcome.PASS: "pass", Outcome.FAIL: "fail", Outcome.ERROR: "hold", Outcome.BLOCKED: "hold"}
 _WORDS = {
     Outcome.PASS: "passed",
@@ -57,12 +60,34 @@ def render_html(result: GradingResult, *, staff: bool = False) -> str:
     A student's page holds what the other reports tell a student. With ``staff`` it also holds staff notes, what hidden
     checks saw, walls and times: that is not for students. Without, the same grading gives the same page.
     """
-    from jinja2 import Environment, StrictUndefined
+    return _rendered("report.html.j2", result, staff, stylesheet() + _packaged("report.css"))
+
+
+def render_cell(result: GradingResult) -> str:
+    """Return a student's own try as the output of a notebook's cell: a piece of HTML that follows the notebook's theme.
+
+    It styles nothing but itself.
+    """
+    style = stylesheet().replace(":root", "&").replace("\nbody {", "\n& {").replace("html {", "&:root {")
+    style += _tones_of_themes(stylesheet())
+    return _rendered("cell.html.j2", result, False, style + _packaged("report.css") + _packaged("cell.css"))
+
+
+def _tones_of_themes(style: str) -> str:
+    """Return the tones of the style for notebooks whose theme is not that of the system."""
+    light, dark = (" ".join(_TONE(block)) for block in _ROOTS(style))
+    return (
+        f'[data-jp-theme-light="true"] &, .vscode-light & {{ {light} }}\n'
+        f'[data-jp-theme-light="false"] &, .vscode-dark & {{ {dark} }}\n'
+    )
+
+
+def _rendered(name: str, result: GradingResult, staff: bool, style: str) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_packaged("report.html.j2"))
-    style = Markup(stylesheet() + _packaged("report.css"))
-    return template.render(page=_page(result, staff), result=result, style=style)
+    environment = Environment(loader=PackageLoader(__package__, "."), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template(name).render(page=_page(result, staff), result=result, style=Markup(style))
 
 
 def stylesheet() -> str:

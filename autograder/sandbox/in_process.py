@@ -36,7 +36,7 @@ class InProcessChannel:
     def __init__(self, arithmetic: AbstractContextManager[object] | None = None) -> None:
         self._arithmetic = arithmetic or nullcontext()
         self._serve: Serve | None = None
-        self._executor: Executor | None = Executor(self._make_loader, self._upcall)
+        self._executor: Executor | None = self._make_executor()
         self._random = (torch.default_generator.get_state(), np.random.get_state(), random.getstate())
         self._modules: dict[str, Any] = {}
 
@@ -59,6 +59,9 @@ class InProcessChannel:
     def explain_end(self) -> str:
         """Say nothing: there is no process that could end."""
         return ""
+
+    def _make_executor(self) -> Executor:
+        return Executor(self._make_loader, self._upcall)
 
     def _make_loader(self, settings: Mapping[str, Any]) -> Loader:
         extra, notebooks = map(Path, settings["extra"]), settings.get("notebooks")

@@ -49,6 +49,11 @@ def _is_stub(blank: str, file: SubmittedFile) -> bool | None:
     for owner in classes:
         found = [node for node in _statements(body) if isinstance(node, ast.ClassDef) and node.name == owner]
         body = found[-1].body if found else []
+    return is_stub_of(name, body)
+
+
+def is_stub_of(name: str, body: Iterable[ast.stmt]) -> bool | None:
+    """Return whether the last of these statements that binds a name binds it to a stub; None where none does."""
     stubs = [is_stub for node in _statements(body) if (is_stub := _defines_stub(node, name)) is not None]
     return stubs[-1] if stubs else None
 

@@ -116,6 +116,10 @@ class Loader(importlib.abc.MetaPathFinder):
             self._execute(module, path)
         return self.modules[name]
 
+    def is_extra(self, filename: str) -> bool:
+        """Whether a file is one of those that are loaded next to the folder's."""
+        return any(filename == str(path) for path in self._extra.values())
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:

@@ -16,7 +16,7 @@ from autograder.grading.scoring import hinted, score_item
 from autograder.grading.seeds import check_seed, secret_seed
 from autograder.grading.trusted_files import open_reference, open_trusted, read_stand_ins
 from autograder.mutants import Mutant
-from autograder.results import CheckResult, ItemResult
+from autograder.results import ItemResult
 from autograder.sandbox.trusted.stand_ins import StandIns, stand_ins_of
 
 
@@ -107,20 +107,7 @@ class CheckSuite:
         self, item_id: str, verdicts: Iterable[tuple[Check, Verdict]], mutant: Mutant | None = None
     ) -> ItemResult:
         """Return one item's line of the results, with the hint of the known mistake that explains what failed."""
-        results = [
-            CheckResult(
-                id=check.id,
-                item=item_id,
-                title=check.title,
-                public=check.public,
-                weight=check.weight,
-                outcome=verdict.outcome,
-                failure=verdict.failure,
-                staff_note=verdict.staff_note,
-                exhibits=verdict.exhibits,
-            )
-            for check, verdict in verdicts
-        ]
+        results = [check.result(verdict) for check, verdict in verdicts]
         return score_item(self.assignment.manifest.item(item_id), hinted(results, mutant))
 
 
