@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from autograder.sandbox.trusted.example import ProbeWords
 from autograder.sandbox.trusted.faults import NotEnoughTime, SubmissionFault, WorkerLost, WorkersLost
 from autograder.sandbox.trusted.jail import is_open_to_others, missing_walls
 from autograder.sandbox.trusted.session import Context, Deadlines, OpenAnother, Session
+from autograder.sandbox.trusted.signatures import Signatures
 from autograder.sandbox.trusted.stand_ins import StandIns
 from autograder.submission import Submission, write_copy
 from autograder.submission.model import Executed
@@ -95,6 +97,11 @@ class GradingEnvironment:
     """By the file whose survey met them. A hostile file may name what it likes: it is left out for its own items."""
     scripts: dict[str, bytes] = field(default_factory=dict)
     """By the file, what its survey compiled. A hostile file may put anything there: only its own workers read it."""
+
+    @cached_property
+    def signatures(self) -> Signatures:
+        """What the submission calls the arguments of its functions."""
+        return Signatures(lambda: {Path(name).stem: file.source for name, file in self.submission.files.items()})
 
     @property
     def assignment(self) -> Assignment:
@@ -219,6 +226,7 @@ class GradingEnvironment:
                 self._executed,
                 self._place,
                 self.groundwork.probe_words,
+                self.signatures,
                 self.scripts.get(file or "", b""),
                 open_another,
             ),

@@ -8,14 +8,16 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from autograder.assignment import NOTEBOOK, Assignment
 from autograder.errors import UserError, did_you_mean
 from autograder.grading.grader_error import blaming
-from autograder.references import notebook_of_text
+from autograder.references import as_text, notebook_of_text
 from autograder.sandbox.in_process import InProcessChannel
 from autograder.sandbox.trusted.session import Context, OpenAnother, Session
+from autograder.sandbox.trusted.signatures import Signatures
 from autograder.sandbox.trusted.stand_ins import StandIns
 from autograder.source.cells import code_cells, parse_notebook, saved_cells
 from autograder.submission.executed import as_if_run, read_executed
@@ -72,8 +74,18 @@ def open_trusted(
     notebooks = [Path(name) for name in assignment.manifest.files.required if name.endswith(NOTEBOOK)]
     wanted = {path.stem: sorted(assignment.manifest.names_wanted(path.name)) for path in notebooks}
     loader = {"folder": str(folder), "extra": extra, "notebooks": wanted}
-    context = Context(lambda module: _executed(folder, module) if module in wanted else None, open_another=open_another)
+    context = Context(
+        lambda module: _executed(folder, module) if module in wanted else None,
+        open_another=open_another,
+        signatures=Signatures(partial(_sources, assignment, folder)),
+    )
     return Session(InProcessChannel(arithmetic), loader=loader, stand_ins=stand_ins, context=context)
+
+
+def _sources(assignment: Assignment, folder: Path) -> Mapping[str, str]:
+    """The code of a folder of trusted files, notebooks kept as text among them, by the names of their modules."""
+    found = {Path(name).stem: folder / as_text(name) for name in assignment.manifest.files.required}
+    return {name: read_text(path) for name, path in found.items() if path.is_file()}
 
 
 def _executed(folder: Path, module: str) -> Executed | None:

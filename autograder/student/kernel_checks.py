@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import os
 import sys
@@ -26,8 +25,10 @@ from autograder.results import CheckResult, GradingResult, ItemResult, Notice, T
 from autograder.sandbox.in_kernel import KernelChannel
 from autograder.sandbox.trusted.example import ProbeWords
 from autograder.sandbox.trusted.session import Context, OpenAnother, Session
+from autograder.sandbox.trusted.signatures import Signatures
 from autograder.sandbox.trusted.stand_ins import StandIns
 from autograder.selection import selected_items
+from autograder.source.parsing import parse_or_none
 from autograder.student.kernel_state import borrowed_kernel
 from autograder.submission import Submission, read_submission
 from autograder.submission.provided import provided_files
@@ -117,12 +118,14 @@ class KernelChecks:
             value = value if value is ... else inspect.getattr_static(value, name, ...)
         if value is ...:
             return True
-        try:
-            source = textwrap.dedent(inspect.getsource(value))
-            tree = ast.parse(source)
-        except (OSError, TypeError, SyntaxError):  # a number; code that IPython has not kept
-            return False
-        return is_stub_of(blank.rpartition(".")[2], tree.body) is True
+        tree = parse_or_none(_source_of(value))
+        return tree is not None and is_stub_of(blank.rpartition(".")[2], tree.body) is True
+
+    def sources(self) -> dict[str, str]:
+        """What is known of the source of this kernel's blanks, as that of the notebook's module."""
+        names = {blank.split(".")[0] for item in self.assignment.manifest.items for blank in item.blanks}
+        texts = [_source_of(self.kernel.user_ns[name]) for name in sorted(names) if name in self.kernel.user_ns]
+        return dict.fromkeys(self.notebooks(), "\n".join(texts))
 
     def is_cell(self, filename: str) -> bool:
         return self.kernel.compile.format_code_name(filename) is not None
@@ -172,8 +175,22 @@ class _Attempt:
         module = sys.modules[kernel.user_module.__name__]
         channel = KernelChannel(dict.fromkeys(self.checks.notebooks(), module), self.checks.is_cell)
         executed = {Path(name).stem: file.executed for name, file in self.submission.files.items()}
-        context = Context(executed.get, self.checks.place, self.probe_words, open_another=open_another)
+        context = Context(
+            executed.get,
+            self.checks.place,
+            self.probe_words,
+            Signatures(self.checks.sources),
+            open_another=open_another,
+        )
         return Session(channel, loader=loader, stand_ins=stand_ins, context=context)
+
+
+def _source_of(value: Any) -> str:
+    """The source of a function or class; "" for a number, and where IPython has not kept it."""
+    try:
+        return textwrap.dedent(inspect.getsource(value))
+    except (OSError, TypeError):
+        return ""
 
 
 def folder_of(kernel: Any, start: Path) -> Path:

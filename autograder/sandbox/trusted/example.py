@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from autograder.sandbox.trusted.remote import is_remote
+from autograder.sandbox.trusted.signatures import Signatures
 
 MAX_REMEMBERED_BYTES = 32 * 2**20
 """Replies of one example that are kept to be compared with those of known mistakes: two batches of 4,096 images."""
@@ -36,6 +37,7 @@ class Call:
     place: str = ""
     """Module and name of what was called, where it is known."""
     probe: ProbeWords | None = None
+    signatures: Signatures | None = None
 
     @property
     def text(self) -> str:
@@ -56,8 +58,17 @@ class Call:
         A probe is often handed the submission's own functions and models: its words name them, and they are left out.
         """
         before = self.origin.inputs if self.origin is not None else ()
-        shown = [(label, value) for label, value in self.arguments if not (self.probe and _is_handed_over(value))]
+        names = {f"argument {number}": name for number, name in enumerate(self._parameters, start=1)}
+        named = [(names.get(label, label), value) for label, value in self.arguments]
+        shown = [(label, value) for label, value in named if not (self.probe and _is_handed_over(value))]
         return (*before, *((f"{self.name}: {label}" if self.origin else label, value) for label, value in shown))
+
+    @property
+    def _parameters(self) -> tuple[str, ...]:
+        """The names of positional arguments, as whoever wrote the function calls them."""
+        if self.probe is not None:
+            return self.probe.parameters
+        return self.signatures.of(self.place) if self.signatures is not None else ()
 
 
 def _is_handed_over(value: Any) -> bool:

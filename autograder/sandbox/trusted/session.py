@@ -17,6 +17,7 @@ from autograder.sandbox.trusted.clock import CallMeter, Meter, Over, Span, Wait
 from autograder.sandbox.trusted.example import Asked, Call, Example, ProbeWords, Raised
 from autograder.sandbox.trusted.faults import AuthorError, NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.trusted.remote import Remote, is_remote, state
+from autograder.sandbox.trusted.signatures import Signatures
 from autograder.sandbox.trusted.stand_ins import Callback, HostModel, StandIns
 from autograder.submission.model import Executed
 
@@ -88,6 +89,8 @@ class Context:
     """Says where a line of the copy was in what was handed in."""
     probe_words: Mapping[str, ProbeWords] = field(default_factory=dict)
     """What functions of probes are called in reports, by module and name."""
+    signatures: Signatures = field(default_factory=lambda: Signatures(dict))
+    """What the submission calls the arguments of its functions."""
     scripts: bytes = b""
     """What another worker compiled of the submission (`Session.scripts`), for this one."""
     open_another: OpenAnother | None = None
@@ -184,10 +187,9 @@ class Session:
         origin = self.example.origins.get(base) if isinstance(base, int) else None
         place = ".".join((base if isinstance(base, str) else origin.place if origin is not None else "", *path))
         probe = self.context.probe_words.get(place)
-        names = probe.parameters if probe is not None else ()
-        positions = (names[i] if i < len(names) else f"argument {i + 1}" for i in range(len(args)))
-        labels = [*zip(positions, args, strict=True), *kwargs.items()]
-        call = Call(name, tuple((label, _frozen(value)) for label, value in labels), origin, place, probe)
+        labels = [*((f"argument {i + 1}", value) for i, value in enumerate(args)), *kwargs.items()]
+        arguments = tuple((label, _frozen(value)) for label, value in labels)
+        call = Call(name, arguments, origin, place, probe, self.context.signatures)
         self.example.calls.append(call)
         encoder = Encoder(self._encode_special)
         self._sent = []
