@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,11 +55,12 @@ def test_reports_call_arguments_as_the_student_does(tmp_path: Path) -> None:
     assignment = load_assignment(ROOT, "ift6135_a3")
     assert assignment.reference is not None
     source = (assignment.reference / "vae_solution.py").read_text(encoding="utf-8")
-    source = source.replace("def __init__(self, mean, logvar)", "def __init__(self, mittel, logvar)", 1)
-    source = source.replace("self.mean = mean", "self.mean = mittel", 1)
-    (tmp_path / "vae_solution.py").write_text(
-        source + "\nDiagonalGaussianDistribution.kl = lambda self: 0 * self.mean\n"
+    source = re.sub(
+        r"(class DiagonalGaussianDistribution.*?def __init__\(self, )mean", r"\1mittel", source, count=1, flags=re.S
     )
+    source = source.replace("self.mean = mean", "mean = self.mean = mittel", 1)
+    wrong = "\nDiagonalGaussianDistribution.kl = lambda self: 0 * self.mean\n"
+    (tmp_path / "vae_solution.py").write_text(source + wrong, encoding="utf-8")
     graded = CheckSuite.collect(assignment).grade(tmp_path, items={"vae.kl"})
     failures = [verdict.failure for check, verdict in graded["vae.kl"] if check.public and verdict.failure]
     assert failures and all(failure.inputs[0].startswith("mittel = ") for failure in failures)
