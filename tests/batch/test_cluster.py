@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,58 +13,14 @@ import pytest
 import torch
 from distributed import Client
 
-from tests.batch.test_batch import CLASS, attempts, batch, graded, write_class
+from tests.batch.clusters import FEW, Cluster, start
+from tests.batch.test_batch import attempts, batch, graded, write_class
 from tests.tiny import Tiny
 
 pytestmark = [
     pytest.mark.thorough,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="a batch grades in forks"),
 ]
-FEW = [name for name in CLASS if name not in ("cyd", "ida", "jan")]
-
-
-class Cluster:
-    """A scheduler, and workers that come and go."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.processes: list[subprocess.Popen[bytes]] = []
-        self._start("scheduler", "--port", "0", "--scheduler-file", str(self._file), "--no-dashboard")
-        while not self._file.exists():
-            time.sleep(0.1)
-        self.address = json.loads(self._file.read_text())["address"]
-
-    @property
-    def _file(self) -> Path:
-        return self.folder / "scheduler.json"
-
-    def _start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"dask-{len(self.processes)}.log").open("wb")
-        command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
-        environment = {**os.environ, **variables}
-        process = subprocess.Popen(
-            command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True, env=environment
-        )
-        self.processes.append(process)
-        return process
-
-    def add_worker(self, *options: str, **variables: str) -> subprocess.Popen[bytes]:
-        """Start a worker, which can run one job at a time."""
-        alone = ("--nthreads", "1", "--no-dashboard", "--no-nanny")
-        return self._start("worker", self.address, *alone, *options, **variables)
-
-    def close(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.wait()
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    (tmp_path / "cluster").mkdir()
-    cluster = Cluster(tmp_path / "cluster")
-    yield cluster
-    cluster.close()
 
 
 def test_every_submission_is_graded_once_where_workers_come_and_go(tmp_path: Path, cluster: Cluster) -> None:
@@ -87,13 +39,6 @@ def test_every_submission_is_graded_once_where_workers_come_and_go(tmp_path: Pat
     assert batch(here).returncode == 0
     assert graded(there) == graded(here) and len(graded(there)) == len(FEW) + 1
     assert set(attempts(there).values()) <= {0, 1}
-
-
-def start(tiny: Tiny, address: str, *options: str) -> subprocess.Popen[bytes]:
-    arguments = [sys.executable, "-P", "-m", "autograder", "batch", "tiny", str(tiny.root / "class")]
-    arguments += ["--root", str(tiny.root), "--out", str(tiny.root / "grades"), "--sandbox", "best-effort"]
-    pipe = subprocess.PIPE
-    return subprocess.Popen([*arguments, "--scheduler", address, *options], stdout=pipe, stderr=pipe)
 
 
 def on_their_way(client: Client) -> tuple[int, int]:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch.test_batch import CLASS, attempts, batch, graded, write_class
-from tests.batch.test_cluster import Cluster, start
+from tests.batch.clusters import FEW, Cluster, start
+from tests.batch.test_batch import attempts, batch, graded, write_class
 from tests.programs import missing
 from tests.tiny import Tiny
 
@@ -47,7 +47,6 @@ JobAcctGatherType=jobacct_gather/none
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverSubscribe=FORCE:4
 """
-FEW = [name for name in CLASS if name not in ("cyd", "ida", "jan")]
 
 
 class Slurm:
@@ -64,11 +63,15 @@ class Slurm:
         ports = {"controller": _free_port(), "node": _free_port(), "cores": os.cpu_count() or 1}
         text = CONFIGURATION.format(host=socket.gethostname().partition(".")[0], folder=folder, **ports)
         self._configuration.write_text(text, encoding="utf-8")
-        munge = [f"--{what}-file={folder}/munge/{what}" for what in ("key", "pid", "log", "seed")]
-        self._processes = [self._daemon("munged", "--foreground", "--force", f"--socket={folder}/munge.sock", *munge)]
-        self._wait(lambda: (folder / "munge.sock").exists())
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start the daemons, and wait until the node can be used."""
+        munge = [f"--{what}-file={self.folder}/munge/{what}" for what in ("key", "pid", "log", "seed")]
+        self._daemon("munged", "--foreground", "--force", f"--socket={self.folder}/munge.sock", *munge)
+        self._wait(lambda: (self.folder / "munge.sock").exists())
         for name in ("slurmctld", "slurmd"):
-            self._processes.append(self._daemon(name, "-D", "-f", str(self._configuration)))
+            self._daemon(name, "-D", "-f", str(self._configuration))
         self._wait(lambda: "idle" in self.asks("sinfo", "--noheader").stdout)
 
     def asks(self, *command: str) -> subprocess.CompletedProcess[str]:
@@ -90,9 +93,9 @@ class Slurm:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
 
-    def _daemon(self, *command: str) -> subprocess.Popen[bytes]:
+    def _daemon(self, *command: str) -> None:
         log = (self.folder / f"{command[0]}.log").open("wb")
-        return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self._processes.append(subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
 
     def _wait(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 60
@@ -114,16 +117,11 @@ def slurm() -> Iterator[Slurm]:
             pytest.skip(reason)
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder:  # the paths of sockets must be short
         running = Slurm(Path(folder))
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    (tmp_path / "cluster").mkdir()
-    cluster = Cluster(tmp_path / "cluster")
-    yield cluster
-    cluster.close()
+        try:
+            running.start()
+            yield running
+        finally:
+            running.close()
 
 
 def test_jobs_of_slurm_grade_a_class_also_when_one_is_cancelled(tmp_path: Path, cluster: Cluster, slurm: Slurm) -> None:
