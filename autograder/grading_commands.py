@@ -22,6 +22,7 @@ from autograder.grading.grader_error import GraderError
 from autograder.grading.interruption import Interruption
 from autograder.grading.late import apply_late_policy
 from autograder.grading.options import Options, Progress
+from autograder.launch import may_draw_bars
 from autograder.platforms.gradescope import results_json
 from autograder.platforms.gradescope.metadata import Metadata, read_metadata
 from autograder.proofs import refuse_exposed
@@ -229,7 +230,7 @@ def _writing(path: Path) -> Iterator[None]:
 @contextmanager
 def _progress() -> Iterator[Progress | None]:
     """Give a function that draws a bar on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
+    if not may_draw_bars():
         yield None
         return
     columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

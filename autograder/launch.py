@@ -14,6 +14,8 @@ from autograder.errors import UserError
 MARK = "AUTOGRADER_CLEAN"
 SECRET = "AUTOGRADER_SECRET_DESCRIPTOR"
 SECRET_OPTION = "--grading-seed"
+KERNEL = "JPY_PARENT_PID"
+"""What tells that a command was started from a cell of a notebook."""
 MAX_SECRET = 4096
 """Bytes that a pipe takes without a reader, on every system."""
 PASSED_ON = (
@@ -28,6 +30,7 @@ PASSED_ON = (
     "TIMEOUT_SECONDS",
     "LD_LIBRARY_PATH",
     "CUDA_VISIBLE_DEVICES",
+    KERNEL,
 )
 FIXED = {
     "OMP_NUM_THREADS": "1",
@@ -55,6 +58,11 @@ def clean_start(*, secret: str | None = None) -> int | None:
         number = os.environ.pop(SECRET, "")
         return int(number) if number else None if secret is None else _pipe_with(secret)
     return _start_anew(secret)
+
+
+def may_draw_bars() -> bool:
+    """Whether standard error is a terminal that a person looks at: a notebook has one too, and shows every state."""
+    return sys.stderr.isatty() and KERNEL not in os.environ
 
 
 def clean_environment() -> dict[str, str]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from autograder.batch.listing import Graded, GradingStatus
+from autograder.launch import may_draw_bars
 from autograder.reports.safe_text import one_line
 
 LINE_SECONDS = 60.0
@@ -23,7 +24,7 @@ class BatchProgress:
         self._skipped = self._graded = self._again = 0
         self._begun = self._told = time.monotonic()
         self._bar: Progress | None = None
-        if sys.stderr.isatty():
+        if may_draw_bars():
             columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"))
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._task = self._bar.add_task("grading", total=total, speed="")

@@ -133,6 +133,20 @@ def test_it_is_misuse_where_there_is_nothing_to_watch(tiny: Tiny, tmp_path: Path
     assert done.returncode == 2 and 'did you mean "one.double"?' in done.stderr
 
 
+def test_bars_are_drawn_for_a_person_and_not_into_a_notebook(tiny: Tiny) -> None:
+    folder, shown = tiny.student_folder(), []
+    for variables in ({}, {"JPY_PARENT_PID": "1"}):
+        arguments = ["-P", "-m", "autograder", "check", "one.double"]
+        terminal = pexpect.spawn(
+            sys.executable, arguments, cwd=str(folder), encoding="utf-8", timeout=60, env={**os.environ, **variables}
+        )
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+        assert terminal.exitstatus == 0
+        shown.append(terminal.before)
+    assert "checking" in shown[0] and "checking" not in shown[1] and "PASS" in shown[1]
+
+
 def test_spare_processes_answer_where_nothing_can_be_forked(tiny: Tiny) -> None:
     folder = tiny.student_folder(two=STUB)
     spares = answers.Spares(folder, True, [])
