@@ -89,7 +89,7 @@ def planted(assignment: Assignment, planting: Planting, code: str, where: str) -
     catalogue = read_misconceptions(assignment, planting.concept, where)
     everything = catalogue.misconceptions
     chosen = [one for one in everything if _belongs(one, planting.part)]
-    known, used = {one.id for one in chosen}, {name for one in chosen for name in _names(one)}
+    known, used = {one.id for one in chosen}, {name for one in everything for name in _names(one)}
     parts = {part for one in everything for part in (one.part, *one.not_for)}
     asked = [("part", planting.part, parts), ("name", planting.names, used), ("name", planting.words, used)]
     asked += [("misconception", planting.without, known), ("misconception", planting.raises, known)]

@@ -39,6 +39,7 @@ from autograder.checks.authoring.gaussians import DiagonalGaussian, standardised
 from autograder.checks.authoring.secret import secret_generator
 from autograder.checks.authoring.showing import only_for_show, show_bars, show_curves, show_images, show_note
 from autograder.checks.authoring.strategies import (
+    LinearSchedule,
     NoisingProblem,
     diagonal_gaussians,
     images,
@@ -120,6 +121,7 @@ __all__ = [
     "Disguised",
     "Figure",
     "LabelledImages",
+    "LinearSchedule",
     "NoisePredictor",
     "NoisingProblem",
     "PValue",

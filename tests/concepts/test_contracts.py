@@ -171,6 +171,7 @@ TRAINED = {
         (noise_prediction_loss, LOSS, {"given": False}, "noise is given or drawn"),
         (noise_schedule, TABLES, {"alphas": "`alphas`"}, r"every table that is asked for \(alphas, betas\)"),
         (noise_schedule, TABLES, {"start": 2}, "start is 0 or 1"),
+        (noise_schedule, TABLES, {"schedule": [0.1, 0.2]}, "schedule is one of LinearSchedule, .*GivenSchedule or a "),
         (diffusion_training, TRAINED, {"parametrisation": "x0"}, "parametrisation is eps or v, not 'x0'"),
         (diffusion_training, TRAINED, {"few_pictures": 3}, "few.batch must be a multiple of few_pictures"),
         (reverse_step, DDIM, {"noisy": True}, "DdimStep adds no noise: say noisy=False"),

@@ -7,6 +7,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
+import torch
 
 from autograder.assignment import PROOFS_PACKAGE, concepts, load_assignment, load_concept
 from autograder.errors import UserError
@@ -61,6 +62,45 @@ def test_every_misconception_of_every_concept_fits_its_own_proof(concept):
     everything = read_misconceptions(assignment, concept, "here").misconceptions
     for one, other in itertools.combinations(everything, 2):
         assert one.hint != other.hint or never_together(one, other), (one.id, other.id)
+
+
+STEP = """
+import torch
+
+def before(model, x, t, t_index):
+    return model(x, t)
+"""
+TABLE = torch.linspace(0.1, 0.9, 6).repeat(2, 1)
+
+
+def test_wrong_steps_are_wrong_in_the_same_way_whether_the_time_is_a_number_or_a_tensor():
+    factors = ("alpha", "beta", "alpha_bar", "alpha_bar_before", "std")
+    names = {name: f"(TABLE[{k % 2}][t].reshape(-1, 1) ** {k + 1})" for k, name in enumerate(factors)}
+    names |= {"start": "(2 * x - prediction)", "mean": f"(x + {names['beta']} * prediction)", "t_max": "5"}
+    fields = {"concept": "reverse_step", "item": "images", "function": "before", "prefix": "wrong", "names": names}
+    steps = planted(load_concept(ROOT, "reverse_step"), Planting.model_validate(fields), STEP, "mutants.toml")
+    asked = []
+    for old, one in steps:
+        space = {"TABLE": TABLE}
+        exec(STEP.replace(old, one.body), space)
+        for index in (0, 3):
+            results = []
+            for t in (index, torch.full((4,), index)):
+                torch.manual_seed(7)
+                x = torch.randn(4, 3)
+                results.append(space["before"](lambda x, t: x.cos() * torch.as_tensor(t).reshape(-1, 1), x, t, index))
+            torch.testing.assert_close(*results, msg=one.id)
+        asked.append(one.id)
+    assert {"wrong-index-too-high", "wrong-index-too-low", "wrong-model-time-too-low"} < set(asked)
+
+
+def test_a_name_that_no_planted_mistake_needs_may_be_given():
+    fields = {"concept": "noise_prediction_loss", "item": "images", "function": "before", "prefix": "loss"}
+    planting = Planting.model_validate({**fields, "part": "whole_times", "names": {"timesteps": "T", "mean": "m"}})
+    with pytest.raises(UserError, match="noise_prediction_loss has no name 'mean'"):
+        list(planted(load_concept(ROOT, "noise_prediction_loss"), planting, STEP, "mutants.toml"))
+    planting = planting.model_copy(update={"names": {"timesteps": "T"}})
+    assert list(planted(load_concept(ROOT, "noise_prediction_loss"), planting, STEP, "mutants.toml"))
 
 
 def never_together(one, other):

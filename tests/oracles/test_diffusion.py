@@ -132,6 +132,19 @@ def test_targets_are_the_derivatives_that_they_stand_for():
     assert target == pytest.approx({name: value.item() for name, value in truth.items()}, rel=1e-12)
 
 
+def test_velocities_of_noise_lead_back_to_it():
+    tables = diffusion.Tables(diffusion.linear_betas(0.01, 0.3, 12))
+    generator, t = torch.Generator().manual_seed(3), torch.arange(12)
+    start, noise = torch.randn(2, 12, 5, dtype=torch.float64, generator=generator)
+    x, v = diffusion.q_sample(tables, start, t, noise), diffusion.velocity(tables, start, t, noise)
+    torch.testing.assert_close(diffusion.velocity_of_noise(tables, x, t, noise), v)
+    torch.testing.assert_close(diffusion.start_and_noise_of_velocity(tables, x, t, v), (start, noise))
+    of_image, of_noise = diffusion.target_shares("v", 0.6, 0.8)
+    level = diffusion.Tables(torch.tensor([1 - 0.36], dtype=torch.float64))
+    expected = of_image * start[:1] + of_noise * noise[:1]
+    torch.testing.assert_close(diffusion.velocity(level, start[:1], torch.tensor([0]), noise[:1]), expected)
+
+
 def test_scaled_linear_betas_have_roots_in_an_arithmetic_series():
     roots = diffusion.scaled_linear_betas(4e-4, 0.09, 8).sqrt()
     torch.testing.assert_close(roots.diff(), torch.full((7,), (0.3 - 0.02) / 7, dtype=torch.float64))
@@ -145,6 +158,8 @@ def test_tables_of_a_schedule_are_made_once_in_whatever_form_its_betas_come():
     assert diffusion.tables_of(listed) is diffusion.tables_of(given)
     assert diffusion.tables_of(given).alphas_cumprod is diffusion.tables_of(given).alphas_cumprod
     assert diffusion.tables_of(given).alphas_cumprod.tolist() == pytest.approx([0.9, 0.675])
+    with pytest.raises(TypeError, match=r"a schedule is a value of autograder.concepts.noise_schedule, not \(0.1, 0"):
+        diffusion.tables_of((0.1, 0.25))
 
 
 def test_steps_of_ddim_stay_on_the_path_of_their_image_and_noise():

@@ -53,6 +53,9 @@ def test_noised_images_use_all_times_evenly_and_their_own_noise():
     assert drawn.error(lambda x, t: drawn.noise, "huber") == 0.0
     for distance, expected in {"huber": 2 - 1 / 2, "absolute": 2.0, "squared": 4.0}.items():
         assert drawn.error(lambda x, t: drawn.noise + 2.0, distance) == pytest.approx(expected)
+    turned = training.NoisedImages.draw(TABLES, images, generator(1), velocities=True)
+    velocity = diffusion.velocity(TABLES, images, drawn.t, drawn.noise)
+    assert turned.error(lambda x, t: velocity + 2.0, "squared") == pytest.approx(4.0)
 
 
 def test_ddim_with_a_perfect_denoiser_of_one_image_ends_at_that_image():

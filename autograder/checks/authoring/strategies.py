@@ -25,8 +25,8 @@ Size = int | tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """End points and length of a noise schedule, as a student's function takes them."""
+class LinearSchedule:
+    """A noise schedule with betas at equal distances, from the first to the last."""
 
     beta_start: float
     beta_end: float
@@ -118,14 +118,14 @@ def noising_problems(
     return _built(build, batch, side)
 
 
-def schedules(min_timesteps: int = 4, max_timesteps: int = 200) -> st.SearchStrategy[Schedule]:
-    """Schedules with 0 < beta_start < beta_end < 0.3, none of them the default."""
+def schedules(min_timesteps: int = 4, max_timesteps: int = 200) -> st.SearchStrategy[LinearSchedule]:
+    """Linear schedules with 0 < beta_start < beta_end < 0.3, none of them the default."""
     length = _size((min_timesteps, max_timesteps), "timesteps")
 
-    def build(seed: int, steps: int) -> Schedule:
+    def build(seed: int, steps: int) -> LinearSchedule:
         low, ratio = torch.rand(2, generator=_generator(seed), dtype=torch.float64).tolist()
         beta_start = 1e-4 * math.exp(4 * low)  # 1e-4 .. 5.5e-3
-        return Schedule(beta_start, beta_start * math.exp(1 + 3 * ratio), steps)
+        return LinearSchedule(beta_start, beta_start * math.exp(1 + 3 * ratio), steps)
 
     return _built(build, length)
 

@@ -157,9 +157,10 @@ sqrt(alpha-bar) noise - sqrt(1 - alpha-bar) image). ``training`` (`Training`) sa
 network of the assignment learns ``few_pictures`` pictures. The rates are the highest of a one-cycle schedule, and the
 rate itself, respectively.
 
-On held-out images, the error of the predicted noise (mean "squared", "absolute" or "huber" ``distance``) must be the
-part ``error_below`` of that of the best denoiser that knows mean and variance of every pixel alone, or less; and the
-energy distance of samples, the part ``samples_below`` of that of pure noise, if it is given. The error of the few
-pictures, in ``copies`` with other noise, must be ``few_below`` or less, by ``few_distance``; predicting 0 always gives
-1 if squared, 0.8 if absolute. There the diffusion may have another number of steps, ``few_timesteps``.
+On held-out images, the error of what is predicted, noise or velocities (mean "squared", "absolute" or "huber"
+``distance``), must be the part ``error_below`` of that of the best denoiser that knows mean and variance of every pixel
+alone, or less; and the energy distance of samples, the part ``samples_below`` of that of pure noise, if it is given.
+The error of the few pictures, in ``copies`` with other noise, must be ``few_below`` or less, by ``few_distance``;
+predicting 0 always gives 1 if squared, 0.8 if absolute. There the diffusion may have another number of steps,
+``few_timesteps``.
 """

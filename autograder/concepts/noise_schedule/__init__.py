@@ -8,21 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
+from hypothesis import strategies as st
 from torch import Tensor
 
 from autograder.checks import Contract, Subject, assert_close, assert_tensor, prop
-
-
-@dataclass(frozen=True)
-class LinearSchedule:
-    """Betas at equal distances from the first to the last."""
-
-    beta_start: float
-    beta_end: float
-    timesteps: int
+from autograder.checks import LinearSchedule as LinearSchedule
 
 
 @dataclass(frozen=True)
@@ -121,6 +114,10 @@ def refused(options: Mapping[str, Any]) -> str:
     asked = {table for table in TABLES if options[table]}
     if stored != asked or not asked:
         return f"stored must have numbers of every table that is asked for ({', '.join(sorted(asked))}) and of no other"
+    for schedule in (options["schedule"], *options["stored"]):
+        if not isinstance(schedule, Schedule | st.SearchStrategy):
+            kinds = ", ".join(kind.__name__ for kind in get_args(Schedule))
+            return f"schedule is one of {kinds} or a strategy of them, and stored has numbers of such, not {schedule!r}"
     return "" if options["start"] in (0, 1) else "start is 0 or 1"
 
 

@@ -12,7 +12,13 @@ from functools import cached_property, lru_cache
 
 import torch
 
-from autograder.concepts.noise_schedule import CosineSchedule, LinearSchedule, ScaledLinearSchedule, Schedule
+from autograder.concepts.noise_schedule import (
+    CosineSchedule,
+    GivenSchedule,
+    LinearSchedule,
+    ScaledLinearSchedule,
+    Schedule,
+)
 
 
 def linear_betas(beta_start: float, beta_end: float, timesteps: int) -> torch.Tensor:
@@ -104,7 +110,9 @@ def tables_of(schedule: Schedule) -> Tables:
         return Tables(scaled_linear_betas(schedule.beta_start, schedule.beta_end, schedule.timesteps))
     if isinstance(schedule, CosineSchedule):
         return Tables(1 - cosine_alphas(schedule.timesteps, schedule.s))
-    return Tables(torch.tensor(schedule.betas, dtype=torch.float64))
+    if isinstance(schedule, GivenSchedule):
+        return Tables(torch.tensor(schedule.betas, dtype=torch.float64))
+    raise TypeError(f"a schedule is a value of autograder.concepts.noise_schedule, not {schedule!r}")
 
 
 def at(table: torch.Tensor, t: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
@@ -122,6 +130,18 @@ def predict_start(tables: Tables, x: torch.Tensor, t: torch.Tensor, eps: torch.T
     """The x_0 that eq. 4 gives for x_t and this noise."""
     spread, signal = at(tables.sqrt_one_minus_alphas_cumprod, t, x), at(tables.sqrt_alphas_cumprod, t, x)
     return (x.double() - spread * eps.double()) / signal
+
+
+def velocity(tables: Tables, x_start: torch.Tensor, t: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """The v of x_0 and noise (Salimans and Ho, 2022, appendix D)."""
+    signal, spread = at(tables.sqrt_alphas_cumprod, t, noise), at(tables.sqrt_one_minus_alphas_cumprod, t, noise)
+    return signal * noise.double() - spread * x_start.double()
+
+
+def velocity_of_noise(tables: Tables, x: torch.Tensor, t: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """The v of x_t and the noise in it: noise = sqrt(1 - alpha-bar) x_t + sqrt(alpha-bar) v, solved for v."""
+    signal, spread = at(tables.sqrt_alphas_cumprod, t, noise), at(tables.sqrt_one_minus_alphas_cumprod, t, noise)
+    return (noise.double() - spread * x.double()) / signal
 
 
 def start_and_noise_of_velocity(

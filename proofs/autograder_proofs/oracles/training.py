@@ -46,25 +46,29 @@ def principal_components_error(train: Tensor, test: Tensor, count: int) -> float
 
 @dataclass(frozen=True, eq=False)
 class NoisedImages:
-    """Held-out images with noise that only the grader knows: x_t, t and the noise."""
+    """Held-out images with noise that only the grader knows: x_t, t, the noise, and what is to be predicted."""
 
     noisy: Tensor
     t: Tensor
     noise: Tensor
+    target: Tensor
 
     @classmethod
-    def draw(cls, tables: diffusion.Tables, images: Tensor, generator: torch.Generator) -> NoisedImages:
-        """Noise each image once, with time indices spread evenly over all of them."""
+    def draw(
+        cls, tables: diffusion.Tables, images: Tensor, generator: torch.Generator, *, velocities: bool = False
+    ) -> NoisedImages:
+        """Noise each image once, with time indices spread evenly over all; the target is the noise, or velocities."""
         steps = len(tables.betas)
         even = torch.arange(len(images)) * steps // len(images)
         t = even[torch.randperm(len(images), generator=generator)]
         noise = torch.randn(images.shape, generator=generator)
-        return cls(diffusion.q_sample(tables, images, t, noise).float(), t, noise)
+        target = diffusion.velocity(tables, images, t, noise) if velocities else noise.double()
+        return cls(diffusion.q_sample(tables, images, t, noise).float(), t, noise, target)
 
     @torch.no_grad()
-    def error(self, denoiser: Denoiser, distance: str) -> float:
-        """Mean distance (`diffusion.mean_distance`) of the predicted noise (NaN where it is not finite)."""
-        return float(diffusion.mean_distance(denoiser(self.noisy, self.t).double() - self.noise.double(), distance))
+    def error(self, predict: Denoiser, distance: str) -> float:
+        """Mean distance (`diffusion.mean_distance`) of predictions from the target (NaN where one is not finite)."""
+        return float(diffusion.mean_distance(predict(self.noisy, self.t).double() - self.target, distance))
 
 
 @dataclass(frozen=True, eq=False)

@@ -291,7 +291,7 @@ VAE_LEARNED = {
     **LEARNED,
     "few": Training(400, 8, 2e-3, size=[256, 64, 4]),
     "remainder": 0.8,
-    "training": Training(1500, 256, 1e-3, size=[128, 32, 16, 4]),
+    "training": Training(1500, 256, 4e-3, size=[128, 32, 16, 4], one_cycle=True),
     "likelihood": "mean_square",
     "kl_weight": COEFF,
     "bound_below": {"mean image": 0.85},

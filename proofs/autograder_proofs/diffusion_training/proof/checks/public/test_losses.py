@@ -66,7 +66,6 @@ def test_absolute_loss(losses, losses_probes, model):
     network=DENOISER,
     training=Training(300, 32, 5e-3),
     error_below=0.8,
-    samples_below=0.6,
     few=Training(150, 32, 5e-3),
     few_below=0.6,
 )
