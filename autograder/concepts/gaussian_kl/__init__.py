@@ -56,10 +56,12 @@ def problems(options: Mapping[str, Any], *, max_batch: int = 8, max_dim: int = 1
     """Gaussians that suit an assignment."""
     if options["isotropic"]:
         return {"problem": diagonal_gaussians(1, max_dim, min_batch=1, min_dim=3).map(_isotropic)}
+    # What is twice as large in a batch of two may be a sum in place of a mean, or what lacks its factor 1/2.
+    least = 2 if options["over_rows"] is Reduction.NONE else 3
     if not options["prior"]:
-        drawn = diagonal_gaussians(max_batch, max_dim, image=options["image"], min_dim=3)
+        drawn = diagonal_gaussians(max_batch, max_dim, image=options["image"], min_batch=least, min_dim=3)
         return {"problem": drawn.map(lambda q: KlProblem(q, None))}
-    rows = diagonal_gaussians(2 * max_batch, max_dim, image=options["image"], min_batch=4, min_dim=3)
+    rows = diagonal_gaussians(2 * max_batch, max_dim, image=options["image"], min_batch=2 * least, min_dim=3)
     return {"problem": st.builds(_halves, rows)}
 
 
