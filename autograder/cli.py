@@ -105,7 +105,7 @@ def check(
     if watch:
         from rich.console import Console
 
-        from autograder.student.watch import watch as stay
+        from autograder.student.watch_loop import watch as stay
 
         raise SystemExit(stay(folder, items or (), training=not no_training, console=Console()))
     from autograder.grading_commands import CheckRequest

@@ -22,8 +22,8 @@ from autograder.grading.options import Options
 from autograder.grading.preloading import named_modules
 from autograder.launch import clean_environment
 from autograder.release.template import make_template
-from autograder.student.answers import open_answers
 from autograder.student.own_folder import unpacked
+from autograder.student.quick_answers import open_answers
 from autograder.submission import read_submission
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -30,6 +30,8 @@ INSTRUCTORS = ("verify/**/*.py", "release/notebook_template.py", "platforms/grad
 """What of the engine only those run who make assignments; the rest is for checks, grading and the demonstration."""
 CLUSTERS = ("batch/places.py",)
 """What of the engine only those run who grade on a cluster."""
+NOTEBOOKS = ("notebook.py", "student/kernel_*.py")
+"""What of the engine only those run who check in a notebook."""
 BESIDE = {
     "base": (),
     "student": ("base",),
@@ -115,9 +117,9 @@ def used(part: str) -> set[str]:
     engine = set((ROOT / "autograder").rglob("*.py"))
     templates = [code for slug in slugs(ROOT) for name, code in template_of(slug).items() if name.endswith(".py")]
     modules = {
-        "base": lambda: of_files(engine - engine_of((*INSTRUCTORS, *CLUSTERS))) | preloaded([DEMO]),
+        "base": lambda: of_files(engine - engine_of((*INSTRUCTORS, *CLUSTERS, *NOTEBOOKS))) | preloaded([DEMO]),
         "student": lambda: {module for code in templates for module in imports(code.decode())} | preloaded(slugs(ROOT)),
-        "notebook": of_notebooks,
+        "notebook": lambda: of_notebooks() | of_files(engine_of(NOTEBOOKS)),
         "instructor": lambda: of_files([ROOT / "build.py", *engine_of(INSTRUCTORS)]),
         "cluster": lambda: of_files(engine_of(CLUSTERS)),
         "test": lambda: of_files((ROOT / "tests").rglob("test_*.py")),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autograder.assignment import Assignment, load_assignment, read_manifest
 from autograder.student.dependencies import digest_of_reached, parts_of
-from autograder.student.watch import start_of
+from autograder.student.watch_loop import start_of
 from autograder.verify.execution.suite import CheckSuite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -253,8 +253,10 @@ def test_a_helper_concerns_those_who_import_from_it(own: tuple[CheckSuite, Path]
     assert {name for name in before if before[name] != after[name]} == {"helper", "anything"}
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("slug", ["ift6135_a3", "nyu2271_a3"])
+@pytest.mark.parametrize(
+    "slug",
+    [pytest.param("nyu2271_a3", marks=pytest.mark.thorough), pytest.param("ift6135_a3", marks=pytest.mark.slow)],
+)
 def test_in_real_assignments_a_broken_function_breaks_no_item_that_it_does_not_concern(
     slug: str, tmp_path: Path
 ) -> None:

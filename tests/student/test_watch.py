@@ -9,17 +9,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from autograder.grading.options import Options
 from autograder.results import Outcome
-from autograder.student import answers
+from autograder.student import quick_answers
 from autograder.student.own_folder import unpacked
 from tests.processes import children
 from tests.tiny import ONE, TWO, Tiny, command
 
 pytestmark = [pytest.mark.thorough, pytest.mark.skipif(sys.platform == "win32", reason="drives a terminal of POSIX")]
-pexpect = pytest.importorskip("pexpect")
 
 STUB = 'def shift(x):\n    raise NotImplementedError("two.shift (1 point)")\n'
 KEYS = "q quit"
@@ -149,7 +149,7 @@ def test_bars_are_drawn_for_a_person_and_not_into_a_notebook(tiny: Tiny) -> None
 
 def test_spare_processes_answer_where_nothing_can_be_forked(tiny: Tiny) -> None:
     folder = tiny.student_folder(two=STUB)
-    spares = answers.Spares(folder, True, [])
+    spares = quick_answers.Spares(folder, True, [])
     try:
         for text, outcome in ((STUB, Outcome.FAIL), (TWO, Outcome.PASS)):
             (folder / "two.py").write_text(text, encoding="utf-8")
@@ -158,7 +158,7 @@ def test_spare_processes_answer_where_nothing_can_be_forked(tiny: Tiny) -> None:
             assert result.public_only
     finally:
         spares.close()
-    with answers.open_answers(unpacked(folder), Options(hidden=False), []) as forks:
+    with quick_answers.open_answers(unpacked(folder), Options(hidden=False), []) as forks:
         same = forks.check(frozenset({"two.shift"}))
     assert [(item.id, item.outcome, item.points) for item in same.items] == [("two.shift", Outcome.PASS, 1.0)]
     assert not children(os.getpid())

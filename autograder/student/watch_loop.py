@@ -25,11 +25,11 @@ from autograder.results import ItemResult, Outcome
 from autograder.selection import selected_items
 from autograder.source.junk import is_environment, is_left_behind
 from autograder.source.parsing import parse_or_none
-from autograder.student.answers import Answers, open_answers
 from autograder.student.dependencies import digest_of_reached, parts_of
 from autograder.student.item_table import print_items
 from autograder.student.keyboard import Keys, open_keys
 from autograder.student.own_folder import unpacked
+from autograder.student.quick_answers import Answers, open_answers
 from autograder.student.submission_files import named_files
 from autograder.submission import Submission, read_submission
 from autograder.submission.provided import provided_files

@@ -1,8 +1,8 @@
 """Answers at once: the public checks of some items, by a process that has everything imported before it is asked.
 
 Where processes can be forked, each answer is a fork of one warm process. Elsewhere it is a spare one,
-``python -P -m autograder.student.answers FOLDER TRAINING MODULE...``, which is told what to check by its input, and
-ends with the answer; the next is warmed meanwhile.
+``python -P -m autograder.student.quick_answers FOLDER TRAINING MODULE...``, which is told what to check by its input,
+and ends with the answer; the next is warmed meanwhile.
 """
 
 from __future__ import annotations
