@@ -35,7 +35,7 @@ def grade(
     started = time.monotonic() if options.started is None else options.started
     run_ends = None if options.deadline is None else started + options.deadline
     wanted = wanted_items(assignment, options)
-    submission = read_submission(path, assignment)
+    submission = read_submission(path, assignment, in_archives=options.hidden)
     own = Interruption() if interruption is None else nullcontext(interruption)
     with own as interruption, private_folder() as folder:
         preload = named_modules(assignment, submission)

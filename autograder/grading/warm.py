@@ -78,7 +78,7 @@ class WarmGrader:
     def _grade(self, path: Path, order: Order, started: float, side: ForkSide) -> None:
         self.groundwork.factory.abandon()
         run_ends = None if self.options.deadline is None else started + self.options.deadline
-        submission = read_submission(path, self.assignment)
+        submission = read_submission(path, self.assignment, in_archives=self.options.hidden)
         with (
             Interruption() as interruption,
             open_environment(

@@ -29,7 +29,7 @@ def print_items(
     Raises `UserError` for a word that names no item.
     """
     wanted = selected_items(assignment.manifest, words)
-    submission = read_submission(assignment.folder, assignment)
+    submission = read_submission(assignment.folder, assignment, in_archives=False)
     table = Table(box=SIMPLE_HEAD if console.encoding.startswith("utf") else ASCII, pad_edge=False, show_edge=False)
     table.add_column("item", overflow="fold")
     table.add_column("title", overflow="fold", ratio=1)

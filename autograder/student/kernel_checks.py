@@ -67,7 +67,7 @@ class KernelChecks:
             items = [item for item in items if item not in left_out]
         if not items:
             raise UserError("nothing of this assignment is written in this kernel; run the cells that define it first")
-        submission = read_submission(self.assignment.folder, self.assignment)
+        submission = read_submission(self.assignment.folder, self.assignment, in_archives=False)
         with borrowed_kernel():
             self.collect()
             attempt = _Attempt(self, submission, read_probe_words(self.assignment.probes))

@@ -10,7 +10,7 @@ from autograder.errors import UserError
 
 def unpacked(folder: Path) -> Assignment:
     """Return the assignment in the folder of a student; `UserError` where it is none, or not complete."""
-    folder = folder.absolute()
+    folder = folder.resolve()
     if not (folder / MANIFEST).is_file():
         near = sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}"))
         it = f"go to {near[0]}/" if len(near) == 1 else "go to the folder that you unpacked"

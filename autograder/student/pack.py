@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from autograder.assignment import Assignment, Kind
 from autograder.errors import RUN_FAILED, UserError
 from autograder.reports.safe_text import one_line, plural, worth
 from autograder.student.own_folder import unpacked
 from autograder.student.preflight import preflight
-from autograder.student.submission_files import LeftOut, SubmissionFiles, choose_files
+from autograder.student.submission_files import ZIP, LeftOut, SubmissionFiles, choose_files
 from autograder.submission import Submission, read_submission
 from autograder.submission.entries import MAX_ARCHIVE, MIB
 
@@ -23,11 +24,12 @@ def pack(folder: Path, out: Path | None) -> int:
     Raises `UserError` where there is nothing to hand in, or the zip cannot be written.
     """
     assignment = unpacked(folder)
-    submission = read_submission(assignment.folder, assignment)
+    submission = read_submission(assignment.folder, assignment, in_archives=False)
     files = choose_files(assignment, submission)
     if not files.chosen:
         raise UserError(f"{folder}: none of the files to hand in is here: {', '.join(_asked_for(assignment))}")
-    path = out or assignment.folder / f"{assignment.slug}_submission.zip"
+    path = out or assignment.folder / ZIP.format(assignment.slug)
+    _refuse_to_replace(path, files, assignment)
     _write(path, files)
     for line in _lines(assignment, submission, files, path):
         print(line)
@@ -42,21 +44,41 @@ def _asked_for(assignment: Assignment) -> list[str]:
 
 
 def _write(path: Path, files: SubmissionFiles) -> None:
-    if path.is_dir():
-        raise UserError(f"{path}: this is a folder; name a file, such as submission.zip")
-    if path.resolve() in {(files.folder / chosen).resolve() for chosen in files.chosen}:
-        raise UserError(f"{path}: this is a file of yours; name another")
+    """Write the zip beside its place, and move it there when it is whole."""
+    unfinished = path.with_name(f".{path.name}.part")
     try:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
             for chosen in sorted(files.chosen):
                 archive.write(files.folder / chosen, chosen)
+        unfinished.replace(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}; name another place with --out") from None
+        if error.filename in (None, str(unfinished)):
+            raise UserError(f"{path}: cannot be written: {error.strerror}; name another place with --out") from None
+        raise UserError(f"{error.filename}: cannot be read: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def _refuse_to_replace(path: Path, files: SubmissionFiles, assignment: Assignment) -> None:
+    """Replace nothing but a zip, and none that holds the only copy of a file that counts."""
+    if path.is_dir():
+        raise UserError(f"{path}: this is a folder; name a file, such as submission.zip")
+    if not path.exists():
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = {PurePosixPath(name).name for name in archive.namelist()}
+    except (OSError, zipfile.BadZipFile):
+        raise UserError(f"{path}: this is a file, and no zip that would be replaced; name another") from None
+    here = {PurePosixPath(name).name for name in files.chosen}
+    if lost := sorted(packed - here & {PurePosixPath(name).name for name in _asked_for(assignment)}):
+        raise UserError(f"{path}: holds {', '.join(lost)}, which is not here; unpack it, or move it away first")
 
 
 def _differing(files: SubmissionFiles, here: Submission, there: Submission) -> list[str]:
     """Return what grading would read otherwise from the zip than from the folder."""
-    sources = {name: file.source for name, file in here.files.items() if file.found in files.chosen}
+    sources = {name: file.source for name, file in here.files.items() if name in files.chosen.values()}
     back = {name: file.source for name, file in there.files.items()}
     return [name for name in sorted({*sources, *back}) if sources.get(name) != back.get(name)]
 
@@ -84,7 +106,7 @@ def _lines(assignment: Assignment, submission: Submission, files: SubmissionFile
 
 def _worth_of(assignment: Assignment, name: str) -> str:
     if not name:
-        return "yours, for the files above"
+        return "yours: the files above import or name it"
     items = [item for item in assignment.manifest.items if item.file == name and item.is_auto]
     if items:
         return f"{worth(sum(item.points for item in items))} in {plural(len(items), 'item')}, given by the grader"

@@ -20,7 +20,6 @@ def preflight(assignment: Assignment, submission: Submission, files: SubmissionF
     """Return one line for each thing to look at, the most expensive first."""
     return [
         *_unusable(assignment, submission),
-        *_in_archives(submission, files),
         *_unwritten(assignment, submission),
         *_documents(assignment, files),
         *(line for name, file in submission.files.items() for line in _as_run(name, file)),
@@ -34,12 +33,6 @@ def _unusable(assignment: Assignment, submission: Submission) -> Iterator[str]:
         of_it = [item for item in assignment.manifest.items if item.file == name and item.is_auto]
         if name.endswith(SUBMITTABLE) and (why := submission.unavailable(name)):
             yield f"{why}{_price(of_it)}"
-
-
-def _in_archives(submission: Submission, files: SubmissionFiles) -> Iterator[str]:
-    for name, file in submission.files.items():
-        if file.found not in files.chosen:
-            yield f"{name} is only within an archive here ({file.found}), and is not in the zip: unpack it first"
 
 
 def _unwritten(assignment: Assignment, submission: Submission) -> Iterator[str]:

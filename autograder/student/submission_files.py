@@ -11,14 +11,17 @@ from pathlib import Path, PurePosixPath
 
 from autograder.assignment import MANIFEST, SUBMITTABLE, Assignment
 from autograder.source.junk import is_environment, is_left_behind
+from autograder.source.lines import printable
 from autograder.source.parsing import parse_or_none
 from autograder.submission import Submission
-from autograder.submission.entries import MAX_FILE, MIB
+from autograder.submission.entries import MAX_FILE, MIB, readable_path
 from autograder.submission.provided import provided_files
 
 OF_THE_KIT = (MANIFEST, "checks", "README.txt", "handout.md", "requirements.txt")
 WEIGHTS = frozenset({".bin", ".ckpt", ".h5", ".npy", ".npz", ".onnx", ".pickle", ".pkl", ".pt", ".pth", ".safetensors"})
 MAX_LITERAL = 200
+ZIP = "{}_submission.zip"
+"""The name of the zip, by that of the folder."""
 _PLACEHOLDER = re.compile(r"<[^<>/]+>")
 """A part of a file's name that each student has for themselves, as in ``<kerberos>.pdf``."""
 
@@ -60,18 +63,20 @@ def choose_files(assignment: Assignment, submission: Submission) -> SubmissionFi
     grading reads.
     """
     folder = assignment.folder
-    chosen = {file.found: name for name, file in submission.files.items() if (folder / file.found).is_file()}
+    paths = {readable_path(path): path for path in _code_in(folder)}
+    shown = {printable(path): actual for path, actual in paths.items()}
+    chosen = {shown[file.found]: name for name, file in submission.files.items() if file.found in shown}
     for name in document_names(assignment):
         if document := _document(folder, name):
             chosen[document] = name
     roots = sorted({str(PurePosixPath(path).parent) for path in chosen})
-    for helper in submission.helpers:
+    for helper in _imported(submission):
         places = (str(PurePosixPath(root) / helper) for root in ("", *roots))
-        if found := next((place for place in places if (folder / place).is_file()), None):
+        if found := next((paths[place] for place in places if place in paths), None):
             chosen.setdefault(found, "")
     ours = {*OF_THE_KIT, *provided_files(assignment)}
     too_large = set()
-    for path in sorted(named_files(submission, folder)):
+    for path in sorted(named_files(submission, folder) - {ZIP.format(assignment.slug)}):
         if path in chosen or path.split("/")[0] in ours or path in ours:
             continue
         if (folder / path).stat().st_size > MAX_FILE:
@@ -80,6 +85,46 @@ def choose_files(assignment: Assignment, submission: Submission) -> SubmissionFi
             chosen[path] = ""
     left_out = _Omissions(folder, chosen, ours, document_names(assignment), too_large).below("")
     return SubmissionFiles(folder, chosen, tuple(left_out))
+
+
+def _code_in(folder: Path) -> Iterator[str]:
+    """The code of a folder by its real paths; intake knows files by names that can be shown."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not is_left_behind(name) and not _is_environment(Path(place, name))]
+        for name in names:
+            if name.endswith(SUBMITTABLE):
+                yield Path(place, name).relative_to(folder).as_posix()
+
+
+def _imported(submission: Submission) -> list[str]:
+    """Return the paths of those helpers that submitted files import, or others of these do, in any way."""
+    waiting, imported = [file.source for file in submission.files.values()], set[str]()
+    found: list[str] = []
+    while waiting:
+        imported |= {name for text in waiting for name in _names_of_modules(text)}
+        more = [path for path in submission.helpers if path not in found and _module_of(path) in imported]
+        found += more
+        waiting = [submission.helpers[path] for path in more]
+    return found
+
+
+def _names_of_modules(text: str) -> Iterator[str]:
+    """The parts of all names that code imports, and its strings: a module may be imported by one."""
+    tree = parse_or_none(text)
+    for node in ast.walk(tree) if tree is not None else ():
+        match node:
+            case ast.Import(names=aliases):
+                yield from (part for alias in aliases for part in alias.name.split("."))
+            case ast.ImportFrom(module=module, names=aliases):
+                yield from (*(module or "").split("."), *(alias.name for alias in aliases))
+            case ast.Constant(value=str(literal)):
+                yield from literal.split(".")
+
+
+def _module_of(path: str) -> str:
+    """The last part of a module's name: of a package, that of its folder."""
+    place = PurePosixPath(path)
+    return place.parent.name if place.stem == "__init__" else place.stem
 
 
 def _document(folder: Path, name: str) -> str:
@@ -109,7 +154,7 @@ def _literals(text: str) -> Iterator[str]:
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and 0 < len(node.value) <= MAX_LITERAL:
             literal = node.value.replace("\\", "/")
-            if literal.isprintable():
+            if literal.isprintable() and ":" not in literal:  # a drive is no place in this folder
                 yield literal
 
 
@@ -132,7 +177,11 @@ class _Omissions:
     too_large: Collection[str]
 
     def below(self, prefix: str) -> Iterator[LeftOut]:
-        for entry in sorted(os.scandir(self.folder / prefix), key=lambda entry: entry.name):
+        try:
+            entries = sorted(os.scandir(self.folder / prefix), key=lambda entry: entry.name)
+        except OSError:
+            return
+        for entry in entries:
             path = prefix + entry.name
             if entry.is_dir(follow_symlinks=False) and any(one.startswith(f"{path}/") for one in self.chosen):
                 yield from self.below(f"{path}/")
@@ -141,7 +190,7 @@ class _Omissions:
 
     def _left_out(self, entry: os.DirEntry[str], path: str) -> LeftOut:
         is_folder = entry.is_dir(follow_symlinks=False)
-        if path in self.ours or entry.name.endswith(".whl"):
+        if path in self.ours or entry.name.endswith(".whl") or path == ZIP.format(self.folder.name):
             return LeftOut(path, "comes with the assignment", 0, ours=True)
         if is_left_behind(entry.name) or (is_folder and _is_environment(self.folder / path)):
             return LeftOut(path, "left behind by a tool", 0, ours=True)
@@ -153,9 +202,11 @@ class _Omissions:
 
     def _reason(self, path: str) -> str:
         if path in self.too_large:
-            return f"named by submitted code, and larger than the {MAX_FILE // MIB} MB that grading reads"
+            return f"named by submitted code, and larger than {MAX_FILE // MIB} MB"
         if of_it := [name for name in self.documents if PurePosixPath(name).stem == PurePosixPath(path).stem]:
             return f"it is handed in as {of_it[0]}"
+        if path.endswith(SUBMITTABLE):
+            return "no submitted file imports it"
         if PurePosixPath(path).suffix.casefold() in WEIGHTS:
             return "weights or data, which no submitted file names"
         return "not asked for, and no submitted file names it"

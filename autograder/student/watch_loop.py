@@ -53,7 +53,7 @@ def watch(folder: Path, words: Sequence[str], *, training: bool, console: Consol
     """
     assignment = unpacked(folder)
     wanted = selected_items(assignment.manifest, words)
-    submission = read_submission(assignment.folder, assignment)
+    submission = read_submission(assignment.folder, assignment, in_archives=False)
     preload = named_modules(assignment, submission)
     console.print("getting ready ...", style="dim")
     engine = _engine_stamps(assignment)
@@ -130,7 +130,7 @@ class _Loop:
         started = time.monotonic()
         self.stamps = self._settled()
         try:
-            submission = read_submission(self.assignment.folder, self.assignment)
+            submission = read_submission(self.assignment.folder, self.assignment, in_archives=False)
         except UnreadableSubmission as error:
             self._say(one_line(str(error), 500), "red")
             return

@@ -27,10 +27,12 @@ MAX_ARCHIVES_DEEP = 2
 _AS_TEXT = (".md", ".Rmd", ".qmd", ".myst")
 
 
-def read_submission(path: Path, assignment: Assignment) -> Submission:
+def read_submission(path: Path, assignment: Assignment, *, in_archives: bool = True) -> Submission:
     """Return what was handed in at ``path``, a folder, a zip or tar file, or a single ``.py`` or ``.ipynb``.
 
-    Never runs anything of it, follows no link, and is bounded in time and memory. Whatever is odd gives a notice;
+    With ``in_archives``, what is missing is looked for in archives within it: in a student's own folder these are what
+    was handed in before. Never runs anything of it, follows no link, and is bounded in time and memory. Whatever is odd
+    gives a notice;
     `UserError` is raised only where nothing at all can be read.
     """
     notices = Notices()
@@ -39,7 +41,9 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
     if not outer:
         raise UnreadableSubmission(_nothing_read(path, notices))
     expected = _expected_sources(assignment)
-    entries, matches = _matched(outer, expected, budget, notices)
+    entries, matches = (
+        _matched(outer, expected, budget, notices) if in_archives else (outer, match_files(outer, expected))
+    )
     missing = _missing(entries, matches, assignment)
     ours = provided_files(assignment)
     _report_matches(entries, matches, missing, ours, notices)

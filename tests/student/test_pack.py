@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import zipfile
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from autograder.assignment import load_assignment, slugs
 from autograder.submission import read_submission
 from tests.templates import write_template
-from tests.tiny import ONE, TWO, Tiny, command
+from tests.tiny import ONE, Tiny, command
 
 ROOT = Path(__file__).resolve().parents[2]
 STUB = 'def shift(x):\n    raise NotImplementedError("two.shift (1 point)")\n'
@@ -54,7 +53,7 @@ def test_the_zip_holds_what_counts_and_nothing_else(tiny: Tiny) -> None:
     assert packed(folder).keys() == {"one.py", "two.py", "mine.py", "notes/log.txt"}
     assert packed(folder)["one.py"] == (folder / "one.py").read_bytes()
     assert left_out(done.stdout) == {
-        "big.bin (21.0 MB)": "named by submitted code, and larger than the 20 MB that grading reads",
+        "big.bin (21.0 MB)": "named by submitted code, and larger than 20 MB",
         "data/ (0.3 MB)": "no submitted file imports or names anything in it",
         "link.txt": "a link",
         "loss.pth": "weights or data, which no submitted file names",
@@ -75,27 +74,68 @@ def test_it_says_what_to_look_at_and_packs_all_the_same(tiny: Tiny) -> None:
     assert first.startswith("  - one.py cannot be read as Python: line 1") and "(2 items, 5 points)" in first
     assert second == "  - not written yet: two.shift (1 item, 1 point)"
     (folder / "one.py").unlink()
-    (folder / f"{folder.name}_submission.zip").unlink()
-    done = pack(folder)
-    assert "- one.py was not handed in (2 items, 5 points)" in done.stdout and packed(folder).keys() == {"two.py"}
+    done = pack(folder, "--out", "other.zip")
+    assert "- one.py was not handed in (2 items, 5 points)" in done.stdout
 
 
-def test_what_is_only_in_an_older_zip_is_not_packed_from_it(tiny: Tiny) -> None:
-    folder = tiny.student_folder()
-    assert pack(folder).returncode == 0
+def test_an_older_zip_is_no_part_of_the_folder_and_keeps_what_only_it_has(tiny: Tiny) -> None:
+    folder = tiny.student_folder(ONE + "NAME = 'hand_in_0_submission.zip'\n")
+    assert pack(folder).returncode == 0 and pack(folder).returncode == 0
     (folder / "one.py").unlink()
+    listed = command("check", "--list", "one", cwd=folder)
+    assert listed.stdout.count("not there") == 2, listed.stdout
+    done = pack(folder)
+    assert done.returncode == 2 and "holds one.py, which is not here" in done.stderr
+    assert "one.py" in packed(folder)
     done = pack(folder, "--out", "new.zip")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and "- one.py was not handed in (2 items, 5 points)" in done.stdout
     with zipfile.ZipFile(folder / "new.zip") as archive:
         assert archive.namelist() == ["two.py"]
-    assert "one.py is only within an archive here" in done.stdout
+
+
+def test_only_what_is_imported_or_named_is_packed_beside_what_counts(tiny: Tiny) -> None:
+    one = ONE + "from pkg.inner import helper\nimport importlib\nlate = importlib.import_module('by_name')\n"
+    folder = tiny.student_folder(one, by_name="import further\n", further="x = 1\n", scratch="y = 2\n")
+    for name, text in {
+        "pkg/__init__.py": "",
+        "pkg/inner.py": "helper = 1\n",
+        "pkg/other.py": "",
+        "friend/one.py": ONE,
+        "friend/theirs.py": "z = 1\n",
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    done = pack(folder)
+    assert packed(folder).keys() == {"one.py", "two.py", "by_name.py", "further.py", "pkg/__init__.py", "pkg/inner.py"}
+    assert left_out(done.stdout)["scratch.py"] == "no submitted file imports it"
+    assert "friend/" in left_out(done.stdout)
+
+
+def test_a_file_whose_path_cannot_be_shown_as_it_is_is_packed(tiny: Tiny) -> None:
+    folder = tiny.student_folder()
+    for name in ("rendu e\u0301te\u0301", "a" * 44 + "/" + "b" * 46):
+        (folder / name).mkdir(parents=True)
+        (folder / "one.py").rename(folder / name / "one.py")
+        assert pack(folder, "--out", "new.zip").returncode == 0
+        with zipfile.ZipFile(folder / "new.zip") as archive:
+            assert archive.namelist() == [f"{name}/one.py", "two.py"]
+        (folder / name / "one.py").rename(folder / "one.py")
+
+
+def test_the_folder_may_be_a_link_or_named_from_within(tiny: Tiny) -> None:
+    folder = tiny.student_folder()
+    (tiny.root / "link").symlink_to(folder)
+    assert command("pack", "--folder", str(tiny.root / "link")).returncode == 0
+    assert command("pack", "--folder", "..", cwd=folder / "checks").returncode == 0
+    assert packed(folder).keys() == {"one.py", "two.py"}
 
 
 def test_what_cannot_be_done_is_one_line(tiny: Tiny) -> None:
     folder = tiny.student_folder()
     for options, told in (
         (("--out", "checks"), "this is a folder"),
-        (("--out", "one.py"), "this is a file of yours"),
+        (("--out", "one.py"), "this is a file, and no zip that would be replaced"),
+        (("--out", "given.py"), "this is a file, and no zip that would be replaced"),
         (("--out", "nowhere/a.zip"), "cannot be written"),
         (("--folder", str(tiny.root)), "no assignment.toml here"),
     ):
@@ -143,11 +183,3 @@ def test_a_notebook_is_packed_with_what_its_cells_say(tmp_path: Path) -> None:
     assert "its cells were not run from top to bottom" in told()
     code[4]["execution_count"] = None
     assert f"1 of {len(code)} code cells not run: 5" in told()
-
-
-@pytest.mark.skipif(os.name == "nt", reason="removes a permission")
-def test_the_zip_of_another_place_may_replace_an_older_one(tiny: Tiny, tmp_path: Path) -> None:
-    folder = tiny.student_folder(two=TWO)
-    out = tmp_path / "out.zip"
-    out.write_text("old")
-    assert pack(folder, "--out", str(out)).returncode == 0 and zipfile.is_zipfile(out)
