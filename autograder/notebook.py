@@ -1,7 +1,7 @@
 """Checks in a notebook: ``from autograder.notebook import check``, or ``%load_ext autograder`` and ``%check``.
 
-Both check what is defined in the running kernel, without a copy of the notebook on the disk, and leave the kernel as
-it was.
+Both check what is defined in the running kernel, without a copy of the notebook on the disk, and leave generators,
+defaults, figures and names as they were; what the student's own code changes in its objects stays.
 """
 
 from __future__ import annotations
@@ -77,6 +77,6 @@ def _display(result: Any) -> None:
     from autograder.reports.html import render_cell
 
     console = Console(file=io.StringIO(), width=100, force_jupyter=False, force_terminal=False)
-    render(result, console, every_note=False)
+    render(result, console)
     assert isinstance(console.file, io.StringIO)
     display({"text/html": render_cell(result), "text/plain": console.file.getvalue()}, raw=True)  # type: ignore[no-untyped-call]

@@ -5,8 +5,10 @@ Only for a student's own code in a student's own process: nothing is jailed.
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from autograder.sandbox.in_process import InProcessChannel
@@ -18,11 +20,14 @@ class KernelChannel(InProcessChannel):
     """Runs an executor in this process, on living modules by the names that checks know them by.
 
     ``is_cell`` tells whether a file name is that of code of the student's. What checks put into the modules is taken
-    out again by `close`.
+    out again by `close`. Modules of ``folder`` that the kernel has imported are hidden while the executor works, which
+    reads their files anew, and are what they were for the kernel afterwards.
     """
 
-    def __init__(self, modules: Mapping[str, types.ModuleType], is_cell: Callable[[str], bool]) -> None:
+    def __init__(self, modules: Mapping[str, types.ModuleType], is_cell: Callable[[str], bool], folder: Path) -> None:
         self._living = dict(modules)
+        self._imported = [name for name, module in list(sys.modules.items()) if _is_of(module, folder)]
+        self._hidden: dict[str, types.ModuleType] = {}
         self._before = {name: dict(vars(module)) for name, module in modules.items()}
         self._is_cell = is_cell
         super().__init__()
@@ -36,6 +41,14 @@ class KernelChannel(InProcessChannel):
                 delattr(module, new)
             vars(module).update(self._before[name])
 
+    def _enter(self) -> None:
+        self._hidden = {name: sys.modules.pop(name) for name in self._imported if name in sys.modules}
+        super()._enter()
+
+    def _leave(self) -> None:
+        super()._leave()
+        sys.modules.update(self._hidden)
+
     def _make_executor(self) -> Executor:
         return _KernelExecutor(self._make_loader, self._upcall, self._is_cell)
 
@@ -43,6 +56,12 @@ class KernelChannel(InProcessChannel):
         loader = super()._make_loader(settings)
         loader.modules.update(self._living)
         return loader
+
+
+def _is_of(module: types.ModuleType, folder: Path) -> bool:
+    """Whether a module was read from a file in the folder, and not from an environment in it."""
+    path = getattr(module, "__file__", None)
+    return isinstance(path, str) and path.startswith(f"{folder}/") and "site-packages" not in path
 
 
 class _KernelExecutor(Executor):

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TypeGuard
 
 from autograder.source.parsing import parse_or_none
 from autograder.source.scopes import (
@@ -27,12 +28,34 @@ from autograder.source.scopes import (
     stored_targets,
 )
 
-DYNAMIC = frozenset({"__import__", "attrgetter", "eval", "exec", "globals", "locals", "methodcaller", "vars"})
+DYNAMIC = frozenset(
+    {"__dict__", "__getattribute__", "__globals__", "__import__", "__subclasses__", "attrgetter", "dir", "eval", "exec"}
+    | {"getmembers", "globals", "import_module", "locals", "methodcaller", "vars"}
+)
 """Names with which code comes to names that are nowhere in it; see also `_is_dynamic`."""
+HARMLESS_ATTRIBUTES = frozenset({"dir", "eval", "exec"})
+"""Those that are methods of other things, such as of a network."""
 BY_STRING = frozenset({"delattr", "getattr", "hasattr", "setattr"})
 """Those that do so unless the name is written out."""
-IMPLICIT = frozenset({"forward"})
-"""Methods that are called under another name, beside those with two underscores on each side."""
+OWN_BASES = frozenset({"", "Module", "ABC", "NamedTuple", "Protocol", "object"})
+"""Base classes that call no method of those who inherit from them but those in `IMPLICIT`."""
+IMPLICIT = frozenset(
+    {"apply", "buffers", "children", "eval", "extra_repr", "forward", "get_extra_state", "half", "load_state_dict"}
+    | {"modules", "named_buffers", "named_children", "named_modules", "named_parameters", "parameters"}
+    | {"register_buffer", "register_module", "register_parameter", "requires_grad_", "reset_parameters"}
+    | {"set_extra_state", "state_dict", "to", "train", "zero_grad", "_apply", "_load_from_state_dict"}
+    | {"_save_to_state_dict"}
+)
+"""Methods that a network's own base class calls, beside those with two underscores on each side."""
+MUTATORS = frozenset(
+    {"add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault"}
+    | {"sort", "update", "write"}
+)
+BUILDERS = frozenset(
+    {"abs", "bool", "bytes", "complex", "dict", "enumerate", "float", "frozenset", "int", "len", "list", "max", "min"}
+    | {"pow", "range", "round", "set", "slice", "sorted", "str", "sum", "tuple", "zip"}
+)
+"""Functions that change nothing but what they are given."""
 PLAIN_DECORATORS = frozenset(
     {"abstractmethod", "cache", "cached_property", "classmethod", "contextmanager", "dataclass", "enable_grad"}
     | {"inference_mode", "lru_cache", "no_grad", "override", "property", "setter", "staticmethod", "wraps"}
@@ -82,11 +105,12 @@ class Parts:
         """
         module = self._modules.setdefault(name, _Module(asks=asks))
         tree = parse_or_none(source)
-        if tree is None:
-            module.body.append(Part(name, _digest(source)))
-            return
-        for statement in tree.body:
-            _Reader(name, module).add(statement)
+        if not asks:  # a module that is empty is there, too
+            module.body.append(Part(name, _digest(name, source if tree is None else "")))
+        if tree is not None:
+            reader = _Reader(name, module, frozenset(_defined(tree)))
+            for statement in tree.body:
+                reader.add(statement)
 
     def reached(self, names: Iterable[str], modules: Iterable[str]) -> frozenset[Part]:
         """Return the parts that these names reach when these modules come into play."""
@@ -127,15 +151,20 @@ class _Reader:
 
     name: str
     module: _Module
+    defined: frozenset[str]
+    """Names of all functions and classes of the module."""
 
     def add(self, statement: ast.stmt) -> None:
         if isinstance(statement, ast.ClassDef):
             self._add_class(statement, statement.name)
         elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            self._add(statement, [statement.name], body=_is_told_to_others(statement))
+            self._add(statement, [statement.name], body=self._is_told_to_others(statement))
         elif isinstance(statement, ast.Import | ast.ImportFrom):
             self._add_import(statement)
-        elif not _only_when_run(statement):
+        elif _only_when_run(statement):
+            for otherwise in statement.orelse:
+                self.add(otherwise)
+        else:
             for inner in same_scope(statement):
                 if isinstance(inner, ast.ClassDef):
                     self._add_class(inner, inner.name)
@@ -154,17 +183,35 @@ class _Reader:
         for method in methods:
             own = f"{name}.{method.name}"
             names = [own] if _is_special(method.name) else [own, method.name]
-            self._add(method, names, body=_is_told_to_others(method))
+            self._add(method, names, body=self._is_told_to_others(method))
         for inner in (inner for inner in node.body if isinstance(inner, ast.ClassDef)):
             self._add_class(inner, f"{name}.{inner.name}")
             self.module.by_name.setdefault(inner.name, []).extend(self.module.by_name[f"{name}.{inner.name}"])
         head = copy.copy(node)
         head.body = [inner for inner in node.body if not isinstance(inner, Definition)]
-        implicit = {f"{name}.{one.name}" for one in methods if _is_special(one.name) or one.name in IMPLICIT}
-        mentions = _mentions(head) | implicit
+        framework = bool(node.keywords) or any(self._is_of_a_framework(base) for base in node.bases)
+        called = [one for one in methods if framework or _is_special(one.name) or one.name in IMPLICIT]
+        mentions = _mentions(head) | {f"{name}.{one.name}" for one in called}
         dynamic = any(one.name in ("__getattr__", "__getattribute__") for one in methods)
         names = [name, *bound_names(head.body)]
-        self._add(head, names, mentions=mentions, body=_is_told_to_others(node), dynamic=dynamic)
+        self._add(
+            head,
+            names,
+            mentions=mentions,
+            body=self._is_told_to_others(node),
+            dynamic=dynamic,
+            order=" ".join(map(_bound_by, node.body)) if mentions & {method.name for method in methods} else "",
+        )
+
+    def _is_of_a_framework(self, base: ast.expr) -> bool:
+        """Whether a base class comes from elsewhere, and may call any method under a name of its own."""
+        name = _last_name(base)
+        return name not in OWN_BASES and not (isinstance(base, ast.Name) and name in self.defined)
+
+    def _is_told_to_others(self, node: Definition) -> bool:
+        """Whether a decorator may have put it where it is found under no name."""
+        names = [_last_name(decorator) for decorator in node.decorator_list]
+        return any(name not in PLAIN_DECORATORS or name in self.defined for name in names)
 
     def _add(
         self,
@@ -174,12 +221,13 @@ class _Reader:
         mentions: frozenset[str] | None = None,
         body: bool = False,
         dynamic: bool = False,
+        order: str = "",
     ) -> None:
         mentions = _mentions(node) if mentions is None else mentions
         arguments = frozenset[str]()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             arguments = frozenset(one.arg for one in parameters(node.args))
-        digest = _digest(self._order(mentions, names), ast.dump(node))
+        digest = _digest(order, self._order(mentions, names), ast.dump(node))
         part = Part(self.name, digest, mentions, arguments, dynamic or any(map(_is_dynamic, ast.walk(node))))
         for name in names:
             self.module.by_name.setdefault(name, []).append(part)
@@ -197,7 +245,8 @@ def parts_of(sources: Mapping[str, str], provided: Iterable[Path], checks: Itera
     """Return the parts of submitted sources, by their paths, of provided modules, and of the files of checks."""
     parts = Parts()
     for path, source in sources.items():
-        parts.add_module(PurePosixPath(path).stem, source)
+        place = PurePosixPath(path)
+        parts.add_module(place.parent.name if place.stem == "__init__" else place.stem, source)
     for file in provided:
         parts.add_module(file.stem, file.read_text(encoding="utf-8", errors="replace"))
     for file in checks:
@@ -222,32 +271,49 @@ def _is_special(name: str) -> bool:
     return name.startswith("__") and name.endswith("__")
 
 
-def _is_told_to_others(node: Definition) -> bool:
-    """Whether a decorator may have put it where it is found under no name."""
-    names = (_last_name(decorator) for decorator in node.decorator_list)
-    return any(name not in PLAIN_DECORATORS for name in names)
-
-
 def _last_name(node: ast.expr) -> str:
     node = node.func if isinstance(node, ast.Call) else node
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _only_binds(statement: ast.stmt) -> bool:
-    """Whether all that a statement of a module does is to bind names; what sets something up does more."""
+    """Whether all that a statement of a module does is to bind names; a call may do more."""
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
     stored = [name for target in targets if target is not None for name in stored_targets(target)]
     if not isinstance(statement, ast.Assign | ast.AnnAssign) or not stored:
         return False
     if not all(isinstance(name, ast.Name) for name in stored):
         return False
-    return not any(name.startswith("set_") or "seed" in name for name in _mentions(statement))
+    if any(isinstance(name, ast.Name) and name.id == "__all__" for name in stored):
+        return False
+    return all(_only_computes(node) for node in ast.walk(statement) if isinstance(node, ast.Call))
 
 
-def _only_when_run(statement: ast.stmt) -> bool:
-    """Whether it is ``if __name__ == "__main__"``: grading only loads a module."""
-    test = statement.test if isinstance(statement, ast.If) else None
-    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
+def _only_computes(call: ast.Call) -> bool:
+    """Whether a call changes nothing, as far as its name says: it is a library's, and of none that sets something."""
+    name = _last_name(call.func)
+    if isinstance(call.func, ast.Name):
+        return name in BUILDERS
+    if name in MUTATORS or name.endswith("_") or "seed" in name:
+        return False
+    return not name.startswith(("disable", "enable", "manual", "patch", "register", "set", "use"))
+
+
+def _only_when_run(statement: ast.stmt) -> TypeGuard[ast.If]:
+    """Whether it is ``if __name__ == "__main__"``, whose block grading does not run: it only loads a module."""
+    match statement:
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[only])):
+            return isinstance(only, ast.Constant) and only.value == "__main__"
+    return False
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    yield from (node.name for node in ast.walk(tree) if isinstance(node, Definition))
+
+
+def _bound_by(statement: ast.stmt) -> str:
+    """What a statement of a class binds, in words that differ where its order may matter."""
+    return statement.name if isinstance(statement, Definition) else ",".join(bound_names([statement]))
 
 
 def _mentions(statement: ast.stmt) -> frozenset[str]:
@@ -275,7 +341,7 @@ def _is_dynamic(node: ast.AST) -> bool:
     match node:
         case ast.Name(id=name):
             return name in DYNAMIC
-        case ast.Attribute(attr="__dict__" | "import_module" | "attrgetter" | "methodcaller"):
+        case ast.Attribute(attr=name) if name in DYNAMIC - HARMLESS_ATTRIBUTES:
             return True
         case ast.Attribute(value=ast.Name(id="sys"), attr="modules"):
             return True

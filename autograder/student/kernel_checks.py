@@ -93,7 +93,10 @@ class KernelChecks:
         stamps = [(str(path), path.stat().st_mtime_ns) for path in files]
         if stamps != self._stamps:
             everything = frozenset(item.id for item in self.assignment.manifest.items)
+            before = set(sys.modules)
             self.collected = collect_checks(self.assignment, everything, hidden=False)
+            for name in [name for name in sys.modules if name.partition(".")[0] == "checks" and name not in before]:
+                del sys.modules[name]
             self._stamps = stamps
 
     def notebooks(self) -> list[str]:
@@ -173,7 +176,7 @@ class _Attempt:
         provided = [path for name, path in provided_files(assignment).items() if name.endswith(".py")]
         loader = {"folder": str(assignment.folder), "extra": [str(path) for path in (*provided, *assignment.probes)]}
         module = sys.modules[kernel.user_module.__name__]
-        channel = KernelChannel(dict.fromkeys(self.checks.notebooks(), module), self.checks.is_cell)
+        channel = KernelChannel(dict.fromkeys(self.checks.notebooks(), module), self.checks.is_cell, assignment.folder)
         executed = {Path(name).stem: file.executed for name, file in self.submission.files.items()}
         context = Context(
             executed.get,

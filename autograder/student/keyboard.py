@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 import time
@@ -26,9 +27,18 @@ class _NoKeys:
 
 
 class _TerminalKeys:
+    """Keys as the terminal gives them; one that is several characters, such as an arrow, is none of ours."""
+
+    _waiting = ""
+
     def next(self, seconds: float) -> str:
-        ready, _, _ = select.select([sys.stdin], [], [], seconds)
-        return sys.stdin.read(1) if ready else ""
+        descriptor = sys.stdin.fileno()
+        ready, _, _ = select.select([descriptor], [], [], 0.0 if self._waiting else seconds)
+        if ready:
+            pressed = os.read(descriptor, 64).decode(errors="replace")
+            self._waiting += "" if pressed.startswith("\x1b") else pressed
+        key, self._waiting = self._waiting[:1], self._waiting[1:]
+        return key
 
 
 class _WindowsKeys:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import itertools
 import os
 import sys
 import time
@@ -14,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 
 from autograder.assignment import MANIFEST, SUBMITTABLE, Assignment, Item
-from autograder.errors import UnreadableSubmission
+from autograder.errors import UserError
 from autograder.grading.grader_error import GraderError
 from autograder.grading.options import Options
 from autograder.grading.preloading import named_modules
@@ -38,7 +39,8 @@ from autograder.submission.stub_search import Writing, writing_of
 POLL_SECONDS = 0.1
 SETTLED_SECONDS = 0.05
 """An editor may write a file in several steps: it is read when nothing has changed for so long."""
-MAX_FILES = 2_000
+MAX_ENTRIES = 300
+"""A folder that holds more has data, and no code that is imported."""
 MAX_DEPTH = 3
 KEYS = "n next · a all · r again · l list · h handout · q quit"
 
@@ -86,6 +88,8 @@ class _Loop:
     """Of each item as it was when it was checked last."""
     last: frozenset[str] = frozenset()
     focus: str = ""
+    blank: set[str] = field(default_factory=set)
+    """Items that are not written, as their files were read last."""
     read: set[str] = field(default_factory=set)
     """Files that submitted code names."""
     stamps: Stamps = field(default_factory=dict)
@@ -131,37 +135,42 @@ class _Loop:
         self.stamps = self._settled()
         try:
             submission = read_submission(self.assignment.folder, self.assignment, in_archives=False)
-        except UnreadableSubmission as error:
+            now = self._digests(submission)
+        except UserError as error:
             self._say(one_line(str(error), 500), "red")
             return
-        now = self._digests(submission)
         changed = [item for item in self._items() if now[item.id] != self.digests.get(item.id)]
-        self.digests = now
         for item in changed:
             self.results.pop(item.id, None)
+            self.digests.pop(item.id, None)  # until it is checked
         concerned = [item for item in changed if not item.training]  # a training is measured when it is asked for
-        begun = {item.id for item in concerned if writing_of(item, submission) is not Writing.NOT_WRITTEN}
+        self.blank = {i.id for i in self._items() if writing_of(i, submission) is Writing.NOT_WRITTEN}
+        begun = frozenset(item.id for item in concerned if item.id not in self.blank)
+        self.digests |= {item.id: now[item.id] for item in changed if item.id not in begun}
         if begun:
-            self._check(frozenset(begun), started)
+            if self._check(begun, started):
+                self.digests |= {name: now[name] for name in begun}
         elif first or changed:
             self._tell(())
         else:
             self._say("saved; nothing that is checked has changed", "dim")
 
-    def _check(self, items: frozenset[str], started: float | None = None) -> None:
+    def _check(self, items: frozenset[str], started: float | None = None) -> bool:
+        """Check items and say what came of it; return whether they were checked."""
         started = time.monotonic() if started is None else started
         self._say(f"checking {plural(len(items), 'item')} ...", "dim")
         try:
             result = self.answers.check(items)
         except KeyboardInterrupt:
             self._say("not checked: interrupted", "yellow")
-            return
-        except (GraderError, UnreadableSubmission) as error:
+            return False
+        except (GraderError, UserError) as error:
             self._say(f"not checked: {one_line(str(error), 500)}", "yellow")
-            return
+            return False
         self.last = items
         self.results |= {item.id: item for item in result.items if item.id in items}
         self._tell([item.id for item in result.items if item.id in items], time.monotonic() - started)
+        return True
 
     def _key(self, key: str) -> None:
         match key:
@@ -171,6 +180,7 @@ class _Loop:
                 self._check(self.last)
             case "l":
                 print_items(self.assignment, sorted(self.wanted), self.console, self.results)
+                self._say(KEYS, "dim")
             case "n":
                 self._next()
             case "h":
@@ -195,6 +205,9 @@ class _Loop:
 
     def _handout(self) -> None:
         """Print what the handout says of the item that is looked at."""
+        if not self.focus:
+            self._say("nothing is left to look up")
+            return
         path = self.assignment.folder / "handout.md"
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
         told = [line for line in lines if f"`{self.focus}`" in line]
@@ -243,8 +256,9 @@ class _Loop:
         else:
             item = self.assignment.manifest.item(name)
             known = self.results.get(name)
-            state = "training: press a to measure it" if item.training and known is None else "not written yet"
-            state = state if known is None or unwritten(known) else "to fix"
+            state = "training: press a to measure it" if item.training else "not checked yet"
+            state = "not written yet" if name in self.blank else state
+            state = state if known is None else "not written yet" if unwritten(known) else "to fix"
             self._say(f"Next: {name}, {one_line(item.title)} ({item.file}), {state}", "bold")
         self._say(KEYS, "dim")
 
@@ -303,12 +317,14 @@ def _engine_stamps(assignment: Assignment) -> Stamps:
 
 def _stamps_below(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
     """The code in a folder, not too deep in it and not too much, so that data do not matter."""
-    waiting, count = [(folder, 0)], 0
-    while waiting and count < MAX_FILES:
+    waiting = [(folder, 0)]
+    while waiting:
         place, depth = waiting.pop()
         with contextlib.suppress(OSError), os.scandir(place) as entries:
-            for entry in entries:
-                count += 1
+            listed = list(itertools.islice(entries, MAX_ENTRIES + 1))
+            if len(listed) > MAX_ENTRIES and depth:
+                continue
+            for entry in listed:
                 if is_left_behind(entry.name) or is_environment(entry.name):
                     continue
                 if entry.is_dir(follow_symlinks=False):

@@ -246,6 +246,48 @@ def test_a_change_concerns_few(own: tuple[CheckSuite, Path], old: str, new: str,
     assert ("anything" in found) == (SOLUTION.replace(old, new) != SOLUTION and "print" not in old)
 
 
+HOLES = {
+    "a call that changes a table": ("D = {}\ny = D.update(a={n})", "return x + D['a']"),
+    "a function that sets a global": ("def setup():\n    global G\n    G = {n}\nok = setup()", "return x + G"),
+    "a popped entry": ("D = [1, 2, 3]\ny: int = D.pop({n})", "return x + D[0]"),
+    "a hook that is registered": ("def post(*_):\n    return {n}\nhook = torch.register_hook(post)", "return x"),
+    "a setting": ("_ = torch.use_deterministic({n})", "return x"),
+    "another block than that of a script": ("if __name__ != '__main__':\n    G = {n}", "return x + G"),
+    "the other block of a script": ("if __name__ == '__main__':\n    pass\nelse:\n    G = {n}", "return x + G"),
+    "a method of a framework's": ("class L(nn.Linear):\n    def helper(self):\n        return {n}", "return L()(x)"),
+    "a method of a network's": ("class M(nn.Module):\n    def reset_parameters(self):\n        {n}", "return M()(x)"),
+    "globals of a function": ("def zz(x):\n    return x * {n}", "return target.__globals__['z' + 'z'](x)"),
+    "a name that is put together": (
+        "class A:\n    def zz(self):\n        return {n}",
+        "return [A.__dict__[k] for k in dir(A)]",
+    ),
+    "subclasses": ("class A: pass\nclass B(A):\n    value = {n}", "return A.__subclasses__()[0].value"),
+    "a decorator with a plain name": (
+        "R = []\ndef cache(f):\n    R.append(f)\n    return f\n@cache\ndef f(x):\n    return x * {n}",
+        "return R[0](x)",
+    ),
+    "the order in a class": ("class A:\n    def _kl(self): return 1\n{order}", "return A().kl()"),
+    "a package": ("from pkg import inner", "return inner(x)"),
+}
+ORDERS = {1: "    kl = _kl\n    def _kl(self): return 2\n", 2: "    def _kl(self): return 2\n    kl = _kl\n"}
+
+
+@pytest.mark.parametrize("hole", HOLES)
+def test_what_may_change_an_outcome_concerns_it(hole: str) -> None:
+    before, body = HOLES[hole]
+
+    def digest(number: int) -> str:
+        text = before.replace("{n}", str(number)).replace("{order}", ORDERS[number])
+        sources = {
+            "solution.py": f"import torch\nfrom torch import nn\n{text}\ndef target(x):\n    {body}\n",
+            "pkg/__init__.py": "from .hh import inner\n",
+            "pkg/hh.py": f"def inner(x): return x * {number}\n",
+        }
+        return digest_of_reached(parts_of(sources, (), ()), ["target"], ["solution"])
+
+    assert digest(1) == digest(1) and digest(1) != digest(2)
+
+
 def test_a_helper_concerns_those_who_import_from_it(own: tuple[CheckSuite, Path]) -> None:
     assignment, modules = own[0].assignment, {"solution": SOLUTION, "helper": HELPER}
     before = concerns(assignment, modules)

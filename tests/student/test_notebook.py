@@ -86,6 +86,10 @@ def test_what_is_defined_in_the_kernel_is_checked(run: Run) -> None:
     assert len(words.splitlines()) == 2 and all(line.startswith("autograder: ") for line in words.splitlines())
 
 
+SCALED = """
+def loss_function(*arguments, **named):
+    return _loss(*arguments, **named) * SCALE
+"""
 STATE = """
 import os, random, warnings, numpy, matplotlib.pyplot as plt
 def state():
@@ -118,7 +122,7 @@ def test_the_kernel_is_as_it_was(run: Run) -> None:
     )
     assert same.endswith("[]\n") and "LOUD" not in same and "✓ PASS" in same
     assert "✓ PASS" in shown and "LOUD" not in shown
-    assert "p2.reparameterize" in alone and "p1.autoencoder" not in alone.partition("Next")[0]
+    assert "p2.reparameterize" in alone and "p1.autoencoder" not in alone.partition("Not checked")[0]
 
 
 def test_an_interrupted_check_says_so_and_leaves_the_kernel_as_it_was(run: Run) -> None:
@@ -150,6 +154,25 @@ def test_outside_of_a_kernel_it_says_what_to_use(capsys: pytest.CaptureFixture[s
 
     check("p2.networks")
     assert "use `autograder check`" in capsys.readouterr().out
+
+
+def test_modules_of_the_kernel_stay_its_own_and_files_are_read_anew(tmp_path: Path) -> None:
+    folder = write_template("nyu2271_a3", tmp_path / "nyu2271_a3")
+    reference = load_assignment(ROOT, "nyu2271_a3").reference
+    assert reference is not None
+    right = (reference / "vae.py").read_text(encoding="utf-8")
+    scaled = f"{right}\nfrom scale import SCALE\n_loss = loss_function\n{SCALED}"
+    (folder / "vae.py").write_text(scaled, encoding="utf-8")
+    (folder / "scale.py").write_text("SCALE = 1\n", encoding="utf-8")
+    cells = [
+        "import sys, vae, scale\nfrom autograder.notebook import check\nbefore = vae\ncheck('vae.loss')",
+        "from pathlib import Path\nPath('scale.py').write_text('SCALE = 3\\n')\ncheck('vae.loss')",
+        "print(sys.modules['vae'] is before, scale.SCALE, 'checks' in sys.modules)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    first, second, told = ("".join(_text(one, False) for one in cell.outputs) for cell in notebook.cells)
+    assert "✓ PASS" in first and "✗ FAIL" in second and told == "True 1 False\n"
 
 
 def test_an_item_of_a_file_beside_the_notebook_is_read_from_there(tmp_path: Path) -> None:

@@ -90,11 +90,38 @@ def test_each_save_is_answered_for_what_it_concerns(student: Student) -> None:
     assert student.ends() == 0
 
 
+def test_a_provided_file_that_is_away_for_a_moment_ends_nothing(student: Student) -> None:
+    student.reads()
+    given = student.folder / "given.py"
+    text = given.read_text(encoding="utf-8")
+    given.unlink()
+    student.reads("this provided file is missing")
+    given.write_text(text, encoding="utf-8")
+    student.reads("has changed")
+    assert student.ends() == 0
+
+
+def test_data_in_the_folder_hide_no_code(student: Student) -> None:
+    for name in ("data", "zzz"):
+        (student.folder / name).mkdir()
+    for number in range(1_000):
+        (student.folder / "data" / f"{number}.png").touch()
+    student.reads()
+    answer = student.saves("two.py", "from zzz.helper import ONE\n\ndef shift(x):\n    return x + ONE\n")
+    assert "to fix" in answer
+    assert "✓ two.shift" in student.saves("zzz/helper.py", "ONE = 1\n")
+    assert student.ends() == 0
+
+
 def test_keys(student: Student) -> None:
     student.reads()
+    student.terminal.send("\x1b[A")
+    student.terminal.send("??")
+    for _ in range(2):
+        student.reads()
     assert "one more than its input" in student.presses("h", "input |")
-    listed = student.presses("l", "not written yet")
-    assert "one.double" in listed and "passes" in listed
+    listed = student.presses("l")
+    assert "one.double" in listed and "passes" in listed and "not written yet" in listed
     assert "checking 2 items ..." in student.presses("r")
     assert "checking 3 items ..." in student.presses("a")
     student.saves("one.py", ONE.replace("x * 2", "x * 3"))
@@ -113,6 +140,9 @@ def test_a_loop_that_never_ends_is_answered_and_can_be_interrupted(student: Stud
     time.sleep(0.3)
     student.terminal.sendintr()
     student.reads("not checked: interrupted")
+    assert "Next: two.shift" in (told := student.presses("n")) and "not checked yet" in told
+    (student.folder / "two.py").write_text("# again\ndef shift(x):\n    while True: 1\n", encoding="utf-8")
+    assert "to fix" in student.reads()  # what was not checked is concerned still
     assert "3 of 3 items pass" in student.saves("two.py", TWO)
     assert student.ends() == 0
 
