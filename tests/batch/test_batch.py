@@ -50,7 +50,7 @@ CLASS = {
     "fay": (REMEMBERING + ONE, REMEMBERING + TWO.replace("+", "-")),
     "gus": (ONE.replace("x * 2", "torch.randn(3)"), None),
     "hal": (ONE + "\nraise SystemExit('over')\n", "def shift(x:\n"),
-    "ida": (ONE.replace("import torch", "import torch\nkept = [torch.ones(2**28) for _ in range(9)]"), TWO),
+    "ida": (ONE.replace("import torch", "import torch\nkept = torch.ones(9 * 2**28)"), TWO),
     "jan": (ONE, TWO),  # the bytes of ada
 }
 
