@@ -5,6 +5,7 @@ Each command imports its steps after the clean start, which fixes the environmen
 
 from __future__ import annotations
 
+import io
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -60,6 +61,9 @@ def every(
 
 def main() -> None:
     """Run the command line; errors of users are one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):  # a name of a file may have signs that a terminal has not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except UserError as error:

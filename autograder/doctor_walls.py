@@ -15,11 +15,12 @@ import torch
 
 from autograder.errors import what_went_wrong
 from autograder.sandbox.out_of_process import start_zygote
+from autograder.sandbox.trusted.channel import Deadlines
 from autograder.sandbox.trusted.cleanup import remove_tree
 from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.jail import missing_walls
 from autograder.sandbox.trusted.remote import Remote
-from autograder.sandbox.trusted.session import Deadlines, Session
+from autograder.sandbox.trusted.session import Session
 from autograder.sandbox.trusted.zygote import Zygote
 
 MEMORY = 2**30

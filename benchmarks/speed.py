@@ -85,7 +85,8 @@ def inside() -> list[tuple[str, str, str, str, str]]:
     from autograder.grading.running import CheckRunner, RemoteName
     from autograder.sandbox.in_process import InProcessChannel
     from autograder.sandbox.out_of_process import start_zygote
-    from autograder.sandbox.trusted.session import Deadlines, Session
+    from autograder.sandbox.trusted.channel import Deadlines
+    from autograder.sandbox.trusted.session import Session
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

@@ -29,9 +29,8 @@ from autograder.grading.interruption import Bound
 from autograder.grading.options import Device, Options, Progress
 from autograder.grading.parallel import PUBLIC_DONE, WORKERS_DEAD, Lane, run_in_lanes, shares
 from autograder.grading.plugin import Check, Collected, collect_checks
-from autograder.grading.running import CheckRunner, Verdict
+from autograder.grading.running import Verdict
 from autograder.grading.schedule import Schedule
-from autograder.grading.seeds import check_seed, secret_seed
 from autograder.grading.trusted_files import (
     BESIDE,
     PUBLIC_SEED,
@@ -42,8 +41,9 @@ from autograder.grading.trusted_files import (
 )
 from autograder.results import Failure, Notice, Outcome
 from autograder.sandbox.shared.processor_time import TIMEOUT_FACTOR
+from autograder.sandbox.trusted.channel import RUN_IS_OVER
 from autograder.sandbox.trusted.faults import NotEnoughTime, WorkersLost
-from autograder.sandbox.trusted.session import RUN_IS_OVER, OpenAnother, Session
+from autograder.sandbox.trusted.session import OpenAnother, Session
 from autograder.sandbox.trusted.stand_ins import StandIns, stand_ins_of
 
 MIN_SECONDS = 0.2
@@ -233,11 +233,9 @@ class _Run:
     def _judge(self, check: Check, fixtures: dict[str, Any], seconds: float) -> Verdict:
         environment, limit = self.findings.environment, _limit(self.findings.environment.assignment, check)
         assignment, item = environment.assignment, environment.assignment.manifest.item(check.item)
-        origin = (self.seed, assignment.slug, assignment.manifest.version, check.id)
         # where the run spares all the patience that there is, the end of that is the machine's fault and not the run's
         span = environment.time(limit, time.monotonic() + seconds if seconds < TIMEOUT_FACTOR * limit else None)
-        seed, secret = check_seed(*origin), secret_seed(*origin)
-        runner = CheckRunner(check.function, check.declaration, fixtures, seed, secret=secret, costly=item.training)
+        runner = check.runner(assignment, self.seed, fixtures)
         stand_ins = stand_ins_of(self.stand_ins, check.item, check.id)
         has_reference = assignment.reference is not None and self.findings.options.hidden
 

@@ -24,11 +24,12 @@ from autograder.grading.probe_words import read_probe_words
 from autograder.results import Notice, Wall
 from autograder.sandbox.out_of_process import Factory, Order, Workers, open_factory
 from autograder.sandbox.shared.device_names import names_devices
+from autograder.sandbox.trusted.channel import Deadlines
 from autograder.sandbox.trusted.clock import Meter, Span
 from autograder.sandbox.trusted.example import ProbeWords
 from autograder.sandbox.trusted.faults import NotEnoughTime, SubmissionFault, WorkerLost, WorkersLost
 from autograder.sandbox.trusted.jail import is_open_to_others, missing_walls
-from autograder.sandbox.trusted.session import Context, Deadlines, OpenAnother, Session
+from autograder.sandbox.trusted.session import Context, OpenAnother, Session
 from autograder.sandbox.trusted.signatures import Signatures
 from autograder.sandbox.trusted.stand_ins import StandIns
 from autograder.submission import Submission, write_copy

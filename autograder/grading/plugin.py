@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,8 @@ from autograder.checks.authoring.contracts import Applied, Derived
 from autograder.checks.authoring.declaring import Declaration, declaration_of
 from autograder.errors import UserError, did_you_mean
 from autograder.grading.grader_error import GraderError
-from autograder.grading.running import RemoteName, Verdict
+from autograder.grading.running import MAX_SHRINKS, CheckRunner, RemoteName, Verdict
+from autograder.grading.seeds import check_seed, secret_seed
 from autograder.results import CheckResult
 
 
@@ -38,6 +39,26 @@ class Check:
     declaration: Declaration
     function: Callable[..., None]
     exempt: str = ""
+
+    def runner(
+        self,
+        assignment: Assignment,
+        grading_seed: str,
+        fixtures: Mapping[str, Any],
+        *,
+        max_shrinks: int = MAX_SHRINKS,
+    ) -> CheckRunner:
+        """Return what runs it, with all that is drawn fixed by the grading seed."""
+        origin = (grading_seed, assignment.slug, assignment.manifest.version, self.id)
+        return CheckRunner(
+            self.function,
+            self.declaration,
+            fixtures,
+            check_seed(*origin),
+            max_shrinks,
+            secret=secret_seed(*origin),
+            costly=assignment.manifest.item(self.item).training,
+        )
 
     def result(self, verdict: Verdict) -> CheckResult:
         """Return what became of it, with all that was found out."""

@@ -49,9 +49,9 @@ def render(result: GradingResult, console: Console, *, staff: bool = False, ever
     """
     console.print(Text(one_line(result.assignment_title), style="bold"))
     console.print(_table(result, console))
-    console.print(_words(total_line(result), console, "bold"))
+    console.print(as_words(total_line(result), console, "bold"))
     if late := late_line(result):
-        console.print(_words(late, console, "bold"))
+        console.print(as_words(late, console, "bold"))
     for item in (item for item in result.items if item.kind is Kind.AUTO and not unwritten(item)):
         if item.outcome is not Outcome.PASS or is_provisional(item):
             console.print()
@@ -64,14 +64,14 @@ def render(result: GradingResult, console: Console, *, staff: bool = False, ever
 def render_item(item: ItemResult, console: Console) -> None:
     """Print what a student may read about one automatic item in their own try."""
     if blank := unwritten(item):
-        console.print(_words(f"{item.id}  {one_line(item.title)}: {UNWRITTEN}", console, "bold"))
-        console.print(_inset(_words(blank, console)))
+        console.print(as_words(f"{item.id}  {one_line(item.title)}: {UNWRITTEN}", console, "bold"))
+        console.print(_inset(as_words(blank, console)))
         return
     console.print(Group(*_item(item, console, staff=False, own=True)))
 
 
-def _words(text: str, console: Console, style: str = "") -> Text:
-    """Return text as text, not as markup; where the console cannot show a sign, something near it."""
+def as_words(text: str, console: Console, style: str = "") -> Text:
+    """Return text as text, never as markup; where the console cannot show a sign, something near it."""
     encoding = console.encoding or "ascii"
     if not encoding.startswith("utf"):
         text = text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
@@ -88,7 +88,7 @@ def _table(result: GradingResult, console: Console) -> Table:
     table.add_column("points", justify="right", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
     for item in _rows(result):
-        cells = [_words(text, console, style) for text, style in _row(item, own=result.public_only)]
+        cells = [as_words(text, console, style) for text, style in _row(item, own=result.public_only)]
         if not titled and item.extra_credit:
             cells[0].append(" (extra)")
         table.add_row(*(cells if titled else [cells[0], *cells[2:]]))
@@ -122,11 +122,11 @@ def _row(item: ItemResult, *, own: bool) -> Iterator[tuple[str, str]]:
 
 def _item(item: ItemResult, console: Console, *, staff: bool, own: bool) -> Iterator[RenderableType]:
     score = f"{points(item.points)} of {worth(item.max_points)}{count_passed(item)}"
-    yield _words(f"{item.id}  {one_line(item.title)}: {score}", console, "bold")
+    yield as_words(f"{item.id}  {one_line(item.title)}: {score}", console, "bold")
     if item.message:
-        yield _inset(_words(fit(item.message, PART_LIMIT), console))
+        yield _inset(as_words(fit(item.message, PART_LIMIT), console))
     if is_provisional(item) and not own:
-        yield _inset(_words(PROVISIONAL, console, "yellow"))
+        yield _inset(as_words(PROVISIONAL, console, "yellow"))
     for check in item.checks:
         if check.outcome is not Outcome.PASS:
             yield Text()
@@ -141,13 +141,13 @@ def _check(item: ItemResult, check: CheckResult, console: Console, *, staff: boo
     """Return a grid: the mark, and next to it the title, the sentences and the labelled parts."""
     style = _STYLES[check.outcome]
     parts = [*check_parts(check), *(staff_parts(check) if staff else ())]
-    sentences = [_words(part.text, console) for part in parts if not part.label]
+    sentences = [as_words(part.text, console) for part in parts if not part.label]
     labelled = Table.grid(Column(width=_LABEL_WIDTH, no_wrap=True), Column(overflow="fold"), padding=(0, 1))
     for part in (part for part in parts if part.label):
-        labelled.add_row(Text(part.label, style="dim"), _words(part.text, console, _PART_STYLES.get(part.label, "")))
+        labelled.add_row(Text(part.label, style="dim"), as_words(part.text, console, _PART_STYLES.get(part.label, "")))
     grid = Table.grid(Column(width=1), Column(overflow="fold"), padding=(0, 1))
-    title = _words(check_title(item, check), console, style)
-    grid.add_row(_words(mark(check.outcome), console, style), Group(title, *sentences, labelled))
+    title = as_words(check_title(item, check), console, style)
+    grid.add_row(as_words(mark(check.outcome), console, style), Group(title, *sentences, labelled))
     return grid
 
 
@@ -155,18 +155,18 @@ def _closing(result: GradingResult, console: Console, *, every_note: bool) -> It
     if blanks := [(item.id, blank) for item in result.items if (blank := unwritten(item))]:
         grid = Table.grid(Column(no_wrap=True), Column(overflow="fold"), padding=(0, 1))
         for item_id, blank in blanks:
-            grid.add_row(_words(f"  {item_id}", console, "dim"), _words(blank, console, "dim"))
-        yield Group(_words("Not written yet:", console), grid)
+            grid.add_row(as_words(f"  {item_id}", console, "dim"), as_words(blank, console, "dim"))
+        yield Group(as_words("Not written yet:", console), grid)
     shown = [notice for notice in result.notices if every_note or not notice.minor]
     if shown:
         lines = [f"- {one_line(str(notice), 500)}" for notice in shown]
-        yield _words("\n".join([NOTICES, *lines]), console)
+        yield as_words("\n".join([NOTICES, *lines]), console)
     for item in result.items:
-        yield from (_words(f"Note ({item.id}): {note}", console) for note in notes(item))
+        yield from (as_words(f"Note ({item.id}): {note}", console) for note in notes(item))
     missing = [wall for wall in result.walls if not wall.held]
     if every_note and missing:
         names = "; ".join(one_line(f"{wall.name} ({wall.note})" if wall.note else wall.name) for wall in missing)
-        yield _words(f"Protections that this machine does not offer: {names}", console, "dim")
+        yield as_words(f"Protections that this machine does not offer: {names}", console, "dim")
     elif folded := len(result.notices) - len(shown) + bool(missing):
-        yield _words(f"{plural(folded, 'note')} on what was left alone; --notes shows them.", console, "dim")
-    yield _words(next_steps(result), console, "bold")
+        yield as_words(f"{plural(folded, 'note')} on what was left alone; --notes shows them.", console, "dim")
+    yield as_words(next_steps(result), console, "bold")

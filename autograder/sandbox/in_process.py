@@ -16,8 +16,8 @@ from autograder.sandbox.jailed import compat
 from autograder.sandbox.jailed.executor import Executor
 from autograder.sandbox.jailed.loading import Loader
 from autograder.sandbox.shared.wire import Closed, Deadline, Frame
+from autograder.sandbox.trusted.channel import Serve
 from autograder.sandbox.trusted.clock import Meter
-from autograder.sandbox.trusted.session import Serve
 
 
 def install_compat() -> None:

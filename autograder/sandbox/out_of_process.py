@@ -10,9 +10,9 @@ from typing import Protocol
 
 from autograder.sandbox.jailed.scripts import compile_beforehand
 from autograder.sandbox.jailed.worker import serve
+from autograder.sandbox.trusted.channel import Channel
 from autograder.sandbox.trusted.jail import WallReport
 from autograder.sandbox.trusted.plain_workers import PlainFactory
-from autograder.sandbox.trusted.session import Channel
 from autograder.sandbox.trusted.zygote import Zygote
 from autograder.sandbox.trusted.zygote_factory import ZygoteFactory
 

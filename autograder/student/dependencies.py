@@ -245,13 +245,18 @@ def parts_of(sources: Mapping[str, str], provided: Iterable[Path], checks: Itera
     """Return the parts of submitted sources, by their paths, of provided modules, and of the files of checks."""
     parts = Parts()
     for path, source in sources.items():
-        place = PurePosixPath(path)
-        parts.add_module(place.parent.name if place.stem == "__init__" else place.stem, source)
+        parts.add_module(module_of(path), source)
     for file in provided:
         parts.add_module(file.stem, file.read_text(encoding="utf-8", errors="replace"))
     for file in checks:
         parts.add_module(file.stem, file.read_text(encoding="utf-8", errors="replace"), asks=True)
     return parts
+
+
+def module_of(path: str) -> str:
+    """Return the last part of a module's name: of a package, that of its folder."""
+    place = PurePosixPath(path)
+    return place.parent.name if place.stem == "__init__" else place.stem
 
 
 def digest_of_reached(parts: Parts, names: Iterable[str], modules: Iterable[str]) -> str:

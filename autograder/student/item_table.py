@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.assignment import Assignment, Item, Kind
+from autograder.reports.console import as_words
 from autograder.reports.plain_text import unwritten
-from autograder.reports.safe_text import points
+from autograder.reports.safe_text import one_line, points
 from autograder.results import ItemResult, Outcome
 from autograder.selection import selected_items
 from autograder.submission import Submission, read_submission
@@ -39,8 +40,9 @@ def print_items(
     for item in assignment.manifest.items:
         if not wanted or item.id in wanted:
             state, style = _state(item, submission, results or {})
-            table.add_row(item.id, _title(item), points(item.points), item.file or "", state, style=style)
-    console.print(table, markup=False)
+            cells = (item.id, _title(item), points(item.points), item.file or "", state)
+            table.add_row(*(as_words(one_line(cell), console) for cell in cells), style=style)
+    console.print(table)
 
 
 def _state(item: Item, submission: Submission, results: Mapping[str, ItemResult]) -> tuple[str, str]:

@@ -17,9 +17,7 @@ from autograder.assignment import NOTEBOOK, Assignment, Item
 from autograder.errors import UserError
 from autograder.grading.plugin import Check, Collected, collect_checks
 from autograder.grading.probe_words import read_probe_words
-from autograder.grading.running import CheckRunner
 from autograder.grading.scoring import score_item
-from autograder.grading.seeds import check_seed, secret_seed
 from autograder.grading.trusted_files import PUBLIC_SEED
 from autograder.results import CheckResult, GradingResult, ItemResult, Notice, Times
 from autograder.sandbox.in_kernel import KernelChannel
@@ -155,16 +153,7 @@ class _Attempt:
         return score_item(item, [self._run(*one) for one in self.checks.collected if one[0].item == item.id])
 
     def _run(self, check: Check, fixtures: dict[str, Any]) -> CheckResult:
-        assignment = self.checks.assignment
-        origin = (PUBLIC_SEED, assignment.slug, assignment.manifest.version, check.id)
-        runner = CheckRunner(
-            check.function,
-            check.declaration,
-            fixtures,
-            check_seed(*origin),
-            secret=secret_seed(*origin),
-            costly=assignment.manifest.item(check.item).training,
-        )
+        runner = check.runner(self.checks.assignment, PUBLIC_SEED, fixtures)
         verdict = runner.grade(self._open, None, None)
         if verdict.builtin == KeyboardInterrupt.__name__:
             raise KeyboardInterrupt

@@ -33,8 +33,8 @@ def pack(folder: Path, out: Path | None) -> int:
     _write(path, files)
     for line in _lines(assignment, submission, files, path):
         print(line)
-    if differing := _differing(files, submission, read_submission(path, assignment)):
-        print(f"autograder: {path}: read back, {differing[0]} is not what is here; hand in the files", file=sys.stderr)
+    if wrong := differing(files, submission, read_submission(path, assignment)):
+        print(f"autograder: {path}: read back, {wrong[0]} is not what is here; hand in the files", file=sys.stderr)
         return RUN_FAILED
     return 0
 
@@ -76,7 +76,7 @@ def _refuse_to_replace(path: Path, files: SubmissionFiles, assignment: Assignmen
         raise UserError(f"{path}: holds {', '.join(lost)}, which is not here; unpack it, or move it away first")
 
 
-def _differing(files: SubmissionFiles, here: Submission, there: Submission) -> list[str]:
+def differing(files: SubmissionFiles, here: Submission, there: Submission) -> list[str]:
     """Return what grading would read otherwise from the zip than from the folder."""
     sources = {name: file.source for name, file in here.files.items() if name in files.chosen.values()}
     back = {name: file.source for name, file in there.files.items()}

@@ -13,6 +13,7 @@ from autograder.assignment import MANIFEST, SUBMITTABLE, Assignment
 from autograder.source.junk import is_environment, is_left_behind
 from autograder.source.lines import printable
 from autograder.source.parsing import parse_or_none
+from autograder.student.dependencies import module_of
 from autograder.submission import Submission
 from autograder.submission.entries import MAX_FILE, MIB, readable_path
 from autograder.submission.provided import provided_files
@@ -58,9 +59,8 @@ def document_names(assignment: Assignment) -> list[str]:
 def choose_files(assignment: Assignment, submission: Submission) -> SubmissionFiles:
     """Return what of the student's folder is handed in.
 
-    That is what the manifest asks for, where intake found it, but not within an archive; modules beside it that it may
-    import; and files that any of these names by a literal path, unless they come with the assignment or are larger than
-    grading reads.
+    That is what the manifest asks for, where intake found it; modules that this imports, or these do; and files that
+    any of them names by a literal path, unless they come with the assignment or are larger than `MAX_FILE`.
     """
     folder = assignment.folder
     paths = {readable_path(path): path for path in _code_in(folder)}
@@ -102,7 +102,7 @@ def _imported(submission: Submission) -> list[str]:
     found: list[str] = []
     while waiting:
         imported |= {name for text in waiting for name in _names_of_modules(text)}
-        more = [path for path in submission.helpers if path not in found and _module_of(path) in imported]
+        more = [path for path in submission.helpers if path not in found and module_of(path) in imported]
         found += more
         waiting = [submission.helpers[path] for path in more]
     return found
@@ -119,12 +119,6 @@ def _names_of_modules(text: str) -> Iterator[str]:
                 yield from (*(module or "").split("."), *(alias.name for alias in aliases))
             case ast.Constant(value=str(literal)):
                 yield from literal.split(".")
-
-
-def _module_of(path: str) -> str:
-    """The last part of a module's name: of a package, that of its folder."""
-    place = PurePosixPath(path)
-    return place.parent.name if place.stem == "__init__" else place.stem
 
 
 def _document(folder: Path, name: str) -> str:

@@ -19,7 +19,7 @@ from autograder.errors import UserError
 from autograder.grading.grader_error import GraderError
 from autograder.grading.options import Options
 from autograder.grading.preloading import named_modules
-from autograder.reports.console import render_item
+from autograder.reports.console import as_words, render_item
 from autograder.reports.plain_text import first_to_do, unwritten
 from autograder.reports.safe_text import one_line, plural, points, worth
 from autograder.results import ItemResult, Outcome
@@ -211,9 +211,7 @@ class _Loop:
         path = self.assignment.folder / "handout.md"
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
         told = [line for line in lines if f"`{self.focus}`" in line]
-        self.console.print(
-            "\n".join(told) if told else f"the handout has no line of its own for {self.focus}", markup=False
-        )
+        self._say("\n".join(told or [f"the handout has no line of its own for {self.focus}"]))
 
     # what it says
 
@@ -243,7 +241,7 @@ class _Loop:
     def _progress(self, seconds: float | None) -> None:
         items = self._items()
         passed = [item for item in items if self._passes(item.id)]
-        given = sum(self.results[item.id].points for item in passed)
+        given = sum(result.points for result in self.results.values())
         bar = "#" * round(20 * len(passed) / len(items)) if items else ""
         took = f" · {seconds:.1f} s" if seconds is not None else ""
         text = f"[{bar:<20}] {len(passed)} of {plural(len(items), 'item')} pass, {points(given)} of"
@@ -263,7 +261,7 @@ class _Loop:
         self._say(KEYS, "dim")
 
     def _say(self, text: str, style: str = "") -> None:
-        self.console.print(text, style=style, markup=False, highlight=False)
+        self.console.print(as_words(text, self.console, style))
 
     def _passes(self, name: str) -> bool:
         return name in self.results and self.results[name].outcome is Outcome.PASS

@@ -269,8 +269,9 @@ def test_a_worker_may_die_at_any_byte_of_its_answer(tmp_path: Path) -> None:
     import torch
 
     from autograder.sandbox.out_of_process import start_zygote
+    from autograder.sandbox.trusted.channel import Deadlines
     from autograder.sandbox.trusted.faults import WorkerLost
-    from autograder.sandbox.trusted.session import Deadlines, Session
+    from autograder.sandbox.trusted.session import Session
 
     torch.set_num_threads(1)
     folder = Path(tempfile.mkdtemp())

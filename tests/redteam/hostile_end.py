@@ -12,7 +12,8 @@ from typing import Any
 from autograder.checks import StandIns
 from autograder.sandbox.shared.wire import PREFIX, Frame, Limits, read_frame, write_frame
 from autograder.sandbox.trusted.callbacks import is_question
-from autograder.sandbox.trusted.session import Deadlines, Serve, Session
+from autograder.sandbox.trusted.channel import Deadlines, Serve
+from autograder.sandbox.trusted.session import Session
 
 LOADER = {"folder": "/nowhere", "extra": [], "skip": [], "statement_seconds": 1.0, "devices_on_cpu": False}
 LOADED = {"k": "value", "v": ["l", ["l"], ["l"]]}

@@ -21,10 +21,11 @@ import pytest
 
 from autograder.sandbox.out_of_process import start_zygote
 from autograder.sandbox.shared.processor_time import TIMEOUT_FACTOR, usage
+from autograder.sandbox.trusted.channel import Deadlines
 from autograder.sandbox.trusted.cleanup import remove_tree
 from autograder.sandbox.trusted.clock import Meter, Span
 from autograder.sandbox.trusted.faults import NotEnoughTime, WorkerLost
-from autograder.sandbox.trusted.session import Deadlines, Session
+from autograder.sandbox.trusted.session import Session
 from autograder.sandbox.trusted.zygote import Zygote
 from tests.redteam.load import busy, quota
 

@@ -9,7 +9,8 @@ import torch
 
 from autograder.sandbox.in_process import InProcessChannel
 from autograder.sandbox.out_of_process import start_zygote
-from autograder.sandbox.trusted.session import Context, Deadlines, Session
+from autograder.sandbox.trusted.channel import Deadlines
+from autograder.sandbox.trusted.session import Context, Session
 
 # A process forked from one whose OpenMP has threads hangs in its first parallel loop: never let it start any.
 torch.set_num_threads(1)

@@ -16,8 +16,9 @@ import torch
 from autograder.checks import SubmissionRaised
 from autograder.sandbox.out_of_process import start_zygote
 from autograder.sandbox.trusted import jail
+from autograder.sandbox.trusted.channel import Deadlines
 from autograder.sandbox.trusted.faults import WorkerLost
-from autograder.sandbox.trusted.session import Deadlines, Session
+from autograder.sandbox.trusted.session import Session
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limits are Linux's")
 

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from autograder.checks import SubmissionRaised, gradients
+from autograder.sandbox.trusted.channel import Deadlines
 from autograder.sandbox.trusted.faults import WorkerLost
 from autograder.sandbox.trusted.plain_workers import PlainWorkers
-from autograder.sandbox.trusted.session import Deadlines, Session
+from autograder.sandbox.trusted.session import Session
 from tests.tiny import MANIFEST, ONE, Tiny
 
 SOURCE = """

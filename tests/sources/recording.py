@@ -32,7 +32,8 @@ from autograder.results import Outcome
 from autograder.sandbox.in_process import InProcessChannel
 from autograder.sandbox.shared.wire import Deadline, Frame
 from autograder.sandbox.trusted.callbacks import Answer, kind_of
-from autograder.sandbox.trusted.session import OpenAnother, Serve, Session
+from autograder.sandbox.trusted.channel import Serve
+from autograder.sandbox.trusted.session import OpenAnother, Session
 from autograder.sandbox.trusted.stand_ins import HostModel, stand_ins_of
 from autograder.verify.execution.suite import CheckSuite
 

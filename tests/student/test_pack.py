@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from autograder.assignment import load_assignment, slugs
+from autograder.student.own_folder import unpacked
+from autograder.student.pack import differing
+from autograder.student.submission_files import choose_files
 from autograder.submission import read_submission
 from tests.templates import write_template
 from tests.tiny import ONE, Tiny, command
@@ -128,6 +131,23 @@ def test_the_folder_may_be_a_link_or_named_from_within(tiny: Tiny) -> None:
     assert command("pack", "--folder", str(tiny.root / "link")).returncode == 0
     assert command("pack", "--folder", "..", cwd=folder / "checks").returncode == 0
     assert packed(folder).keys() == {"one.py", "two.py"}
+
+
+def test_a_zip_that_is_not_what_is_here_is_told(tiny: Tiny) -> None:
+    folder = tiny.student_folder()
+    assignment = unpacked(folder)
+    files = choose_files(assignment, read_submission(folder, assignment))
+    assert pack(folder).returncode == 0
+    there = read_submission(folder / f"{folder.name}_submission.zip", assignment)
+    assert differing(files, read_submission(folder, assignment), there) == []
+    (folder / "one.py").write_text(ONE.replace("* 2", "* 3"), encoding="utf-8")  # saved while the zip was written
+    assert differing(files, read_submission(folder, assignment), there) == ["one.py"]
+
+
+def test_a_name_that_the_output_cannot_show_stops_nothing(tiny: Tiny) -> None:
+    folder = tiny.student_folder().rename(tiny.root / "дом")
+    done = command("pack", cwd=folder, environment={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0 and "written: " in done.stdout, done.stderr
 
 
 def test_what_cannot_be_done_is_one_line(tiny: Tiny) -> None:

@@ -22,11 +22,11 @@ from typing import Any
 
 from autograder.sandbox.shared.wire import Closed, Deadline, Frame, Limits, check_deadline, read_frame, write_frame
 from autograder.sandbox.trusted.callbacks import is_question
+from autograder.sandbox.trusted.channel import Serve
 from autograder.sandbox.trusted.clock import Meter
 from autograder.sandbox.trusted.faults import WorkersLost
 from autograder.sandbox.trusted.jail import WallReport
 from autograder.sandbox.trusted.run_end import RunEnd, Wait
-from autograder.sandbox.trusted.session import Serve
 
 START_SECONDS = 120.0
 TOKEN_BYTES = 32

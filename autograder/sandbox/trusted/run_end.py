@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 
 from autograder.sandbox.shared.processor_time import LOOK
+from autograder.sandbox.trusted.channel import RUN_IS_OVER
 from autograder.sandbox.trusted.faults import NotEnoughTime, WorkersLost
-from autograder.sandbox.trusted.session import RUN_IS_OVER
 
 
 class RunEnd:

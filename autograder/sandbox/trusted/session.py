@@ -5,15 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
 from autograder.sandbox.shared.values import Decoder, Encoder, TensorInfo
-from autograder.sandbox.shared.wire import MAX_SCRIPTS, Closed, Deadline, DeadlinePassed, Frame, Misbehaved
-from autograder.sandbox.trusted.callbacks import Answer, Callbacks, kind_of
-from autograder.sandbox.trusted.clock import CallMeter, Meter, Over, Span, Wait
+from autograder.sandbox.shared.wire import MAX_SCRIPTS, Closed, DeadlinePassed, Frame, Misbehaved
+from autograder.sandbox.trusted.callbacks import Callbacks, kind_of
+from autograder.sandbox.trusted.channel import RUN_IS_OVER, Channel, Deadlines
+from autograder.sandbox.trusted.clock import Over, Wait
 from autograder.sandbox.trusted.example import Asked, Call, Example, ProbeWords, Raised
 from autograder.sandbox.trusted.faults import AuthorError, NotEnoughTime, SubmissionFault, SubmissionRaised, WorkerLost
 from autograder.sandbox.trusted.remote import Remote, is_remote, state
@@ -31,49 +32,10 @@ BUILTIN_EXCEPTIONS = frozenset(
 )
 
 
-Serve = Callable[[Frame], Answer]
-
-
-class Channel(Protocol):
-    """Carries requests to an executor and its answers back."""
-
-    meter: Meter | None
-    """What the executor's process uses; None where nobody measures it."""
-
-    def exchange(self, header: Any, buffers: list[memoryview], deadline: Deadline | None, serve: Serve) -> Frame:
-        """Send a request and return the answer; ``serve`` answers the questions that come before it."""
-
-    def close(self) -> None:
-        """End the executor; nothing of it is left running."""
-
-    def explain_end(self) -> str:
-        """Say in words how the executor ended, where it has ended by itself."""
-
-
 TOO_BUSY = (
     "this machine was too busy to say: the code had less processor time than it asked for, and the time was over;"
     " grade it again"
 )
-RUN_IS_OVER = "the time of the whole run was over"
-
-
-@dataclass
-class Deadlines:
-    """Seconds that one call may take, and the time of the whole check."""
-
-    call_seconds: float | None = None
-    check: Span | None = None
-
-    def wait(self, meter: Meter | None, seconds: float | None = None) -> Wait | None:
-        """Return the wait for the answer to a call that starts now; None where nothing ends it.
-
-        ``seconds`` are for this call alone. ``meter`` measures the worker that it goes to.
-        """
-        seconds = self.call_seconds if seconds is None else seconds
-        spans = [] if self.check is None else [self.check]
-        if seconds is not None:
-            spans.insert(0, Span(seconds, None, [] if meter is None else [CallMeter(meter)]))
-        return Wait(spans) if spans else None
 
 
 OpenAnother = Callable[[], "Session"]

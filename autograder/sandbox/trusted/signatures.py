@@ -9,6 +9,7 @@ from functools import cached_property
 from autograder.source.parsing import parse_or_none
 
 Parameters = tuple[str, ...]
+MAX_NAME = 100
 
 
 class Signatures:
@@ -54,4 +55,4 @@ def _functions(body: list[ast.stmt]) -> Iterator[tuple[str, Parameters]]:
 
 
 def _positional(node: ast.FunctionDef) -> Parameters:
-    return tuple(argument.arg for argument in (*node.args.posonlyargs, *node.args.args))
+    return tuple(argument.arg[:MAX_NAME] for argument in (*node.args.posonlyargs, *node.args.args))

@@ -34,12 +34,12 @@ from autograder.sandbox.shared.wire import (
 )
 from autograder.sandbox.trusted import jail
 from autograder.sandbox.trusted.callbacks import is_question
+from autograder.sandbox.trusted.channel import Serve
 from autograder.sandbox.trusted.cleanup import remove_files_of, remove_tree
 from autograder.sandbox.trusted.clock import Meter
 from autograder.sandbox.trusted.faults import WorkerLost, WorkersLost
 from autograder.sandbox.trusted.resource_monitor import Bounds, Watch, Watched
 from autograder.sandbox.trusted.run_end import RunEnd
-from autograder.sandbox.trusted.session import Serve
 
 START_SECONDS = 30.0
 END_SECONDS = 10.0

@@ -11,9 +11,8 @@ from typing import Any
 
 from autograder.assignment import Assignment
 from autograder.grading.plugin import Check, collect_checks
-from autograder.grading.running import MAX_SHRINKS, CheckRunner, Verdict
+from autograder.grading.running import MAX_SHRINKS, Verdict
 from autograder.grading.scoring import hinted, score_item
-from autograder.grading.seeds import check_seed, secret_seed
 from autograder.grading.trusted_files import open_reference, open_trusted, read_stand_ins
 from autograder.mutants import Mutant
 from autograder.results import ItemResult
@@ -77,16 +76,7 @@ class CheckSuite:
         for check, fixtures in self.checks:
             if items is not None and check.item not in items:
                 continue
-            origin = (grading_seed, self.assignment.slug, self.assignment.manifest.version, check.id)
-            runner = CheckRunner(
-                check.function,
-                check.declaration,
-                fixtures,
-                check_seed(*origin),
-                max_shrinks,
-                secret=secret_seed(*origin),
-                costly=self.assignment.manifest.item(check.item).training,
-            )
+            runner = check.runner(self.assignment, grading_seed, fixtures, max_shrinks=max_shrinks)
             yield (
                 check,
                 runner.grade(
