@@ -24,6 +24,7 @@ hint = "{hint}"
 old = "return x * 2"
 new = "{new}"
 """
+RAISED = ("raise NotImplementedError", "raise ValueError('this is not implemented yet')")
 TRIPLE, SQUARE = "How often is x in the sum?", "Is doubling a product of x with itself?"
 CATALOGUE = ENTRY.format(id="double-triple", hint=TRIPLE, new="return x * 3")
 CATALOGUE += ENTRY.format(id="double-square", hint=SQUARE, new="return x * x")
@@ -58,6 +59,18 @@ def test_another_mistake_gets_no_hint(tiny, body):
     output, misconception = told(tiny, body)
     assert TRIPLE not in output and SQUARE not in output
     assert misconception is None
+
+
+@pytest.mark.parametrize(
+    ("body", "is_told"),
+    [("raise NotImplementedError", False), ("raise ValueError('this is not implemented yet')", True)],
+)
+def test_what_is_not_written_is_no_mistake_but_words_like_that_may_be(tiny, body, is_told):
+    entries = (ENTRY.format(id=f"double-raises-{n}", hint=f"Hint {n}.", new=new) for n, new in enumerate(RAISED))
+    tiny.write("assignments/tiny/mutants.toml", CATALOGUE + "".join(entries))
+    output, misconception = told(tiny, body)
+    assert ("Hint 1." in output) is is_told and "Hint 0." not in output
+    assert misconception == ("double-raises-1" if is_told else None)
 
 
 def test_two_mistakes_that_look_alike_get_no_hint(tiny):
