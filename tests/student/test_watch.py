@@ -43,8 +43,14 @@ class Student:
 
     def saves(self, name: str, text: str) -> str:
         """Save a file, and read the answer."""
-        (self.folder / name).write_text(text, encoding="utf-8")
+        self.writes(name, text)
         return self.reads()
+
+    def writes(self, name: str, text: str) -> None:
+        """Save a file in one step, as editors do: a half of it would be answered, too."""
+        unfinished = self.folder / f"{name}.unfinished"
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(self.folder / name)
 
     def presses(self, key: str, until: str = KEYS) -> str:
         self.terminal.send(key)
@@ -79,7 +85,7 @@ def test_each_save_is_answered_for_what_it_concerns(student: Student) -> None:
     assert "checking 1 item ..." in wrong and "shift(x) is one more than x." in wrong and "two.py), to fix" in wrong
     right = student.saves("two.py", TWO)
     assert "✓ two.shift" in right and "3 of 3 items pass" in right and "`autograder pack` makes the zip" in right
-    (student.folder / "one.py").write_text(ONE + "\n# a remark\n", encoding="utf-8")
+    student.writes("one.py", ONE + "\n# a remark\n")
     assert "nothing that is checked has changed" in student.reads("has changed")
     assert "checking 1 item ..." in student.saves("one.py", ONE.replace("double(double(x))", "4 * x"))
     both = student.saves("one.py", ONE.replace("x * 2", "x * 3"))
@@ -96,7 +102,7 @@ def test_a_provided_file_that_is_away_for_a_moment_ends_nothing(student: Student
     text = given.read_text(encoding="utf-8")
     given.unlink()
     student.reads("this provided file is missing")
-    given.write_text(text, encoding="utf-8")
+    student.writes("given.py", text)
     student.reads("has changed")
     assert student.ends() == 0
 
@@ -135,13 +141,13 @@ def test_a_loop_that_never_ends_is_answered_and_can_be_interrupted(student: Stud
     student.reads()
     answer = student.saves("two.py", "def shift(x):\n    while True: pass\n")
     assert "two.shift" in answer and "to fix" in answer
-    (student.folder / "two.py").write_text("def shift(x):\n    while True: 1\n", encoding="utf-8")
+    student.writes("two.py", "def shift(x):\n    while True: 1\n")
     student.reads("checking 1 item")
     time.sleep(0.3)
     student.terminal.sendintr()
     student.reads("not checked: interrupted")
     assert "Next: two.shift" in (told := student.presses("n")) and "not checked yet" in told
-    (student.folder / "two.py").write_text("# again\ndef shift(x):\n    while True: 1\n", encoding="utf-8")
+    student.writes("two.py", "# again\ndef shift(x):\n    while True: 1\n")
     assert "to fix" in student.reads()  # what was not checked is concerned still
     assert "3 of 3 items pass" in student.saves("two.py", TWO)
     assert student.ends() == 0
@@ -150,7 +156,7 @@ def test_a_loop_that_never_ends_is_answered_and_can_be_interrupted(student: Stud
 def test_a_new_version_of_the_assignment_starts_it_anew(student: Student) -> None:
     student.reads()
     checks = student.folder / "checks/public/test_public.py"
-    checks.write_text(checks.read_text(encoding="utf-8").replace("x is x + x", "x"), encoding="utf-8")
+    student.writes("checks/public/test_public.py", checks.read_text(encoding="utf-8").replace("x is x + x", "x"))
     answer = student.reads()
     assert "starting anew" in answer and "getting ready" in answer and "2 of 3 items pass" in answer
     assert student.ends() == 0

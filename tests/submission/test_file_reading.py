@@ -164,3 +164,10 @@ def test_no_pattern_is_slow_on_purpose_made_source(tmp_path, source):
         assert len(hand_in(tmp_path, {"vae_solution.py": source(size)}, assignment).notices) <= 20
 
     assert growth(read, 5_000, rounds=2) < MOST
+
+
+def test_what_grading_leaves_alone_is_minor_and_what_a_student_must_know_is_not(tmp_path):
+    files = {"vae_solution.py": f"%matplotlib inline\n{CODE}".encode("utf-16")}
+    minor = {str(notice): notice.minor for notice in hand_in(tmp_path, files).notices}
+    assert [is_minor for text, is_minor in minor.items() if "ignored" in text] == [True]
+    assert [is_minor for text, is_minor in minor.items() if "UTF-16" in text] == [False]
