@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import NoReturn
 
@@ -18,6 +19,8 @@ def main() -> None:
         run()
     except ImportError as error:
         _give_up(error)
+    finally:
+        gc.freeze()  # the interpreter would look at everything that was imported before it lets go of it
 
 
 def _give_up(error: Exception) -> NoReturn:

@@ -49,12 +49,16 @@ def _read(path: Path) -> str:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Let nothing be collected in the block, for imports: nearly all that they make stays, and is looked at in vain."""
+    """Let nothing be collected in the block, for imports: nearly all that they make stays, and is looked at in vain.
+
+    What there is at its end is not looked at later either, until the factory of workers is closed.
+    """
     was = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was:
             gc.enable()
 

@@ -89,7 +89,8 @@ def teach(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor | None]:
         parameter.grad = None
     told = info(loss)
     if told.requires_grad:
-        told.session.call(told.handle, ("backward",), (torch.ones_like(loss),), {"retain_graph": True})
+        ones = () if loss.numel() == 1 else (torch.ones_like(loss),)  # with it, torch first imports symbolic algebra
+        told.session.call(told.handle, ("backward",), ones, {"retain_graph": True})
     return [parameter.grad for parameter in parameters]
 
 

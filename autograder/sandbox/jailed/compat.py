@@ -21,7 +21,7 @@ from autograder.sandbox.shared.device_names import ELSEWHERE
 CPU = torch.device("cpu")
 HERE = ("cpu", "meta")
 """Kinds of devices that need nothing of the machine."""
-MOVES = tuple(
+MOVES = frozenset(
     getattr(torch.Tensor, name) for name in ("cuda", "pin_memory", "xpu", "hpu", "ipu") if hasattr(torch.Tensor, name)
 )
 """Methods that move a tensor to a device by their name."""
@@ -91,13 +91,16 @@ class DevicesOnCpu(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        kwargs = {name: value for name, value in (kwargs or {}).items() if name != "pin_memory"}
         if func in MOVES:
             return args[0]
         if func is torch.Tensor.to:
             args = (args[0], *(CPU if _is_elsewhere(argument) else argument for argument in args[1:]))
+        if not kwargs:
+            return func(*args)
+        if "pin_memory" in kwargs:
+            kwargs = {name: value for name, value in kwargs.items() if name != "pin_memory"}
         if "device" in kwargs and _is_elsewhere(kwargs["device"]):
-            kwargs["device"] = CPU
+            kwargs = {**kwargs, "device": CPU}
         return func(*args, **kwargs)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+STATM = Path("/proc/self/statm")
+
 
 @contextmanager
 def bounded_memory(more: int) -> Iterator[None]:
@@ -35,4 +37,5 @@ def bounded_memory(more: int) -> Iterator[None]:
 
 def _data_bytes(page: int) -> int:
     """What counts against the limit: private writable pages, the stacks included."""
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * page
+    with STATM.open("rb", buffering=0) as file:
+        return int(file.read().split()[5]) * page
