@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,28 @@ def install_compat() -> None:
     compat.install()
 
 
+@dataclass(frozen=True)
+class _Generators:
+    """The global generators of torch, NumPy and Python.
+
+    NumPy's is passed on as it is: to copy its state would take longer than most calls. Its old functions forget then
+    the second of two normal numbers, which they had drawn at once.
+    """
+
+    torch: torch.Tensor
+    numpy: np.random.BitGenerator
+    python: Any
+
+    @classmethod
+    def of_this_process(cls) -> _Generators:
+        return cls(torch.default_generator.get_state(), np.random.mtrand.get_bit_generator(), random.getstate())
+
+    def restore(self) -> None:
+        torch.default_generator.set_state(self.torch)
+        np.random.mtrand.set_bit_generator(self.numpy)
+        random.setstate(self.python)
+
+
 class InProcessChannel:
     """Runs an executor in this process. Its modules and its generators are kept apart from ours.
 
@@ -37,7 +60,7 @@ class InProcessChannel:
         self._arithmetic = arithmetic or nullcontext()
         self._serve: Serve | None = None
         self._executor: Executor | None = self._make_executor()
-        self._random = (torch.default_generator.get_state(), np.random.get_state(), random.getstate())
+        self._generators = _Generators(torch.default_generator.get_state(), np.random.MT19937(0), random.getstate())
         self._modules: dict[str, Any] = {}
 
     def exchange(self, header: Any, buffers: list[memoryview], deadline: Deadline | None, serve: Serve) -> Frame:
@@ -98,15 +121,15 @@ class InProcessChannel:
             self._enter()
 
     def _enter(self) -> None:
-        self._outside = (torch.default_generator.get_state(), np.random.get_state(), random.getstate())
-        _restore(self._random)
+        self._outside = _Generators.of_this_process()
+        self._generators.restore()
         sys.modules.update(self._modules)
         if self._executor is not None and self._executor.loader is not None:
             sys.meta_path.append(self._executor.loader)
 
     def _leave(self) -> None:
-        self._random = (torch.default_generator.get_state(), np.random.get_state(), random.getstate())
-        _restore(self._outside)
+        self._generators = _Generators.of_this_process()
+        self._outside.restore()
         loader = self._executor.loader if self._executor is not None else None
         if loader is not None:
             while loader in sys.meta_path:
@@ -114,9 +137,3 @@ class InProcessChannel:
             for name in [*loader.modules, *loader.inert]:
                 if name in sys.modules:
                     self._modules[name] = sys.modules.pop(name)
-
-
-def _restore(states: tuple[Any, Any, Any]) -> None:
-    torch.default_generator.set_state(states[0])
-    np.random.set_state(states[1])
-    random.setstate(states[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -124,6 +125,7 @@ def _serve(connection: Connection, prepare: Callable[[], Handler], parent: int) 
     try:
         handler = prepare()
         _be_courteous()
+        gc.freeze()  # what is there by now stays: it need not be looked at again and again
         _send(connection, {"answer": None})
         while (task := _next(connection, parent)) is not None:
             _send(connection, {"answer": handler(json.loads(task))})
