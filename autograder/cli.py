@@ -137,6 +137,27 @@ def pack(
 
 
 @app.command()
+def report(
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Markdown or notebooks [default: report.md, or your notebooks]."),
+    ] = None,
+    folder: Annotated[Path, typer.Option("--folder", help="The folder of your assignment.")] = Path(),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="PDF", help="What to write [default: what is to be handed in].")
+    ] = None,
+    html: Annotated[bool, typer.Option("--html", help="Write a page instead, beside where the PDF would be.")] = False,
+) -> None:
+    """Make the PDF of your written answers.
+
+    Formulas, tables and pictures are in it, notebooks with their outputs as they were saved. Nothing is run.
+    """
+    from autograder.student.written_report import report as run
+
+    raise SystemExit(run(folder, sources or (), out, html=html))
+
+
+@app.command()
 def grade(
     slug: Annotated[str, typer.Argument(help="The assignment, such as ift6135_a3.")],
     path: Annotated[Path, typer.Argument(help="What was handed in: a folder, a zip, or one file.")],
