@@ -18,7 +18,7 @@ SECONDS = 300.0
 """How long one process may take; the first import of a library on a cold disk takes a minute."""
 PARTS_OF_PYTHON = ("bz2", "ctypes", "lzma", "ssl", "zlib")
 """Modules that a Python which was built without their libraries lacks."""
-_MODULES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+_MODULES = {"markdown-it-py": "markdown_it", "pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
 _MARK = "autograder doctor: "
 """Begins the lines that are ours: a library may print others."""
 _REQUIREMENT = re.compile(r"([\w.-]+)([^;]*)(.*)", re.DOTALL)

@@ -30,7 +30,7 @@ INSTRUCTORS = ("verify/**/*.py", "release/notebook_template.py", "platforms/grad
 """What of the engine only those run who make assignments; the rest is for checks, grading and the demonstration."""
 CLUSTERS = ("batch/places.py",)
 """What of the engine only those run who grade on a cluster."""
-NOTEBOOKS = ("notebook.py", "student/kernel_*.py")
+NOTEBOOKS = ("notebook.py", "student/kernel_*.py", "documents/notebook_text.py")
 """What of the engine only those run who check in a notebook."""
 BESIDE = {
     "base": (),

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from html import escape, unescape
+from xml.etree import ElementTree
 
 from latex2mathml.converter import convert
 
@@ -41,6 +42,7 @@ def formula(latex: str, *, block: bool = False) -> Formula:
     plain = _ARG.sub(r"\\operatorname{arg}", _WITHOUT_EFFECT.sub("", _TAG.sub("", latex))).strip()
     try:
         mathml = convert(plain, display="block" if block else "inline")
+        ElementTree.fromstring(mathml)  # it lets some signs through as they are
     except Exception as error:  # the converter says in many ways that it does not understand
         return _as_written(latex, type(error).__name__, block=block)
     if unknown := _COMMAND.search(mathml):

@@ -21,6 +21,7 @@ from autograder.release.files import Tree, read_tree
 from autograder.release.leakcheck import LeakFound, find_leaks
 from autograder.release.packing import build_wheel
 from autograder.release.public_texts import Page, read_pages
+from autograder.release.readme import PAGE
 from autograder.release.template import Template, copied, is_copy, make_template
 from autograder.release.zips import PlatformFiles, gradescope_zip, student_files, student_zip
 from autograder.texts import decode
@@ -142,8 +143,9 @@ def assemble(
     handed_out = student_files(assignment, template.files, wheel)
     secrets = collect_secrets(root, assignment, template)
     # The wheel is the same in every zip, so its pages are read once and not again from each.
-    pages = [*read_pages({name: data for name, data in handed_out.items() if name != wheel[0]}), *engine]
-    if leaks := find_leaks(pages, secrets):
+    pages = [*read_pages({name: data for name, data in handed_out.items() if name not in (wheel[0], PAGE)}), *engine]
+    drawn = read_pages({PAGE: handed_out[PAGE]})  # from the handout: what is wrong there is said once
+    if leaks := find_leaks(pages, secrets) or find_leaks(drawn, secrets):
         raise LeakFound(f"{assignment.slug}_student.zip", leaks)
     bundle = gradescope_zip(root, assignment, wheel, platform_files(assignment, wheel[0]))
     zipped = student_zip(assignment, handed_out)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from autograder.assignment import NOTEBOOK, Assignment
 from autograder.release.files import Tree
+from autograder.release.template import HANDOUT
 
 README = "README.txt"
+PAGE = "handout.html"
+"""The handout as a page, formulas drawn."""
 
 _INSTALL = """{title}
 
-handout.md says what is asked. All commands below are for a terminal in this folder.
+{handout} says what is asked. All commands below are for a terminal in this folder.
 
 1. Install what is needed. It takes Python 3.11 or later, and goes into a folder of its own:
 
@@ -58,14 +62,19 @@ _HAND_IN = """
 {files}
 """
 _WRITTEN = """
-   {pdf} is yours to make: answer the questions of {source} in any editor, and save or print that as PDF. A
-   Markdown preview (of JupyterLab, VS Code, GitHub) can be printed, too.
+   {pdf} is yours to make: answer the questions of {source} in any editor. This prints it, formulas and pictures
+   included, and says which questions have no answer yet. It takes a Chromium, Chrome or Edge on this machine; where
+   there is none, it writes a page that any browser prints:
+
+       autograder report
+
 """
 _PRINTED = """
-   {pdf} can be made from your notebook, once all its cells are run and it is saved. This writes {page}; open it in
-   a browser, look whether every figure and formula is there, and print it, "Save as PDF":
+   {pdf} can be made from {source}, once all its cells are run and it is saved; look whether every figure and
+   formula is there. It takes a Chromium, Chrome or Edge on this machine; where there is none, this writes a page that
+   any browser prints:
 
-       jupyter nbconvert --to html {notebook}
+       autograder report {names} --out {out}
 """
 
 
@@ -78,7 +87,10 @@ def _parts(assignment: Assignment, template: Tree) -> Iterator[str]:
     files = assignment.manifest.files
     blanks = dict.fromkeys(item.file for item in assignment.manifest.items if item.blanks and item.file)
     notebooks = [name for name in template if name.endswith(NOTEBOOK)]
-    yield _INSTALL.format(title=assignment.manifest.title, blanks=_listed(list(blanks or files.required)))
+    handout = PAGE if PAGE not in template else HANDOUT
+    yield _INSTALL.format(
+        title=assignment.manifest.title, handout=handout, blanks=_listed(list(blanks or files.required))
+    )
     if notebooks:
         yield _NOTEBOOK.format(names=_listed(notebooks))
     yield _HAND_IN.format(number=4, files="\n".join(f"   - {name}" for name in (*files.required, *files.optional)))
@@ -86,8 +98,9 @@ def _parts(assignment: Assignment, template: Tree) -> Iterator[str]:
         if (source := str(PurePosixPath(pdf).with_suffix(".md"))) in template:
             yield _WRITTEN.format(pdf=pdf, source=source)
         elif notebooks:
-            page = str(PurePosixPath(notebooks[0]).with_suffix(".html"))
-            yield _PRINTED.format(pdf=pdf, notebook=notebooks[0], page=page)
+            stem = PurePosixPath(pdf).stem
+            own = re.sub("[<>]", "", stem).upper() if "<" in stem else stem  # a name that students fill in
+            yield _PRINTED.format(pdf=pdf, source=_listed(notebooks), names=" ".join(notebooks), out=f"{own}.pdf")
 
 
 def _listed(names: list[str]) -> str:

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autograder.assignment import Assignment
+from autograder.documents.markdown import article
+from autograder.documents.self_contained import page
 from autograder.errors import UserError
 from autograder.proofs import HIDDEN_HALVES
 from autograder.release.files import Tree, read_tree
 from autograder.release.packing import zip_bytes
-from autograder.release.readme import README, readme
+from autograder.release.readme import PAGE, README, readme
 from autograder.release.requirements import requirements
+from autograder.release.template import HANDOUT
 from autograder.texts import decode
 
 PlatformFiles = Callable[[Assignment, str], dict[str, bytes]]
@@ -30,8 +33,13 @@ def student_files(assignment: Assignment, template: Tree, wheel: tuple[str, byte
     if name in template:
         raise UserError(f"{assignment.slug}: a file of the template is called {name}; rename it")
     asked = requirements(assignment, template, wheel)
-    ours = {name: data, README: readme(assignment, template).encode()}
+    ours = {name: data, README: readme(assignment, template).encode(), PAGE: _handout(assignment, template)}
     return {**ours, **template, REQUIREMENTS: _merged(template.get(REQUIREMENTS, b""), asked)}
+
+
+def _handout(assignment: Assignment, template: Tree) -> bytes:
+    text = decode(template[HANDOUT], HANDOUT)
+    return page(assignment.manifest.title, article(text, assignment.folder).html).encode()
 
 
 def student_zip(assignment: Assignment, files: Tree) -> bytes:

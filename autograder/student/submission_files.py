@@ -18,7 +18,7 @@ from autograder.submission import Submission
 from autograder.submission.entries import MAX_FILE, MIB, readable_path
 from autograder.submission.provided import provided_files
 
-OF_THE_KIT = (MANIFEST, "checks", "README.txt", "handout.md", "requirements.txt")
+OF_THE_KIT = (MANIFEST, "checks", "README.txt", "handout.html", "handout.md", "requirements.txt")
 WEIGHTS = frozenset({".bin", ".ckpt", ".h5", ".npy", ".npz", ".onnx", ".pickle", ".pkl", ".pt", ".pth", ".safetensors"})
 MAX_LITERAL = 200
 ZIP = "{}_submission.zip"

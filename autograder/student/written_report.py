@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from autograder.assignment import NOTEBOOK, Assignment
 from autograder.documents.browser import NotPrinted, print_page
 from autograder.documents.markdown import Article, article, joined
-from autograder.documents.notebooks import notebook_article
-from autograder.documents.page import page
+from autograder.documents.notebook_text import notebook_article
+from autograder.documents.self_contained import page
 from autograder.errors import UserError
 from autograder.reports.safe_text import one_line, plural
 from autograder.source.decoding import decode

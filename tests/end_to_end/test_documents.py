@@ -42,6 +42,7 @@ README = {
     ),
     "autograder check --list": "test_cli.py::test_check_runs_the_public_checks_in_a_template",
     "autograder check --watch": "student/test_watch.py::test_each_save_is_answered_for_what_it_concerns",
+    "autograder report": "student/test_written_report.py::test_answers_are_printed_and_what_is_missing_is_said",
     "autograder pack": "student/test_pack.py::test_a_template_is_packed_to_what_the_course_asks_for",
     "autograder grade ift6135_a3 hand_in.zip --out results/": "::test_the_commands_for_staff",
     "autograder grade ift6135_a3 hand_in/ --only vae.kl": "::test_the_commands_for_staff",

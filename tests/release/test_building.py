@@ -32,7 +32,7 @@ def test_a_release_has_template_student_zip_and_gradescope_zip(course: Course) -
     student = student_files(dist[STUDENT])
     (wheel,) = [name for name in student if name.endswith(".whl")]
     assert {name: student[name] for name in template} == template
-    assert set(student) - set(template) == {wheel, "requirements.txt", "README.txt"}
+    assert set(student) - set(template) == {wheel, "requirements.txt", "README.txt", "handout.html"}
     # networks.py is provided, so it is nothing to install.
     asked = student["requirements.txt"].decode().split("\n")
     assert asked == [f"./{wheel}[student]", "matplotlib>=3.8", "pillow>=10", "torch>=2.3", ""]

@@ -213,6 +213,12 @@ def test_outputs_of_the_reference_are_secret_wherever_they_turn_up(course: Cours
     assert any("handout.md, line 3: has text of solutions/tiny/run.ipynb, cell 1" in leak for leak in leaks(course))
 
 
+def test_a_leak_that_only_the_drawn_handout_shows_is_one(course: Course) -> None:
+    course.edit(HANDOUT, "Fill in", "vari&#97;nce = torch.e&#120;p(self.logvar)\nFill in")
+    (leak,) = leaks(course)
+    assert leak.startswith("handout.html, line ") and leak.endswith("has text of solutions/tiny/vae.py, line 13")
+
+
 FIELDS = """from typing import NamedTuple
 
 

@@ -111,7 +111,8 @@ def test_the_readme_names_what_to_hand_in_and_how_a_pdf_is_made(course: Course) 
         assert f"\n   - {name}\n" in text
     assert "Fill in the blanks in vae.py." in text
     assert "answer the questions of report.md" in text
-    assert "       jupyter nbconvert --to html run.ipynb\n" in text and "       jupyter lab\n" in text
+    assert "       autograder report\n" in text and "       autograder report run.ipynb --out all.pdf\n" in text
+    assert "       jupyter lab\n" in text and text.index("handout.html") < text.index("Install")
     assert "3 GB" in text and "download.pytorch.org/whl/cpu" in text
 
 

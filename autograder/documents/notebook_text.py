@@ -14,16 +14,15 @@ NEEDED = 'pip install "nbconvert>=7" nbformat'
 
 def notebook_article(path: Path) -> Article:
     """Return a notebook as HTML; raises `UserError` where it is none, or nbconvert is not installed."""
+    data = path.read_bytes()
     try:
         import nbformat
+
+        notebook = nbformat.reads(data.decode("utf-8"), as_version=4)  # type: ignore[no-untyped-call]
         from nbconvert import HTMLExporter
     except ImportError as error:
         raise UserError(f"{path}: {error.name} is needed to print a notebook; {NEEDED}") from None
-    try:
-        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    except OSError:
-        raise
-    except Exception:  # it says in many ways that this is no notebook
+    except Exception:  # nbformat says in many ways that this is no notebook
         raise UserError(f"{path}: this cannot be read as a notebook; open it in Jupyter and save it again") from None
     exporter = HTMLExporter(template_name="basic")  # type: ignore[no-untyped-call]
     parts = []
