@@ -96,7 +96,7 @@ def _executed(folder: Path, module: str) -> Executed | None:
     if not text.is_file():
         return None
     cells = notebook_of_text(read_text(text), str(text))["cells"]
-    return as_if_run(cell for cell in cells if cell["cell_type"] == "code")
+    return as_if_run(cells)
 
 
 def read_stand_ins(assignment: Assignment) -> Mapping[str, StandIns]:

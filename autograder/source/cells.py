@@ -32,8 +32,12 @@ class TooLong(ValueError):
 
 @dataclass(frozen=True)
 class SavedCell:
-    """What matters of a cell as it was saved; ``count`` is None where it was never run."""
+    """What matters of a cell as it was saved; ``count`` is None where it was never run.
 
+    ``number`` counts all cells of the notebook from 1, as a person does who looks for it.
+    """
+
+    number: int
     is_code: bool
     source: str
     count: int | None = None
@@ -73,8 +77,14 @@ def parse_file(text: str, wanted: Collection[str] = ()) -> ParsedSource:
 def saved_cells(notebook: Mapping[str, Any]) -> list[SavedCell]:
     """Return the cells of a notebook (formats 3 and 4), without what nobody reads of them."""
     return [
-        SavedCell(cell.get("cell_type") == "code", cell_source(cell), _count(cell), tuple(_errors(cell.get("outputs"))))
-        for cell in notebook_cells(notebook)
+        SavedCell(
+            number,
+            cell.get("cell_type") == "code",
+            cell_source(cell),
+            _count(cell),
+            tuple(_errors(cell.get("outputs"))),
+        )
+        for number, cell in enumerate(notebook_cells(notebook), start=1)
     ]
 
 
@@ -183,7 +193,7 @@ def join_cells(cells: Sequence[CodeCell]) -> ParsedSource:
     remarks: list[Remark] = []
     problems: list[Remark] = []
     body: list[ast.stmt] = []
-    for number, cell in enumerate(cells, start=1):
+    for cell in cells:
         own, before = cell.parsed.text.split("\n"), len(lines)
         if cell.parsed.tree is None:
             own = [""] * len(own)
@@ -193,7 +203,7 @@ def join_cells(cells: Sequence[CodeCell]) -> ParsedSource:
         else:
             body += [ast.increment_lineno(statement, before) for statement in cell.parsed.tree.body]
         remarks += [Remark(text, before + (line or 1)) for text, line in cell.parsed.remarks]
-        places.append(Cell(number, before + 1, len(own)))
+        places.append(Cell(cell.saved.number, before + 1, len(own)))
         lines += own
     return ParsedSource("\n".join(lines), ast.Module(body, []), remarks, problems, tuple(places))
 

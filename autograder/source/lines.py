@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Cell:
-    """A code cell within the joined source of a notebook; ``number`` counts code cells from 1."""
+    """A code cell within the joined source of a notebook; ``number`` counts all cells of the notebook from 1."""
 
     number: int
     first_line: int

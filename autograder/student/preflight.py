@@ -63,11 +63,12 @@ def _as_run(name: str, file: SubmittedFile) -> Iterator[str]:
         return
     cells = file.executed.cells
     if missed := [cell.number for cell in cells if cell.count is None]:
-        yield f"{name}: {len(missed)} of {plural(len(cells), 'code cell')} not run: {_some(missed)}"
+        which = "cell" if len(missed) == 1 else "cells"
+        yield f"{name}: {len(missed)} of {plural(len(cells), 'code cell')} not run: {which} {_some(missed)}"
     elif (counts := [cell.count or 0 for cell in cells]) != sorted(counts):
         yield f"{name}: its cells were not run from top to bottom; restart the kernel and run all"
     for cell in (cell for cell in cells if cell.errors):
-        yield f"{name}: code cell {cell.number} ended with {cell.errors[0]}"
+        yield f"{name}: cell {cell.number} ended with {cell.errors[0]}"
 
 
 def _large(files: SubmissionFiles) -> Iterator[str]:

@@ -11,10 +11,8 @@ from autograder.submission.model import Executed, NotebookCell
 
 def read_executed(cells: Iterable[CodeCell]) -> Executed:
     """Return how the code cells of a notebook were run; cells of other types that hold code were not."""
-    code = enumerate((cell for cell in cells if cell.saved.is_code), start=1)
-    return Executed(
-        tuple(NotebookCell(n, one.saved.source, one.saved.count, one.saved.errors) for n, one in code if one.holds_code)
-    )
+    run = (cell.saved for cell in cells if cell.saved.is_code and cell.holds_code)
+    return Executed(tuple(NotebookCell(saved.number, saved.source, saved.count, saved.errors) for saved in run))
 
 
 def as_if_run(cells: Iterable[Mapping[str, Any]]) -> Executed:
@@ -22,9 +20,13 @@ def as_if_run(cells: Iterable[Mapping[str, Any]]) -> Executed:
 
     Metadata of a cell may say otherwise, which is how mistakes are described: ``execution_count`` and ``raises``.
     """
-    saved = []
+    saved: list[SavedCell] = []
     for number, cell in enumerate(cells, start=1):
+        if cell["cell_type"] != "code":
+            continue
         metadata = cell.get("metadata", {})
         errors = (str(metadata["raises"]),) if "raises" in metadata else ()
-        saved.append(SavedCell(True, cell_source(cell), metadata.get("execution_count", number), errors))
+        saved.append(
+            SavedCell(number, True, cell_source(cell), metadata.get("execution_count", len(saved) + 1), errors)
+        )
     return read_executed(map(CodeCell.read, saved))

@@ -12,7 +12,7 @@ from autograder.source.lines import Cell
 
 @dataclass(frozen=True)
 class NotebookCell:
-    """A code cell that holds code; ``number`` counts code cells from 1, ``count`` is None where it was never run."""
+    """A code cell that holds code; ``number`` counts all cells from 1, ``count`` is None where it was never run."""
 
     number: int
     source: str

@@ -22,10 +22,10 @@ def test_cells_that_were_run_in_order_pass(counts):
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        ([(1, ()), (None, ()), (None, ())], "code cell 2 (`x_2 = 1`), code cell 3 (`x_3 = 1`) were never run"),
-        ([(1, ()), (3, ()), (2, ())], "code cell 3 (`x_3 = 1`) was run before what stands above"),
-        ([(1, ()), (1, ())], "code cell 2 (`x_2 = 1`) was run before"),
-        ([(1, ("ValueError",)), (2, ())], "code cell 1 (`x_1 = 1`) ended with an error (ValueError)"),
+        ([(1, ()), (None, ()), (None, ())], "cell 2 (`x_2 = 1`), cell 3 (`x_3 = 1`) were never run"),
+        ([(1, ()), (3, ()), (2, ())], "cell 3 (`x_3 = 1`) was run before what stands above"),
+        ([(1, ()), (1, ())], "cell 2 (`x_2 = 1`) was run before"),
+        ([(1, ("ValueError",)), (2, ())], "cell 1 (`x_1 = 1`) ended with an error (ValueError)"),
         ([(None, ())] * 7, "and 2 more were never run"),
         ([], "no code cells"),
     ],

@@ -197,9 +197,9 @@ def test_a_notebook_is_packed_with_what_its_cells_say(tmp_path: Path) -> None:
         return pack(folder).stdout
 
     text = told()
-    assert "code cell 3 ended with ValueError" in text and "not run: " not in text and "pip install einops" in text
+    assert "cell 5 ended with ValueError" in text and "not run: " not in text and "pip install einops" in text
     assert "<kerberos>.pdf is not here; people give 40 points" in text
     code[3]["execution_count"] = 99
     assert "its cells were not run from top to bottom" in told()
     code[4]["execution_count"] = None
-    assert f"1 of {len(code)} code cells not run: 5" in told()
+    assert f"1 of {len(code)} code cells not run: cell {notebook['cells'].index(code[4]) + 1}" in told()

@@ -148,7 +148,7 @@ def test_notebook_names_the_cell_and_a_helper_is_reported(tmp_path):
     source = notebook("import torch", CLASS.format(use="torch.distributions.Normal(0, 1)"))
     files = {"vae_solution.ipynb": source, "utils.py": "import torch\nx = 1\nn = torch.distributions.Normal\n"}
     submission = hand_in(tmp_path, files, make_assignment(tmp_path, blanks=BLANKS))
-    assert "in vae_solution.ipynb, cell 2, line 3: `return torch" in submission.violations["vae.kl"]
+    assert "in vae_solution.ipynb, cell 4, line 3: `return torch" in submission.violations["vae.kl"]
     assert "utils.py: torch.distributions is used outside the graded parts (line 3)" in said(submission)
 
 

@@ -123,8 +123,8 @@ def ps3(tmp_path, content, name="ps3.ipynb", blanks=("kl",)):
 def test_what_is_left_out_is_told_by_cell(tmp_path):
     submission = ps3(tmp_path, notebook("import torch", CODE, "loss.backward()", "print(1)\nprint(2)"))
     assert submission.files["ps3.ipynb"].source == f"import torch\n{CODE}\npass\npass\npass"
-    assert "not run here, since it trains: cell 3, line 1" in said(submission)
-    assert "since it only runs or shows something: cell 4, line 1, cell 4, line 2" in said(submission)
+    assert "not run here, since it trains: cell 6, line 1" in said(submission)
+    assert "since it only runs or shows something: cell 8, line 1, cell 8, line 2" in said(submission)
 
 
 def test_a_script_in_place_of_the_notebook_is_taken_and_said_so(tmp_path):
@@ -137,8 +137,8 @@ def test_a_script_in_place_of_the_notebook_is_taken_and_said_so(tmp_path):
 def test_names_of_a_run_out_of_order_are_explained(tmp_path):
     cells = ["scale = factor * 2", "def kl():\n    return helper(scale)", "factor = 3"]
     submission = ps3(tmp_path, notebook(*cells))
-    assert "cell 1, line 1: `factor` is used, but only cell 3, line 1 defines it" in said(submission)
-    assert "cell 2, line 2: `helper` is used, but no cell defines it" in said(submission)
+    assert "cell 2, line 1: `factor` is used, but only cell 6, line 1 defines it" in said(submission)
+    assert "cell 4, line 2: `helper` is used, but no cell defines it" in said(submission)
 
 
 def test_names_that_training_binds_are_not_called_missing(tmp_path):

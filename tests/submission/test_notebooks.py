@@ -22,12 +22,12 @@ def test_code_cells_are_joined_and_lines_are_told_by_cell(tmp_path):
     submission = read(tmp_path, notebook("import torch\nx = 1", CODE, "y = 2"))
     file = submission.files["vae_solution.py"]
     assert file.source == f"import torch\nx = 1\n{CODE}\ny = 2"
-    assert file.cells == (Cell(1, 1, 2), Cell(2, 3, 3), Cell(3, 6, 1))
+    assert file.cells == (Cell(2, 1, 2), Cell(4, 3, 3), Cell(6, 6, 1))
     assert [file.where(line) for line in (1, 2, 4, 6)] == [
-        "cell 1, line 1",
-        "cell 1, line 2",
+        "cell 2, line 1",
         "cell 2, line 2",
-        "cell 3, line 1",
+        "cell 4, line 2",
+        "cell 6, line 1",
     ]
     assert "found vae_solution.ipynb: used it (its code cells)" in said(submission)
 
@@ -42,7 +42,7 @@ def test_commands_are_told_by_cell(tmp_path):
     submission = read(tmp_path, notebook("!pip install einops\nx = 1", "a = 1\n%matplotlib inline", "%%time\ny = 2"))
     source = submission.files["vae_solution.py"].source
     assert source == "pass\nx = 1\na = 1\npass\npass\ny = 2"
-    for expected in ("cell 1, line 1: notebook command", "cell 2, line 2: notebook", "cell 3, line 1: notebook"):
+    for expected in ("cell 2, line 1: notebook command", "cell 4, line 2: notebook", "cell 6, line 1: notebook"):
         assert expected in said(submission)
 
 
@@ -62,7 +62,7 @@ def test_broken_cell_costs_that_cell_only(tmp_path):
     submission = read(tmp_path, notebook("x = 1", "y = 2\nz = = 3\n", CODE))
     file = submission.files["vae_solution.py"]
     assert file.syntax_error == "" and file.source == f"x = 1\n\n\n\n{CODE}"
-    assert "vae_solution.ipynb: cell 2, line 2: invalid syntax: `z = = 3` (this cell was left out)" in said(submission)
+    assert "vae_solution.ipynb: cell 4, line 2: invalid syntax: `z = = 3` (this cell was left out)" in said(submission)
 
 
 def test_cell_that_is_indented_as_a_whole_runs_as_in_jupyter(tmp_path):

@@ -28,7 +28,7 @@ def assert_all_cells_run(notebook: Executed) -> None:
         raise CheckFailed(f"{_named(idle)} {_were(idle)} never run. {again}")
     if broken := [cell for cell in notebook.cells if cell.errors]:
         kinds = ", ".join(dict.fromkeys(name for cell in broken for name in cell.errors))
-        raise CheckFailed(f"{_named(broken)} ended with an error ({kinds}). Mend that first. {again}")
+        raise CheckFailed(f"{_named(broken)} ended with an error ({kinds}). Fix that first. {again}")
     pairs = zip(notebook.cells, notebook.cells[1:], strict=False)
     if late := [after for before, after in pairs if (after.count or 0) <= (before.count or 0)]:
         raise CheckFailed(f"{_named(late)} {_were(late)} run before what stands above. {again}")
@@ -39,7 +39,7 @@ def _were(cells: list[NotebookCell]) -> str:
 
 
 def _named(cells: list[NotebookCell]) -> str:
-    named = [f"code cell {cell.number} (`{_first_line(cell.source)}`)" for cell in cells[:MAX_NAMED]]
+    named = [f"cell {cell.number} (`{_first_line(cell.source)}`)" for cell in cells[:MAX_NAMED]]
     more = f" and {len(cells) - MAX_NAMED} more" if len(cells) > MAX_NAMED else ""
     return ", ".join(named) + more
 
