@@ -170,19 +170,19 @@ BROKEN = {"double": "FAIL", "quadruple": "FAIL", "rates": "PASS"}
 NO_RATES = {**ALL, "rates": "FAIL"}
 SHELL = "name = input('who?')\n!ls\nfiles = !ls\n%timeit 1 + 1"
 CASES = [
-    Mangled("whole", lambda c: None, ALL, ("since it trains: cell 5, line 3", "since it plots")),
-    Mangled("reordered", lambda c: c.reverse(), NO_RATES, ("`torch` is used, but only cell 6, line 1 defines it",)),
+    Mangled("whole", lambda c: None, ALL, ("since it trains: cell 6, line 3", "since it plots")),
+    Mangled("reordered", lambda c: c.reverse(), NO_RATES, ("`torch` is used, but only cell 7, line 1 defines it",)),
     Mangled("moved down", lambda c: c.append(c.pop(4)), ALL),
-    Mangled("class below its use", lambda c: c.append(c.pop(2)), ALL, ("`Line` is used, but only cell 6",)),
+    Mangled("class below its use", lambda c: c.append(c.pop(2)), ALL, ("`Line` is used, but only cell 7",)),
     Mangled("duplicated", lambda c: c.extend(copy.deepcopy(c[:4])), ALL),
     Mangled("last definition counts", added(LINE.replace("= 2", "= 3"), 7), {**ALL, "double": "FAIL"}),
     Mangled("mended later", mended_later, ALL),
     Mangled("class deleted", lambda c: drop(c, LINE), BROKEN, ("`Line` is used, but no cell defines it",)),
-    Mangled("constant below", constant_below, NO_RATES, ("`STEPS` is used, but only cell 7, line 1 defines it",)),
+    Mangled("constant below", constant_below, NO_RATES, ("`STEPS` is used, but only cell 8, line 1 defines it",)),
     Mangled("class in a Markdown cell", lambda c: retype(c, LINE, "markdown"), ALL),
     Mangled("class in a raw cell", lambda c: retype(c, LINE, "raw"), ALL),
     Mangled("note as code", added("This is what I found."), ALL, ("this cell was left out",)),
-    Mangled("syntax error", changed(QUADRUPLE, QUADRUPLE + ")"), {**ALL, "quadruple": "FAIL"}, ("cell 3",)),
+    Mangled("syntax error", changed(QUADRUPLE, QUADRUPLE + ")"), {**ALL, "quadruple": "FAIL"}, ("cell 4",)),
     Mangled(
         "a cell that raises", added("weights = 1 / 0"), ALL, ("ps.ipynb: cell 2, line 1: this statement was left",)
     ),
@@ -215,7 +215,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 def test_an_exception_is_told_by_its_cell(course: Tiny, tmp_path: Path) -> None:
     raising = changed(QUADRUPLE, QUADRUPLE.replace("    return", "    x = x / [0]\n    return"))
     run = grade(course, Mangled("raises", raising, {}), tmp_path)
-    assert "ps.ipynb, cell 3, line 3" in run.output("quadruple")
+    assert "ps.ipynb, cell 4, line 3" in run.output("quadruple")
 
 
 def grade(course: Tiny, mangled: Mangled, folder: Path) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,11 +141,24 @@ def test_a_constructor_has_its_own_name_and_not_that_of_a_probe(run: Run) -> Non
     assert "VAE.__init__() is not implemented yet (Cell In[2], line 3)" in told
 
 
+def top_level(rules: str) -> list[str]:
+    """The rules that lie in no other, from their selectors on."""
+    found, depth, start = [], 0, 0
+    for place, sign in enumerate(rules):
+        depth += (sign == "{") - (sign == "}")
+        if sign == "}" and depth == 0:
+            found.append(rules[start : place + 1].strip())
+            start = place + 1
+    return found
+
+
 def test_one_output_in_the_words_of_the_report_that_styles_itself_alone(run: Run) -> None:
     _, html = run(IMPORTS, f'{definition("log_normal_pdf")}\ncheck("p2.log_normal_pdf")', html=True)
     assert html.lstrip().startswith('<div class="autograder">') and "<script" not in html
     style = html.partition("<style>")[2].partition("</style>")[0].strip()
-    assert style.startswith(".autograder {") and style.endswith("}") and style.count("{") == style.count("}")
+    rules = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL).strip()
+    assert rules.endswith("}") and rules.count("{") == rules.count("}")
+    assert all(rule.startswith(".autograder") for rule in top_level(rules))
     assert ":root {" not in style.replace("&:root {", "") and "\nbody" not in style
     assert "✓ passed" in html and "p2.log_normal_pdf" in html
 
