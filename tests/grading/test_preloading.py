@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autograder.assignment import load_assignment
-from autograder.grading.preloading import named_modules
+from autograder.grading.preloading import named_modules, uncollected
 from autograder.submission import read_submission
 from tests.pace import MOST, growth
 from tests.tiny import MANIFEST, ONE, Tiny
@@ -58,3 +59,14 @@ def test_no_text_takes_more_than_linear_time(tiny: Tiny, head: str, piece: str) 
         named_modules(assignment, replace(submission, files={"one.py": file}))
 
     assert growth(search, 20_000, rounds=2) < MOST
+
+
+def test_what_imports_have_made_is_not_looked_at_again() -> None:
+    before = gc.get_freeze_count()
+    try:
+        with uncollected():
+            assert not gc.isenabled()
+            kept = [[number] for number in range(1000)]
+        assert gc.isenabled() and gc.get_freeze_count() >= before + len(kept)
+    finally:
+        gc.unfreeze()
