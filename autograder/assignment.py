@@ -142,7 +142,7 @@ class Feedback(Table):
     @model_validator(mode="after")
     def _attempts_are_shown(self) -> Feedback:
         if self.attempts is not None and self.hidden is not Showing.AT_ONCE:
-            raise ValueError(f'attempts counts hand-ins that show at once, but hidden = "{self.hidden}" shows none')
+            raise ValueError(f'attempts counts submissions that show at once, but hidden = "{self.hidden}" shows none')
         return self
 
     def showing(self, attempt: int) -> Showing:

@@ -188,7 +188,7 @@ def grade(
     metadata: Annotated[Path | None, typer.Option(help="Gradescope's submission_metadata.json.")] = None,
     root: Root = None,
 ) -> None:
-    """Grade one hand-in with all checks."""
+    """Grade one submission with all checks."""
     seed = clean_start(secret=grading_seed)
     from autograder.grading_commands import GradeRequest
     from autograder.grading_commands import grade as run
@@ -369,7 +369,7 @@ def demo(
     """Show a release and four gradings.
 
     Builds the release of an assignment and grades the reference, the untouched template and two instructive wrong
-    hand-ins.
+    submissions.
     """
     clean_start()
     from autograder.assignment import find_root, load_assignment

@@ -51,7 +51,7 @@ class CheckRequest:
 
 @dataclass(frozen=True)
 class GradeRequest:
-    """What the staff or a platform asks for: all checks on one hand-in, and where the results go."""
+    """What the staff or a platform asks for: all checks on one submission, and where the results go."""
 
     slug: str
     path: Path
@@ -90,7 +90,7 @@ def check(request: CheckRequest) -> int:
 
 
 def grade(request: GradeRequest) -> int:
-    """Grade a hand-in, deliver the results, and return the exit status."""
+    """Grade a submission, deliver the results, and return the exit status."""
     refuse_exposed()
     assignment = load_assignment(request.root or find_root(), request.slug)
     only = selected_items(assignment.manifest, request.only)
@@ -188,10 +188,10 @@ def _graded(
         with _progress() as progress:
             return run_grading(assignment, path, options, progress, interruption)
     except GraderError as error:
-        print(f"autograder: the grader is broken, not the hand-in: {error}", file=sys.stderr)
+        print(f"autograder: the grader is broken, not the submission: {error}", file=sys.stderr)
         raise _GraderBroke(RUN_FAILED) from None
     except OSError as error:
-        print(f"autograder: this machine failed the grader, not the hand-in: {error}", file=sys.stderr)
+        print(f"autograder: this machine failed the grader, not the submission: {error}", file=sys.stderr)
         raise _GraderBroke(RUN_FAILED) from None
 
 

@@ -176,13 +176,13 @@ class CheckRunner:
         assert first is not None
         rerun = open_reference is not None and not (self.costly and isinstance(first.error, _OF_THE_SUBMISSION))
         if open_reference is not None and rerun:
-            trouble = ""
+            broken = ""
             with bounded() as bound:
-                trouble = "" if bound.over else self._fails_on_reference(first, open_reference)
+                broken = "" if bound.over else self._fails_on_reference(first, open_reference)
             if bound.over:
                 raise NotEnoughTime(UNPROVED)
-            if trouble:
-                return Verdict(Outcome.ERROR, staff_note=trouble)
+            if broken:
+                return Verdict(Outcome.ERROR, staff_note=broken)
         return replace(self._verdict(first), exhibits=tuple(shown))
 
     def _try(self, open_session: OpenSession, stand_ins: StandIns | None, shown: list[Exhibit]) -> Fault | None:

@@ -10,7 +10,7 @@ from autograder.reports.safe_text import fit, indent, one_line, plural, points, 
 from autograder.results import CheckResult, Exhibit, ExhibitKind, GradingResult, ItemResult, Kind, Outcome
 
 PROVISIONAL = "Provisional: this could not be graded this time; it shows 0 until it is graded again."
-NOTICES = "Seen in the hand-in (points are lost only where an item says so):"
+NOTICES = "Seen in the submission (points are lost only where an item says so):"
 UNWRITTEN = "not written yet"
 """How an item fails that nobody has begun: still a failure, but not one to look at in red."""
 UNWRITTEN_MARK = "·"
@@ -239,7 +239,7 @@ def next_steps(result: GradingResult) -> str:
     if result.needs_regrade:
         again = ", ".join(item.id for item in result.items if item.needs_regrade)
         steps.append(f"To be graded again, nothing for you to do: {again}.")
-    return " ".join(steps) or "Next: nothing is left to mend in what the grader looks at."
+    return " ".join(steps) or "Next: nothing is left to fix in what the grader looks at."
 
 
 def _not_tried(result: GradingResult) -> Iterator[str]:

@@ -55,7 +55,7 @@ def _listing(folder: Path, prefix: str, notices: Notices) -> list[os.DirEntry[st
         with os.scandir(folder) as items:
             return sorted(islice(items, MAX_LISTED), key=lambda item: (not is_code_name(item.name), item.name))
     except OSError as error:
-        notices.add(Topic.REFUSED, f"{prefix or 'the hand-in'}: cannot be listed ({error.strerror})")
+        notices.add(Topic.REFUSED, f"{prefix or 'the submission'}: cannot be listed ({error.strerror})")
         return []
 
 

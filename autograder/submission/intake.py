@@ -81,7 +81,7 @@ def _expected_sources(assignment: Assignment) -> list[str]:
 def _read_entries(path: Path, budget: Budget, notices: Notices) -> list[Entry]:
     shown = printable(path)
     if path.is_symlink():
-        raise UnreadableSubmission(f"{shown}: is a link; give the path of the hand-in itself")
+        raise UnreadableSubmission(f"{shown}: is a link; give the path of the submission itself")
     if path.is_dir():
         return read_folder(path, budget, notices)
     try:

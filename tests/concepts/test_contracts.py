@@ -275,7 +275,7 @@ def test_a_broken_hidden_half_is_named_in_one_line(tmp_path):
     run = course.grade(sampling=course.reference("sampling.py"))
     assert run.status == 1 and len(run.stderr.strip().splitlines()) == 1
     says = "autograder_proofs.reparameterization.properties: SyntaxError: unmatched ')' (properties.py, line 1)"
-    assert "the grader is broken, not the hand-in" in run.stderr and says in run.stderr
+    assert "the grader is broken, not the submission" in run.stderr and says in run.stderr
 
 
 SAMPLING = """

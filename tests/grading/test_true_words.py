@@ -100,7 +100,7 @@ def test_a_broken_module_of_the_assignment_is_one_line(tmp_path, name, text, sai
     tiny.write(f"assignments/tiny/checks/hidden/{name}", text)
     run = tiny.grade(tiny.hand_in())
     assert run.status == 1 and "Traceback" not in run.stderr
-    assert "the grader is broken, not the hand-in" in run.stderr and said in run.stderr
+    assert "the grader is broken, not the submission" in run.stderr and said in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
     assert set(run.outcomes.values()) == {"ERROR"}
     for name in run.outcomes:

@@ -92,7 +92,7 @@ def test_student_reads_score_rubric_failures_and_what_to_mend_first() -> None:
     for words in (
         "VAE and DDPM on SVHN",
         "3.4 / 7 points",
-        "toy, version 1 · hand-in sha256:0123",
+        "toy, version 1 · submission sha256:0123",
         "Start here: KL divergence to the standard normal",
         "vae.kl, 1.6 points to gain",
         "✗ failed",
@@ -144,7 +144,7 @@ def test_own_try_says_that_hidden_checks_are_to_come() -> None:
 
 def test_nothing_to_mend_starts_nowhere() -> None:
     words = Page(render_html(sample(items=(item("a", Outcome.PASS, 1, 1, checks=(check(),)),)))).words
-    assert "Start here" not in words and "nothing is left to mend" in words and "did not pass" not in words
+    assert "Start here" not in words and "nothing is left to fix" in words and "did not pass" not in words
 
 
 def test_an_unwritten_function_is_one_sentence() -> None:

@@ -93,7 +93,7 @@ def test_totals_and_next_steps() -> None:
     steps = next_steps(sample())
     assert "start with vae.kl. 1 item failed, 1.6 points to gain" in steps
     assert "To be graded again, nothing for you to do: ddpm.p_losses." in steps
-    assert "nothing is left to mend" in next_steps(sample(items=(item("a", Outcome.PASS, 1, 1),)))
+    assert "nothing is left to fix" in next_steps(sample(items=(item("a", Outcome.PASS, 1, 1),)))
 
 
 def test_own_tries_end_with_what_the_public_checks_say() -> None:

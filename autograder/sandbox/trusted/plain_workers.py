@@ -30,7 +30,7 @@ from autograder.sandbox.trusted.run_end import RunEnd, Wait
 
 START_SECONDS = 120.0
 TOKEN_BYTES = 32
-NO_WALLS = (WallReport("jail", False, "this system has none: the hand-in runs with your own rights"),)
+NO_WALLS = (WallReport("jail", False, "this system has none: the submission runs with your own rights"),)
 PASSED_ON = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "HOME", "USERPROFILE", "LD_LIBRARY_PATH")
 FIXED = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
 
