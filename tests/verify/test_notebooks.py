@@ -148,7 +148,7 @@ def test_a_hand_in_is_graded_without_its_loop_and_gets_the_hint(course):
     run = graded(course, written(TEXT.replace("return x * 2", "return x * 3"), run=True))
     assert run.outcomes == {"one.double": "FAIL", "one.quadruple": "PASS", "two.shift": "PASS"}
     assert "look again at triple" in json.dumps(run.results)
-    assert "not run here, since it loops: cell 4, line 2" in run.results["output"]
+    assert "not run here, since it loops: cell 5, line 2" in run.results["output"]
 
 
 RUN = '''
