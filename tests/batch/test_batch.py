@@ -89,6 +89,7 @@ def graded(tiny: Tiny) -> dict[str, Any]:
     return {path.parent.name: results_of(path) for path in (tiny.root / "grades/submissions").glob("*/results.json")}
 
 
+@pytest.mark.slow
 def test_a_class_gets_the_grades_that_grade_gives_in_any_order(tiny: Tiny, tmp_path: Path) -> None:
     names = {name: name for name in CLASS}
     write_class(tiny, names)
@@ -151,6 +152,7 @@ def attempts(tiny: Tiny) -> dict[str, int]:
         return {one.entry.key: one.attempts for one in journal.listed()}
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_grades(tiny: Tiny, tmp_path: Path) -> None:
     few = {name: name for name in ("ada", "bob", "dan", "eve", "fay", "gus", "hal")}
     write_class(tiny, few)

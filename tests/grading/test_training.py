@@ -139,6 +139,7 @@ def crowded(tiny: Tiny) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be pinned here")
+@pytest.mark.slow
 def test_a_machine_that_becomes_too_busy_costs_nobody_points(tiny: Tiny) -> None:
     """A training that computes, and was kept from it, has not failed."""
     crowded(tiny)

@@ -46,6 +46,7 @@ def test_the_template_earns_nothing(course):
     assert set(run.scores.values()) == {0.0}
 
 
+@pytest.mark.slow
 def test_the_reference_earns_everything_where_gradescope_unpacks_its_zip(course):
     run = course.grade(COURSE / "solutions" / SLUG, root=course.unpacked("gradescope"))
     assert run.status == 0, run.stderr
