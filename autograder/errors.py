@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 RUN_FAILED, MISUSE = 1, 2
 """Exit statuses: the grader or the machine failed; the command was not used as it must be."""
@@ -31,3 +31,8 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     if near:
         return f'; did you mean "{folded[near[0]]}"?'
     return f"; known: {', '.join(names)}" if names else ""
+
+
+def first_few(names: Sequence[str], shown: int, divider: str = ", ") -> str:
+    """Write out the first names, and how many more there are."""
+    return divider.join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")

@@ -38,11 +38,14 @@ def _usual_places() -> list[Path]:
 
 
 def print_page(page: Path, pdf: Path) -> None:
-    """Write the page as PDF; raise `NotPrinted` where no browser does so. What was there stays until then."""
+    """Write the page as PDF; raise `NotPrinted` where no browser does so. What was there stays until then.
+
+    Page and PDF lie where the browser may read and write: one in a snap of Ubuntu's sees no temporary folder.
+    """
     browser = find_browser()
     if browser is None:
         raise NotPrinted("no Chromium, Chrome or Edge was found on this machine")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(dir=pdf.parent, ignore_cleanup_errors=True) as folder:
         printed = Path(folder) / "page.pdf"
         command = [str(browser), *OPTIONS, *_as_root(), f"--user-data-dir={folder}", f"--print-to-pdf={printed}"]
         try:

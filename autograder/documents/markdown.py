@@ -7,6 +7,7 @@ import mimetypes
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -29,6 +30,8 @@ _JOINT = re.compile(r"(?<=\w)([._/](?=\w))")
 
 Attachments = dict[str, dict[str, str]]
 """Pictures of a notebook's cell: base64 by kind of picture, by name."""
+Files = Callable[[str], bytes | None]
+"""Gives the bytes of a file by its path from the text; None where there is no such file."""
 
 
 @dataclass
@@ -36,22 +39,41 @@ class Article:
     """Text as HTML, and what could not be shown as it was meant."""
 
     html: str = ""
-    words: str = ""
-    """The Markdown that it was made from, without code and outputs of notebooks."""
+    paragraphs: list[tuple[str, str]] = field(default_factory=list)
+    """Each paragraph as it was written, with the heading above it; "" for none."""
     missing: list[str] = field(default_factory=list)
     """Pictures that are not there, or would have to be loaded from elsewhere."""
     unknown: list[str] = field(default_factory=list)
     """Formulas that are shown as LaTeX: what was not understood in them, and the beginning."""
 
 
-def article(text: str, folder: Path, attachments: Attachments | None = None) -> Article:
-    """Return Markdown as HTML, with the pictures that it names by a path from ``folder`` in it."""
-    made = Article(words=text)
+def files_of(folder: Path) -> Files:
+    """Return what gives the files of a folder, up to `MAX_IMAGE` bytes each."""
+
+    def read(name: str) -> bytes | None:
+        try:
+            path = folder / name
+            return path.read_bytes() if path.is_file() and path.stat().st_size <= MAX_IMAGE else None
+        except (OSError, ValueError):  # what no system takes for a name
+            return None
+
+    return read
+
+
+def article(text: str, files: Files, attachments: Attachments | None = None) -> Article:
+    """Return Markdown as HTML, with the pictures in it that it names and ``files`` gives."""
+    made = Article()
     parser = _parser(made)
     tokens = parser.parse(text)
     given = attachments or {}
-    _embed(tokens, lambda source: _address(source, folder, given, made))
+    _embed(tokens, lambda source: _address(source, files, given, made))
     made.html = parser.renderer.render(tokens, parser.options, {})
+    heading = ""
+    for opening, content in pairwise(tokens):
+        if opening.type == "heading_open":
+            heading = content.content
+        elif opening.type == "paragraph_open":
+            made.paragraphs.append((heading, content.content))
     return made
 
 
@@ -90,7 +112,7 @@ def _embed(tokens: Iterable[Token], address: Callable[[str], str]) -> None:
         _embed(token.children or (), address)
 
 
-def _address(source: str, folder: Path, attachments: Attachments, made: Article) -> str:
+def _address(source: str, files: Files, attachments: Attachments, made: Article) -> str:
     """Return a picture as an address that holds it; the address itself where there is none."""
     if source.startswith("data:"):
         return source
@@ -99,10 +121,10 @@ def _address(source: str, folder: Path, attachments: Attachments, made: Article)
             if form in IMAGES:
                 return f"data:{form};base64,{''.join(data.split())}"
     elif ELSEWHERE.match(source) is None:
-        path = folder / unquote(source)
-        kind = mimetypes.guess_type(path.name)[0] or ""
-        if kind in IMAGES and path.is_file() and path.stat().st_size <= MAX_IMAGE:
-            return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+        name = unquote(source)
+        kind = mimetypes.guess_type(name)[0] or ""
+        if kind in IMAGES and (picture := files(name)) is not None:
+            return f"data:{kind};base64,{base64.b64encode(picture).decode('ascii')}"
     made.missing.append(source)
     return source
 
@@ -111,7 +133,7 @@ def joined(articles: Sequence[Article]) -> Article:
     """Return several texts as one."""
     return Article(
         "\n".join(one.html for one in articles),
-        "\n".join(one.words for one in articles),
+        [paragraph for one in articles for paragraph in one.paragraphs],
         [source for one in articles for source in one.missing],
         [text for one in articles for text in one.unknown],
     )

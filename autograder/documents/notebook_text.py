@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from autograder.documents.markdown import Article, article, joined
+from autograder.documents.markdown import Article, article, files_of, joined
 from autograder.errors import UserError
 
 NEEDED = 'pip install "nbconvert>=7" nbformat'
@@ -28,7 +28,7 @@ def notebook_article(path: Path) -> Article:
     parts = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            parts.append(article(cell.source, path.parent, cell.get("attachments")))
+            parts.append(article(cell.source, files_of(path.parent), cell.get("attachments")))
         elif cell.cell_type == "code" and (cell.source.strip() or cell.outputs):
             parts.append(Article(_code(exporter, cell)))
     return joined(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def student_files(assignment: Assignment, template: Tree, wheel: tuple[str, byte
 
 def _handout(assignment: Assignment, template: Tree) -> bytes:
     text = decode(template[HANDOUT], HANDOUT)
-    return page(assignment.manifest.title, article(text, assignment.folder).html).encode()
+    made = article(text, lambda path: template.get(posixpath.normpath(path)))
+    return page(assignment.manifest.title, made.html).encode()
 
 
 def student_zip(assignment: Assignment, files: Tree) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from autograder.assignment import NOTEBOOK, SUBMITTABLE, Assignment, Item, Kind
+from autograder.errors import first_few
 from autograder.reports.safe_text import plural, worth
 from autograder.student.submission_files import SubmissionFiles, document_names
 from autograder.submission import Submission
@@ -41,7 +42,7 @@ def _unwritten(assignment: Assignment, submission: Submission) -> Iterator[str]:
         there = [i for i in items if writing_of(i, submission) is state and not submission.unavailable(i.file)]
         if there:
             word = "without a definition" if state is Writing.MISSING else state.value
-            yield f"{word}: {_some([item.id for item in there])}{_price(there)}"
+            yield f"{word}: {first_few([item.id for item in there], SHOWN)}{_price(there)}"
 
 
 def _price(items: Sequence[Item]) -> str:
@@ -62,9 +63,9 @@ def _as_run(name: str, file: SubmittedFile) -> Iterator[str]:
     if file.executed is None or file.refused:
         return
     cells = file.executed.cells
-    if missed := [cell.number for cell in cells if cell.count is None]:
+    if missed := [str(cell.number) for cell in cells if cell.count is None]:
         which = "cell" if len(missed) == 1 else "cells"
-        yield f"{name}: {len(missed)} of {plural(len(cells), 'code cell')} not run: {which} {_some(missed)}"
+        yield f"{name}: {len(missed)} of {plural(len(cells), 'code cell')} not run: {which} {first_few(missed, SHOWN)}"
     elif (counts := [cell.count or 0 for cell in cells]) != sorted(counts):
         yield f"{name}: its cells were not run from top to bottom; restart the kernel and run all"
     for cell in (cell for cell in cells if cell.errors):
@@ -84,8 +85,3 @@ def _noticed(submission: Submission) -> Iterator[str]:
     for notice in submission.notices:
         if not notice.minor or "pip install" in notice.text or "conda install" in notice.text:
             yield str(notice)
-
-
-def _some(names: Sequence[object]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(map(str, names[:SHOWN])) + more

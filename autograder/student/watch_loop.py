@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 
 from autograder.assignment import MANIFEST, SUBMITTABLE, Assignment, Item
-from autograder.errors import UserError
+from autograder.errors import UserError, first_few
 from autograder.grading.grader_error import GraderError
 from autograder.grading.options import Options
 from autograder.grading.preloading import named_modules
@@ -220,8 +220,7 @@ class _Loop:
         wrong = [name for name in checked if not self._passes(name)]
         right = [name for name in checked if name not in wrong]
         if right:
-            shown = ", ".join(right[:6]) + (f" and {len(right) - 6} more" if len(right) > 6 else "")
-            self._say(f"✓ {shown}", "green")
+            self._say(f"✓ {first_few(right, 6)}", "green")
         todo = first_to_do([self.results[name] for name in wrong])
         for name in wrong:
             result = self.results[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,21 +9,20 @@ from pathlib import Path, PurePosixPath
 
 from autograder.assignment import NOTEBOOK, Assignment
 from autograder.documents.browser import NotPrinted, print_page
-from autograder.documents.markdown import Article, article, joined
+from autograder.documents.markdown import Article, article, files_of, joined
 from autograder.documents.notebook_text import notebook_article
 from autograder.documents.self_contained import page
-from autograder.errors import UserError
+from autograder.errors import UserError, first_few
 from autograder.reports.safe_text import one_line, plural
 from autograder.source.decoding import decode
 from autograder.student.own_folder import unpacked
 from autograder.student.submission_files import document_names
 from autograder.submission.statements import UNANSWERED
 
-MARKDOWN = ".md"
-MADE_HERE = b"\n% made by autograder report\n"
-"""The end of a PDF that this command may write anew. Readers of PDF ignore what follows its last line."""
+MARKDOWN = (".md", ".markdown", ".txt")
+PDF_END, PAGE_END = b"\n% made by autograder report\n", b"\n<!-- made by autograder report -->\n"
+"""Ends of what this command may write anew. Whoever reads such a file ignores them."""
 SHOWN = 3
-_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$")
 
 
 def report(folder: Path, sources: Sequence[Path], out: Path | None, *, html: bool) -> int:
@@ -35,11 +33,11 @@ def report(folder: Path, sources: Sequence[Path], out: Path | None, *, html: boo
     assignment = unpacked(folder)
     texts = list(sources) or _sources(assignment)
     pdf = out or _place(assignment, texts)
-    if not html:
-        _refuse_to_replace(pdf)
+    as_page = pdf.with_suffix(".html")
+    _refuse_to_replace(as_page if html else pdf)
     made = joined([_article(path) for path in texts])
-    whole = page(assignment.manifest.title, made.html)
-    written = _write(pdf.with_suffix(".html"), whole) if html else _print(whole, pdf)
+    whole = page(assignment.manifest.title, made.html).encode() + PAGE_END
+    written = _write(as_page, whole) if html else _print(whole, pdf, as_page)
     print(f"{written}: from {', '.join(path.name for path in texts)}")
     for line in _to_look_at(made):
         print(f"  - {one_line(line)}")
@@ -49,7 +47,7 @@ def report(folder: Path, sources: Sequence[Path], out: Path | None, *, html: boo
 def _sources(assignment: Assignment) -> list[Path]:
     """Return the Markdown file of the report's name, else the notebooks that are handed in."""
     documents = [PurePosixPath(name) for name in document_names(assignment) if name.endswith(".pdf")]
-    written = [assignment.folder / name.with_suffix(MARKDOWN) for name in documents]
+    written = [assignment.folder / name.with_suffix(MARKDOWN[0]) for name in documents]
     notebooks = [assignment.folder / name for name in assignment.manifest.files.required if name.endswith(NOTEBOOK)]
     found = [path for path in written if path.is_file()] or [path for path in notebooks if path.is_file()]
     if not found:
@@ -67,70 +65,73 @@ def _place(assignment: Assignment, texts: Sequence[Path]) -> Path:
     return assignment.folder / name
 
 
-def _refuse_to_replace(pdf: Path) -> None:
-    if pdf.is_dir():
-        raise UserError(f"{pdf}: this is a folder; name a file, such as report.pdf")
+def _refuse_to_replace(path: Path) -> None:
+    if path.is_dir():
+        raise UserError(f"{path}: this is a folder; name a file, such as report.pdf")
     try:
-        if pdf.exists() and not pdf.read_bytes().endswith(MADE_HERE):
-            raise UserError(f"{pdf}: `autograder report` did not make this; move it, or name another with --out")
+        if path.exists() and not path.read_bytes().endswith((PDF_END, PAGE_END)):
+            raise UserError(f"{path}: `autograder report` did not make this; move it, or name another with --out")
     except OSError as error:
-        raise UserError(f"{pdf}: cannot be read: {error.strerror}") from None
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _article(path: Path) -> Article:
     try:
         if path.suffix == NOTEBOOK:
             return notebook_article(path)
-        return article(decode(path.read_bytes())[0], path.parent)
+        if path.suffix not in MARKDOWN:
+            raise UserError(f"{path}: neither Markdown ({', '.join(MARKDOWN)}) nor a notebook")
+        return article(decode(path.read_bytes())[0], files_of(path.parent))
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _print(whole: str, pdf: Path) -> Path:
+def _print(whole: bytes, pdf: Path, as_page: Path) -> Path:
     """Print the page, or keep it where that cannot be done; return what was written."""
-    with tempfile.TemporaryDirectory() as folder:
-        unprinted, printed = Path(folder) / "report.html", Path(folder) / "report.pdf"
-        unprinted.write_text(whole, encoding="utf-8")
-        try:
-            print_page(unprinted, printed)
-        except NotPrinted as why:
-            kept = _write(pdf.with_suffix(".html"), whole)
-            how = f'open {kept} in a browser and print it, "Save as PDF"'
-            print(f"autograder: {pdf.name} was not made: {why}; {how}", file=sys.stderr)
-            return kept
-        return _write(pdf, printed.read_bytes() + MADE_HERE)
-
-
-def _write(path: Path, content: str | bytes) -> Path:
     try:
-        path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        with tempfile.TemporaryDirectory(prefix="report-", dir=pdf.parent, ignore_cleanup_errors=True) as folder:
+            unprinted, printed = Path(folder) / "report.html", Path(folder) / "report.pdf"
+            unprinted.write_bytes(whole)
+            print_page(unprinted, printed)
+            return _write(pdf, printed.read_bytes() + PDF_END)
+    except NotPrinted as why:
+        _refuse_to_replace(as_page)
+        _write(as_page, whole)
+        how = f'open {as_page} in a browser and print it, "Save as PDF"'
+        print(f"autograder: {pdf.name} was not made: {why}; {how}", file=sys.stderr)
+        return as_page
     except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}; name another place with --out") from None
+        raise _unwritable(pdf, error) from None
+
+
+def _write(path: Path, content: bytes) -> Path:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise _unwritable(path, error) from None
     return path
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be written: {error.strerror}; name another place with --out")
 
 
 def _to_look_at(made: Article) -> Iterator[str]:
     """Yield a line for each thing that people who grade would miss."""
-    if unanswered := list(_unanswered(made.words)):
-        yield f"{plural(len(unanswered), 'question')} without an answer: {_some(unanswered)}"
+    if unanswered := list(_unanswered(made)):
+        yield f"{plural(len(unanswered), 'question')} without an answer: {first_few(unanswered, SHOWN, '; ')}"
     if made.missing:
-        yield f"pictures that are no files here: {_some(made.missing)}"
+        yield f"pictures that are no files here: {first_few(made.missing, SHOWN, '; ')}"
     if made.unknown:
-        yield f"shown as LaTeX, which was not understood: {_some(made.unknown)}"
+        yield f"shown as LaTeX, which was not understood: {first_few(made.unknown, SHOWN, '; ')}"
 
 
-def _unanswered(words: str) -> Iterator[str]:
+def _unanswered(made: Article) -> Iterator[str]:
     """Yield the headings under which nothing was written yet."""
-    heading = "the beginning"
-    for line in words.splitlines():
-        if match := _HEADING.match(line):
-            heading = match[1].replace("`", "")
-        elif UNANSWERED in line:
-            yield heading
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f"; and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return "; ".join(names[:SHOWN]) + more
+    last = "the beginning"
+    for heading, paragraph in made.paragraphs:
+        last = heading.replace("`", "") or last  # in a notebook it may stand in an earlier cell
+        if UNANSWERED in paragraph:
+            yield last

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from autograder.errors import first_few
 from autograder.results import Notice
 from autograder.source.cells import (
     SavedCell,
@@ -125,11 +126,8 @@ def _without_runs(read: ReadSource, notices: Notices, wanted: Collection[str]) -
     found = definitions(file.source, read.tree, wanted)
     for reason in Reason:
         if lines := [one.line for one in found.left_out if one.reason is reason]:
-            shown = ", ".join(map(file.where, lines[:MAX_PLACES]))
-            more = f" and {len(lines) - MAX_PLACES} more" if len(lines) > MAX_PLACES else ""
-            notices.add(
-                Topic.LEFT_OUT, Notice(text=f"not run here, since {reason.value}: {shown}{more}", file=file.found)
-            )
+            shown = first_few([file.where(line) for line in lines], MAX_PLACES)
+            notices.add(Topic.LEFT_OUT, Notice(text=f"not run here, since {reason.value}: {shown}", file=file.found))
     for unbound in unbound_names(read.tree, found.tree):
         what = "no cell defines it" if unbound.later is None else f"only {file.where(unbound.later)} defines it"
         text = f"`{unbound.name}` is used, but {what}: in a fresh run from top to bottom it does not exist"

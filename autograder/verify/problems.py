@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from autograder.errors import first_few
 from autograder.mutants import CATALOGUE, Catalogue, Mutant
 from autograder.verify.matrix import REFERENCE_NETWORK, Cell, CheckColumn, Problem, ProblemKind, Report, Role, Row, Sees
 from autograder.verify.measurement.margins import network_too_near, too_near
@@ -66,8 +67,7 @@ def broken_checks(rows: Sequence[Row]) -> list[Problem]:
 
 def _listed(names: Sequence[str]) -> str:
     """Write out the first names, and how many more there are."""
-    names = list(dict.fromkeys(names))
-    return ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else "")
+    return first_few(list(dict.fromkeys(names)), MAX_NAMES)
 
 
 def _together(problems: Iterator[Problem]) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autograder.assignment import PROOFS, Assignment
-from autograder.errors import UserError
+from autograder.errors import UserError, first_few
 from autograder.release.digests import digests_by_name
 
 RECORD = "record.json"
@@ -63,9 +63,8 @@ def objection(root: Path, assignment: Assignment, folder: Path) -> str:
     differing = sorted(name for name in now.keys() | record.digests.keys() if now.get(name) != record.digests.get(name))
     if not differing:
         return ""
-    named = ", ".join(f"{name} ({_how(name, now, record.digests)})" for name in differing[:SHOWN])
-    more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
-    return f"{assignment.slug}: verified with other files than there are now: {named}{more}"
+    named = first_few([f"{name} ({_how(name, now, record.digests)})" for name in differing], SHOWN)
+    return f"{assignment.slug}: verified with other files than there are now: {named}"
 
 
 def _how(name: str, now: Digests, then: Digests) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autograder.assignment import slugs
 from autograder.documents.formulas import formula
-from autograder.documents.markdown import article
+from autograder.documents.markdown import article, files_of
 from autograder.documents.self_contained import page
 from tests.reports.browser import dom
 
@@ -63,35 +63,36 @@ def test_what_is_not_understood_is_shown_as_it_was_written(latex: str) -> None:
     if not found.unknown:
         pytest.skip("the converter has learnt it")
     assert found.html == f'<code class="latex">&lt;i&gt;{latex}</code>'
-    made = article(f"so ${latex}$ holds", ROOT)
+    made = article(f"so ${latex}$ holds", files_of(ROOT))
     assert len(made.unknown) == 1 and latex in made.unknown[0]
 
 
 @given(st.text(alphabet="\\{}^_&ab1<>\"' $%#~|()[]=", max_size=30))
 def test_any_formula_gives_text_that_is_well_formed(latex: str) -> None:
-    ElementTree.fromstring(f"<p>{formula(latex).html}</p>")
-    ElementTree.fromstring(f"<p>{formula(latex, block=True).html}</p>")
+    for block in (False, True):
+        shown = ElementTree.fromstring(f"<p>{formula(latex, block=block).html}</p>")
+        assert len(shown) == 1 and shown[0].tag in ({"div"} if block else {f"{MATHML}math", "code"})
 
 
 def test_pictures_are_in_the_page_and_missing_ones_are_named(tmp_path: Path) -> None:
     (tmp_path / "a picture.png").write_bytes(PIXEL)
     (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
-    data = base64.b64encode(PIXEL).decode()
+    data, long = base64.b64encode(PIXEL).decode(), f"{'a' * 5000}.png"
     made = article(
         '![a](a%20picture.png) <img alt="b" src="a picture.png"> ![c](attachment:c.png)\n\n'
-        "![d](gone.png) ![e](https://example.org/e.png) ![f](secret.txt)",
-        tmp_path,
+        f"![d](gone.png) ![e](https://example.org/e.png) ![f](secret.txt) ![g]({long}) ![h](%00.png)",
+        files_of(tmp_path),
         {"c.png": {"image/png": data}},
     )
     assert made.html.count(f"data:image/png;base64,{data}") == 3
-    assert made.missing == ["gone.png", "https://example.org/e.png", "secret.txt"]
+    assert made.missing == ["gone.png", "https://example.org/e.png", "secret.txt", long, "%00.png"]
     assert base64.b64encode(b"secret").decode() not in made.html
 
 
 @pytest.mark.parametrize("slug", slugs(ROOT))
 def test_every_handout_is_drawn_whole_and_loads_nothing(slug: str) -> None:
     text = (ROOT / "assignments" / slug / "handout.md").read_text(encoding="utf-8")
-    made = article(text, ROOT / "assignments" / slug)
+    made = article(text, files_of(ROOT / "assignments" / slug))
     assert not made.unknown and not made.missing
     assert made.html.count("<math") >= len(re.findall(r"(?<!\$)\$(?!\$)[^$\n]+\$", text)) > 0
     assert "$" not in re.sub(r"<(pre|code)\b.*?</\1>", "", made.html, flags=re.DOTALL)
@@ -100,6 +101,11 @@ def test_every_handout_is_drawn_whole_and_loads_nothing(slug: str) -> None:
 
 def test_a_browser_draws_the_page_and_runs_no_script_of_it(tmp_path: Path) -> None:
     text = "# Title\n\n$\\frac{1}{2}$\n\n<script>document.title = 'run'</script>\n\n| a |\n|---|\n| $x$ |\n"
-    (tmp_path / "page.html").write_text(page("A & B", article(text, tmp_path).html), encoding="utf-8")
+    (tmp_path / "page.html").write_text(page("A & B", article(text, files_of(tmp_path)).html), encoding="utf-8")
     shown = dom(tmp_path / "page.html")
     assert "<title>A &amp; B</title>" in shown and "<mfrac>" in shown and '<h1 id="title">' in shown
+
+
+def test_paragraphs_go_with_the_headings_above_them() -> None:
+    made = article("one\n\n# First `a`\n\n```\n# no heading\n```\n\ntwo\n\nSecond\n------\n\n- three\n", files_of(ROOT))
+    assert made.paragraphs == [("", "one"), ("First `a`", "two"), ("Second", "three")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from importlib import metadata
 
 import pytest
@@ -10,6 +11,7 @@ from autograder import distributions
 from autograder.distributions import distributions_of
 from autograder.errors import UserError
 from autograder.release.packing import unzip_bytes
+from tests.documents.test_documents import PIXEL
 from tests.release.course import Course, code, notebook
 
 MANIFEST = "assignments/tiny/assignment.toml"
@@ -114,6 +116,15 @@ def test_the_readme_names_what_to_hand_in_and_how_a_pdf_is_made(course: Course) 
     assert "       autograder report\n" in text and "       autograder report run.ipynb --out all.pdf\n" in text
     assert "       jupyter lab\n" in text and text.index("handout.html") < text.index("Install")
     assert "3 GB" in text and "download.pytorch.org/whl/cpu" in text
+
+
+def test_the_page_of_the_handout_has_its_pictures_and_formulas_in_it(course: Course) -> None:
+    course.edit(MANIFEST, 'provided = ["networks.py"]', 'provided = ["networks.py", "figures/a.png"]')
+    (course.root / "assignments/tiny/provided/figures").mkdir()
+    (course.root / "assignments/tiny/provided/figures/a.png").write_bytes(PIXEL)
+    course.edit("assignments/tiny/handout.md", "Fill in", "![a](./figures/a.png) $\\sigma^2$\n\nFill in")
+    shown = handed_out(course, "handout.html")
+    assert f'src="data:image/png;base64,{base64.b64encode(PIXEL).decode()}"' in shown and "<msup>" in shown
 
 
 def test_without_a_notebook_nothing_is_said_of_jupyter(course: Course) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from autograder.documents.browser import NAMES
 from tests.programs import missing
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def dom(page: Path) -> str:

@@ -63,11 +63,25 @@ def test_answers_are_printed_and_what_is_missing_is_said(folder: Path) -> None:
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1  # its own PDF is made anew
 
 
-def test_a_pdf_that_somebody_made_is_left_alone(folder: Path) -> None:
-    (folder / "report.pdf").write_bytes(b"%PDF-1.4 mine")
-    done = report(folder)
-    assert done.returncode == 2 and "did not make this" in done.stderr
-    assert (folder / "report.pdf").read_bytes() == b"%PDF-1.4 mine"
+@pytest.mark.parametrize(
+    ("name", "options", "path"),
+    [("report.pdf", (), None), ("report.html", ("--html",), None), ("report.html", (), "")],
+)
+def test_a_file_that_somebody_made_is_left_alone(
+    folder: Path, name: str, options: tuple[str, ...], path: str | None
+) -> None:
+    (folder / name).write_bytes(b"%PDF-1.4 mine")
+    done = report(folder, *options, **({} if path is None else {"PATH": path}))
+    assert done.returncode == 2 and "did not make this" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert (folder / name).read_bytes() == b"%PDF-1.4 mine"
+    assert sorted(found.name for found in folder.iterdir() if found.name.startswith("report")) == sorted(
+        {"report.md", name}
+    )
+
+
+def test_a_page_is_made_anew(folder: Path) -> None:
+    for _ in range(2):
+        assert report(folder, "--html").returncode == 0
 
 
 def test_without_a_browser_there_is_a_page_to_print(folder: Path, tmp_path: Path) -> None:
@@ -111,7 +125,9 @@ def test_a_notebook_is_shown_with_its_outputs_and_not_run(folder: Path) -> None:
         (("gone.md",), "gone.md: there is no such file"),
         (("gone.ipynb",), "gone.ipynb: there is no such file"),
         (("one.ipynb",), "one.ipynb: this cannot be read as a notebook"),
+        (("p.png",), "p.png: neither Markdown"),
         (("--html", "--out", "no/report.pdf"), "cannot be written"),
+        (("--out", "no/report.pdf"), "cannot be written"),
         (("--out", "checks"), "this is a folder"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autograder.checks.authoring.failure import CheckFailed
+from autograder.errors import first_few
 from autograder.sandbox.trusted.faults import SubmissionFault
 from autograder.sandbox.trusted.remote import Remote, state
 from autograder.submission.model import Executed, NotebookCell
@@ -39,9 +40,7 @@ def _were(cells: list[NotebookCell]) -> str:
 
 
 def _named(cells: list[NotebookCell]) -> str:
-    named = [f"cell {cell.number} (`{_first_line(cell.source)}`)" for cell in cells[:MAX_NAMED]]
-    more = f" and {len(cells) - MAX_NAMED} more" if len(cells) > MAX_NAMED else ""
-    return ", ".join(named) + more
+    return first_few([f"cell {cell.number} (`{_first_line(cell.source)}`)" for cell in cells], MAX_NAMED)
 
 
 def _first_line(source: str) -> str:
