@@ -24,7 +24,6 @@ from autograder.documents.formulas import formula
 
 IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/svg+xml", "image/webp"})
 MAX_IMAGE = 20 * 2**20
-ELSEWHERE = re.compile(r"(?i)(?:[a-z][a-z0-9+.-]*:)?//|(?:javascript|file|vbscript):")
 _SOURCE = re.compile(r"""(?i)(<img\b[^>]*?\bsrc\s*=\s*)(?:"([^"]*)"|'([^']*)')""")
 _JOINT = re.compile(r"(?<=\w)([._/](?=\w))")
 
@@ -120,7 +119,7 @@ def _address(source: str, files: Files, attachments: Attachments, made: Article)
         for form, data in attachments.get(unquote(source.removeprefix("attachment:")), {}).items():
             if form in IMAGES:
                 return f"data:{form};base64,{''.join(data.split())}"
-    elif ELSEWHERE.match(source) is None:
+    else:
         name = unquote(source)
         kind = mimetypes.guess_type(name)[0] or ""
         if kind in IMAGES and (picture := files(name)) is not None:

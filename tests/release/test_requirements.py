@@ -105,7 +105,9 @@ def test_an_import_that_the_code_goes_on_without_is_not_asked_for(course: Course
 
 def test_the_readme_names_what_to_hand_in_and_how_a_pdf_is_made(course: Course) -> None:
     course.edit(
-        MANIFEST, 'required = ["vae.py"]', 'required = ["vae.py", "run.ipynb"]\noptional = ["report.pdf", "all.pdf"]'
+        MANIFEST,
+        'required = ["vae.py"]',
+        'required = ["vae.py", "run.ipynb"]\noptional = ["report.pdf", "all.pdf", "<name>.pdf"]',
     )
     course.write("solutions/tiny/run.ipynb", notebook(code("print(1)")))
     text = handed_out(course, "README.txt")
@@ -114,6 +116,7 @@ def test_the_readme_names_what_to_hand_in_and_how_a_pdf_is_made(course: Course) 
     assert "Fill in the blanks in vae.py." in text
     assert "answer the questions of report.md" in text
     assert "       autograder report\n" in text and "       autograder report run.ipynb --out all.pdf\n" in text
+    assert "       autograder report run.ipynb --out NAME.pdf\n" in text and "\n   - <name>.pdf\n" in text
     assert "       jupyter lab\n" in text and text.index("handout.html") < text.index("Install")
     assert "3 GB" in text and "download.pytorch.org/whl/cpu" in text
 
@@ -130,6 +133,13 @@ def test_the_page_of_the_handout_has_its_pictures_and_formulas_in_it(course: Cou
 def test_without_a_notebook_nothing_is_said_of_jupyter(course: Course) -> None:
     text = handed_out(course, "README.txt")
     assert "jupyter" not in text.casefold() and "\n   - vae.py\n" in text
+
+
+def test_a_course_may_have_a_page_of_its_own(course: Course) -> None:
+    course.edit(MANIFEST, 'provided = ["networks.py"]', 'provided = ["networks.py", "handout.html"]')
+    course.write("assignments/tiny/provided/handout.html", "<p>Ours.</p>\n")
+    assert "handout.md says what is asked" in handed_out(course, "README.txt")
+    assert handed_out(course, "handout.html") == "<p>Ours.</p>\n"
 
 
 def test_a_course_may_have_a_readme_of_its_own(course: Course) -> None:

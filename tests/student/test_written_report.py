@@ -109,11 +109,13 @@ def test_a_notebook_is_shown_with_its_outputs_and_not_run(folder: Path) -> None:
         {"cell_type": "code", "metadata": {}, "source": "open('ran', 'w')\nprint(3)", "execution_count": 7, "id": "b",
          "outputs": [{"output_type": "stream", "name": "stdout", "text": "3 <b>\n"}]},
         {"cell_type": "code", "metadata": {}, "source": "", "execution_count": None, "id": "c", "outputs": []},
+        {"cell_type": "markdown", "metadata": {}, "source": "*Your answer here (2 points)*", "id": "d"},
     ]  # fmt: skip
     text = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
     (folder / "mine.ipynb").write_text(text, encoding="utf-8")
     done = report(folder, "mine.ipynb", "--html", "--out", "mine.pdf")
     assert done.returncode == 0, done.stderr
+    assert "1 question without an answer: Mine\n" in done.stdout
     shown = (folder / "mine.html").read_text(encoding="utf-8")
     assert "<math" in shown and base64.b64encode(PIXEL).decode() in shown and "3 &lt;b&gt;" in shown
     assert shown.count('<section class="cell"') == 1 and not (folder / "ran").exists()
