@@ -181,6 +181,13 @@ def test_doctor_tries_the_walls_from_inside() -> None:
     assert "FAIL" not in "".join(line for line in done.stdout.splitlines() if "resource limits" in line)
 
 
+def test_the_end_looks_at_nothing_again() -> None:
+    at_exit = "import atexit, gc, sys\natexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
+    run = f"{at_exit}sys.argv = ['autograder', '--version']\nfrom autograder.__main__ import main\nmain()"
+    done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == ["True"]
+
+
 def test_the_version_is_that_of_the_package() -> None:
     done = command("--version")
     assert done.returncode == 0 and done.stdout == f"autograder {metadata.version('autograder')}\n"

@@ -6,7 +6,11 @@ import torch
 from autograder.checks import AffineNoise, SubmissionRaised, teach
 
 USING = """
-import torch
+import sys, torch
+def knows_symbols():
+    return "sympy" in sys.modules
+def prices(model, x, t):
+    return (model(x, t) - 1).square().flatten(1).mean(1)
 def price(model, x, t):
     model.images, model.times = ["a lie"], ["another"]
     return (model(x, t) - 1).square().mean()
@@ -31,6 +35,20 @@ def test_calls_are_recorded_here_and_gradients_arrive_here(start, backend):
     gradients = teach(loss, [model.gain, model.tilt, model.bias])
     assert [g.item() for g in gradients] == pytest.approx([2 * 1 + 9 * 3, 2 * 2 + 9 * 5, 2 + 9])
     assert teach(s.detached(model.exposed, X, T), [model.gain]) == [None]
+
+
+def test_one_loss_for_each_image_teaches_their_sum(start, backend):
+    s, model = start(backend, USING).module("s"), AffineNoise(2.0, 1.0, -1.0)
+    (gain,) = teach(s.prices(model.exposed, X, T), [model.gain])
+    assert gain is not None and gain.item() == pytest.approx(2 * (2 * 1 + 9 * 3))
+
+
+def test_one_number_teaches_without_symbolic_algebra(start):
+    """Torch imports that for cotangents: a third of a second in each worker."""
+    s, model = start("worker", USING).module("s"), AffineNoise(2.0, 1.0, -1.0)
+    before = s.knows_symbols()  # an earlier test may have imported it where workers come from
+    teach(s.price(model.exposed, X, T), [model.gain])
+    assert s.knows_symbols() == before
 
 
 @pytest.mark.parametrize(

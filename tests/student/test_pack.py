@@ -51,6 +51,7 @@ def test_the_zip_holds_what_counts_and_nothing_else(tiny: Tiny) -> None:
     (folder / "of my own").mkdir()
     (folder / "of my own/pyvenv.cfg").touch()
     (folder / "link.txt").symlink_to("notes/log.txt")
+    (folder / "handout.html").write_text("<p>", encoding="utf-8")
     done = pack(folder)
     assert done.returncode == 0, done.stderr
     assert packed(folder).keys() == {"one.py", "two.py", "mine.py", "notes/log.txt"}
@@ -63,7 +64,9 @@ def test_the_zip_holds_what_counts_and_nothing_else(tiny: Tiny) -> None:
         "notes/other.txt (0.3 MB)": "not asked for, and no submitted file names it",
         "results/ (0.3 MB)": "no submitted file imports or names anything in it",
     }
-    assert "5 things that came with the assignment" in done.stdout  # given, manifest, checks, caches, the environment
+    assert (
+        "6 things that came with the assignment" in done.stdout
+    )  # given, manifest, handout, checks, caches, environment
     assert "one.py         5 points in 2 items, given by the grader" in done.stdout
     again = pack(folder)
     assert packed(folder).keys() == {"one.py", "two.py", "mine.py", "notes/log.txt"} and again.returncode == 0

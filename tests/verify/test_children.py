@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 
@@ -27,6 +28,8 @@ def handle(task):
     if task == "load":
         loader = torch.utils.data.DataLoader(list(range(4)), 2, num_workers=2)
         return [batch.tolist() for batch in loader]
+    if task == "frozen":
+        return gc.get_freeze_count() > 0
     if task == "misuse":
         raise UserError("mend this")
     return {"twice": task * 2}
@@ -49,6 +52,10 @@ def test_who_looks_on_is_told_of_every_task():
 
 def test_data_are_loaded_in_the_child_itself():
     assert answers(["load"]) == {0: [[0, 1], [2, 3]]}
+
+
+def test_what_a_child_starts_with_is_not_looked_at_again():
+    assert answers(["frozen"]) == {0: True}
 
 
 def test_no_tasks_have_no_answers():
